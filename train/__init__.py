@@ -1,0 +1,36 @@
+"""Training: from a style picture and photographs to a style file."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .config import TrainConfig, load_config
+    from .run import TrainedStyle, train_style
+    from .run_folder import RunFolder, create_run_folder, open_run_folder
+
+_HOME = {
+    "TrainConfig": ".config",
+    "load_config": ".config",
+    "train_style": ".run",
+    "TrainedStyle": ".run",
+    "RunFolder": ".run_folder",
+    "create_run_folder": ".run_folder",
+    "open_run_folder": ".run_folder",
+}
+__all__ = [
+    "RunFolder",
+    "TrainConfig",
+    "TrainedStyle",
+    "create_run_folder",
+    "load_config",
+    "open_run_folder",
+    "train_style",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `--help` stays quick."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name], __name__), name)

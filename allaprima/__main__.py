@@ -1,0 +1,51 @@
+"""The command line: one table from command to function, imported when it is called."""
+
+import logging
+import os
+import sys
+
+from cyclopts import App
+
+from allaprima import __version__
+
+COMMANDS = {
+    "train": ("allaprima.train.cli:train", "Train a network that paints any picture in one style."),
+    "stylize": ("allaprima.infer.cli:stylize", "Paint pictures in a trained style."),
+    "info": ("allaprima.infer.cli:info", "Print what a style file says of itself."),
+}
+
+
+def build_app() -> App:
+    """Return the application with its commands, none of them imported yet."""
+    app = App(name="allaprima", help="Feed-forward neural style transfer.", version=__version__)
+    for name, (target, summary) in COMMANDS.items():
+        app.command(target, name=name, help=summary)
+    return app
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends with its message and exit code 2."""
+    _setup_logging()
+    try:
+        code = build_app()(sys.argv[1:], result_action="return_value", exit_on_error=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (ValueError, OSError, MemoryError) as error:
+        if logging.getLogger().isEnabledFor(logging.DEBUG):
+            raise
+        print(
+            "\n".join(f"error: {line}" for line in str(error).splitlines() or [repr(error)]), file=sys.stderr
+        )
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _setup_logging() -> None:
+    """Send the project's log lines to standard error; `ALLAPRIMA_DEBUG=1` shows details and tracebacks."""
+    debug = bool(os.environ.get("ALLAPRIMA_DEBUG"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s")
+    logging.getLogger("allaprima").setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+if __name__ == "__main__":
+    main()

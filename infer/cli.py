@@ -1,0 +1,141 @@
+"""The commands `stylize` and `info`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .folder import Job, Outcome
+
+
+def stylize(
+    style_file: Path,
+    pictures: list[Path],
+    /,
+    *,
+    output: Annotated[Path, Parameter(alias="-o")],
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    format: str | None = None,
+    quality: Annotated[int, Parameter(validator=Number(gte=1, lte=100))] = 95,
+    max_side: Annotated[int | None, Parameter(validator=Number(gte=16))] = None,
+    max_pixels: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    device: str = "auto",
+    precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto",
+) -> int:
+    """Paint pictures in a trained style.
+
+    Results have exactly the size of their pictures, keep transparency, and keep the format where
+    it can be written. Pictures that cannot be read are reported and the others go on.
+
+    Args:
+        style_file: A style file, made by `allaprima train`.
+        pictures: Picture files, and folders to search for pictures recursively.
+        output: For one picture a file or a folder, otherwise a folder.
+        overwrite: Redo results that are there already, instead of skipping them.
+        format: Format of all results: jpg, png, webp, avif or tiff.
+        quality: Of JPEG, WebP and AVIF results, 1 to 100.
+        max_side: Reduce pictures with a longer side to this many pixels before, and enlarge the
+            result to the picture's own size. Saves memory and time; makes the strokes larger.
+        max_pixels: Refuse to read pictures with more pixels than this; by default 89 million, Pillow's
+            own limit. Pictures above that are read one at a time.
+        device: auto, cpu, cuda, cuda:1, mps, ...
+        precision: Of the computation; auto is float16 on CUDA and float32 elsewhere.
+
+    Returns:
+        0, or 1 if some pictures failed.
+    """
+    from allaprima.models.images import DEFAULT_MAX_PIXELS
+
+    from .folder import plan_jobs, stylize_files
+
+    suffix = f".{format.lower().removeprefix('.')}" if format else None
+    jobs = plan_jobs(pictures, output, suffix=suffix)
+
+    from .stylize import Stylizer  # loads torch, so not before the arguments proved right
+
+    stylizer = Stylizer.load(style_file, device=device, precision=precision, max_side=max_side)
+    limit = max_pixels or DEFAULT_MAX_PIXELS
+    outcomes = stylize_files(stylizer, jobs, overwrite=overwrite, quality=quality, max_pixels=limit)
+    return _report(jobs, outcomes)
+
+
+def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """Show what a style file says of itself.
+
+    Args:
+        style_file: A style file, made by `allaprima train`.
+        json: Print the header as JSON, whole.
+
+    Returns:
+        0.
+    """
+    from allaprima.models.style_file import read_header
+
+    header = read_header(style_file)
+    if json:
+        print(header.model_dump_json(indent=2))
+        return 0
+    size = f"{style_file.stat().st_size / 1e6:.1f} MB"
+    rows = {"file": str(style_file), "file_size": size, **dict(_flattened(header.model_dump()))}
+    column = max(len(name) for name in rows)
+    for name, value in rows.items():
+        print(f"{name:<{column}}  {_readable(name, value)}")
+    return 0
+
+
+def _report(jobs: "Sequence[Job]", outcomes: "Iterator[Outcome]") -> int:
+    """Draw the progress, print failures as they happen and a summary; return the exit code."""
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    columns = (TextColumn("stylising"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    shown = len(jobs) > 1 and console.is_terminal
+    counts: Counter[str] = Counter()
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
+        for outcome in progress.track(outcomes, total=len(jobs)):
+            counts[outcome.status] += 1
+            if outcome.status == "failed":
+                console.print(f"error: {outcome.message}")
+    parts = [f"{counts['stylized']} picture{'' if counts['stylized'] == 1 else 's'} stylised"]
+    if counts["failed"]:
+        parts.append(f"{counts['failed']} failed")
+    if counts["skipped"]:
+        parts.append(f"{counts['skipped']} skipped (already there; --overwrite redoes them)")
+    print(", ".join(parts))
+    return 1 if counts["failed"] else 0
+
+
+def _flattened(settings: dict[str, Any], prefix: str = "") -> "Iterator[tuple[str, Any]]":
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _readable(name: str, value: Any) -> str:
+    if name.endswith("thumbnail") and value:
+        return _describe_thumbnail(value)
+    if value is None or value == "":
+        return "not stated"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _describe_thumbnail(encoded: str) -> str:
+    import base64
+    import io
+
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
+            return f"{image.width}x{image.height} {image.format}"
+    except (ValueError, UnidentifiedImageError):
+        return "unreadable"

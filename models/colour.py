@@ -1,0 +1,93 @@
+"""Colour conversion: the pixels of any Pillow image as 8-bit sRGB and alpha."""
+
+import io
+import logging
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+_log = logging.getLogger(__name__)
+
+_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+
+
+def to_srgb(image: Image.Image, *, name: str = "picture") -> Image.Image:
+    """Return an image as RGB in sRGB, alpha dropped.
+
+    An embedded colour profile is followed, and one that cannot be is logged and ignored. Pixels
+    without a profile count as sRGB. Greys of more than 8 bits are scaled, not clipped.
+
+    Args:
+        image: A loaded image of any mode.
+        name: What log messages call it.
+    """
+    colour = _plain_colour(image)
+    if colour.mode == "LAB":
+        return _transformed(colour, ImageCms.createProfile("LAB"))
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            return _follow_profile(colour, profile)
+        except (ImageCms.PyCMSError, OSError, ValueError, KeyError) as error:
+            _log.warning("%s: colour profile ignored: %s", name, error)
+    return colour.convert("RGB")
+
+
+def alpha_channel(image: Image.Image) -> Image.Image | None:
+    """Return the opacity of a loaded image as mode L, or None where it has no transparency."""
+    if not image.has_transparency_data:
+        return None
+    if image.mode[0] in "IF":
+        transparent = np.asarray(image) == image.info["transparency"]
+        return Image.fromarray(np.where(transparent, 0, 255).astype(np.uint8))
+    return image.convert("RGBA").getchannel("A")
+
+
+def _plain_colour(image: Image.Image) -> Image.Image:
+    """Drop alpha and palette and reduce deep greys to 8 bits; other colour spaces stay."""
+    if image.mode[0] in "IF":
+        return Image.fromarray(_grey_to_8bit(np.asarray(image), image.mode))
+    if image.mode in ("P", "PA", "RGBa", "RGBX"):
+        return image.convert("RGBA").convert("RGB")
+    simpler = {"1": "L", "LA": "L", "La": "LA", "RGBA": "RGB", "HSV": "RGB", "YCbCr": "RGB"}
+    while image.mode in simpler:
+        image = image.convert(simpler[image.mode])
+    return image
+
+
+def _grey_to_8bit(values: NDArray[Any], mode: str) -> NDArray[np.uint8]:
+    """Scale so that white stays white; float files state no white, so take the next usual one."""
+    whites = {"F": (1, 255, 65_535), "I": (65_535, 2**31 - 1)}.get(mode, (65_535,))
+    values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    white = next((white for white in whites if values.max() <= white), whites[-1])
+    return np.rint(np.clip(values / white, 0, 1) * 255).astype(np.uint8)
+
+
+def _follow_profile(colour: Image.Image, profile: bytes) -> Image.Image:
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    mode = _PROFILE_MODES[source.profile.xcolor_space.strip()]
+    if colour.mode == "L" and mode == "RGB":
+        colour = colour.convert("RGB")
+    if colour.mode != mode:
+        raise ValueError(f"a {mode} profile on {colour.mode} pixels")
+    return colour if _is_srgb(source) else _transformed(colour, source)
+
+
+def _transformed(image: Image.Image, source: Any) -> Image.Image:
+    result = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    assert result is not None
+    return result
+
+
+def _is_srgb(source: ImageCms.ImageCmsProfile) -> bool:
+    """Tell sRGB by name and primaries: converting it is the identity, and costs a decode."""
+    profile = source.profile
+    primaries = (profile.red_colorant, profile.green_colorant, profile.blue_colorant)
+    expected = ((0.436, 0.222, 0.014), (0.385, 0.717, 0.097), (0.143, 0.061, 0.714))
+    return (
+        (profile.profile_description or "").startswith("sRGB")
+        and all(primaries)
+        and np.allclose([primary[0] for primary in primaries if primary], expected, atol=2e-3)
+    )

@@ -1,0 +1,69 @@
+"""A style, photographs and what became of them, side by side on one sheet."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+PAPER = (250, 249, 246)
+
+
+def contact_sheet(
+    style: Pixels,
+    photographs: Sequence[Pixels],
+    results: Sequence[Pixels],
+    *,
+    height: int = 256,
+    gap: int = 12,
+) -> Pixels:
+    """Return the style picture on the left, the photographs in a row and the results below them.
+
+    Args:
+        style: The style picture, `(H, W, 3)`.
+        photographs: The photographs, `(H, W, 3)` each.
+        results: As many results, in the same order.
+        height: Height of the photographs on the sheet, in pixels.
+        gap: Space between pictures, in pixels.
+
+    Returns:
+        The sheet, `(H, W, 3)`.
+
+    Raises:
+        ValueError: If there are not as many results as photographs, or none.
+    """
+    if not photographs or len(photographs) != len(results):
+        raise ValueError(
+            f"{len(photographs)} photographs and {len(results)} results; expected as many, at least one"
+        )
+    columns = [
+        (fit_height(photograph, height), fit_height(result, height))
+        for photograph, result in zip(photographs, results, strict=True)
+    ]
+    painting = fit_box(style, round(1.4 * height), 2 * height + gap)
+    width = painting.width + sum(above.width + gap for above, _ in columns) + 2 * gap
+    sheet = Image.new("RGB", (width, 2 * height + 3 * gap), PAPER)
+    sheet.paste(painting, (gap, gap + (2 * height + gap - painting.height) // 2))
+    left = painting.width + 2 * gap
+    for above, below in columns:
+        sheet.paste(above, (left, gap))
+        sheet.paste(below, (left, height + 2 * gap))
+        left += above.width + gap
+    return np.asarray(sheet)
+
+
+def fit_height(pixels: Pixels, height: int) -> Image.Image:
+    """Return a picture `height` pixels high."""
+    image = Image.fromarray(pixels)
+    return image.resize(
+        (max(1, round(image.width * height / image.height)), height), Image.Resampling.LANCZOS
+    )
+
+
+def fit_box(pixels: Pixels, width: int, height: int) -> Image.Image:
+    """Return a picture as large as fits into a box."""
+    image = Image.fromarray(pixels)
+    scale = min(width / image.width, height / image.height)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS)

@@ -1,0 +1,60 @@
+"""The blocks of the transformer network."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ConvBlock(nn.Sequential):
+    """Reflection padding, convolution, instance normalisation and ReLU.
+
+    Instance normalisation instead of batch normalisation: Ulyanov et al. 2016.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, kernel_size: int = 3, stride: int = 1) -> None:
+        super().__init__(
+            padded_conv(in_channels, out_channels, kernel_size=kernel_size, stride=stride),
+            nn.InstanceNorm2d(out_channels, affine=True),
+            nn.ReLU(inplace=True),
+        )
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut, without a ReLU after the sum (Gross and Wilber 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            ConvBlock(channels, channels),
+            padded_conv(channels, channels, kernel_size=3),
+            nn.InstanceNorm2d(channels, affine=True),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map `(B, C, H, W)` to `(B, C, H, W)`."""
+        residual: Tensor = self.body(features)
+        return features + residual
+
+
+class UpsampleBlock(nn.Module):
+    """Nearest-neighbour resize to twice the size, then a convolution.
+
+    Instead of the paper's transposed convolution, whose uneven overlap leaves a
+    checkerboard (Odena et al. 2016).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = ConvBlock(in_channels, out_channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map `(B, C, H, W)` to `(B, out_channels, 2H, 2W)`."""
+        larger = F.interpolate(features, scale_factor=2, mode="nearest")
+        convolved: Tensor = self.conv(larger)
+        return convolved
+
+
+def padded_conv(in_channels: int, out_channels: int, *, kernel_size: int, stride: int = 1) -> nn.Conv2d:
+    """Return a convolution whose border mirrors the picture, so that edges get no frame."""
+    return nn.Conv2d(
+        in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, padding_mode="reflect"
+    )

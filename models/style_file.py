@@ -1,0 +1,147 @@
+"""The style file: one trained network that describes itself, as safetensors with a JSON header."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+
+from .atomic import write_atomically
+
+if TYPE_CHECKING:
+    from .transformer import TransformerNetwork
+
+FORMAT_VERSION = 1
+METADATA_KEY = "allaprima"
+
+
+class NetworkSettings(BaseModel):
+    """The transformer network."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    width: int = Field(32, ge=1)
+    """Channels of its first layer; the residual blocks have four times as many."""
+    residual_blocks: int = Field(5, ge=0)
+    """Residual blocks."""
+
+
+class StyleHeader(BaseModel):
+    """What a style file says of itself."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    format_version: int = FORMAT_VERSION
+    network: NetworkSettings = NetworkSettings()
+    dtype: Literal["float16", "float32"] = "float16"
+    style_name: str
+    style_sha256: str
+    style_thumbnail: str = ""
+    """The style picture as a JPEG of at most 128 px a side, base64."""
+    loss: dict[str, Any] = {}
+    """The loss settings with the resolved weights."""
+    steps: int = 0
+    validation: dict[str, float] = {}
+    versions: dict[str, str] = {}
+    created: str = ""
+    licence: str | None = None
+    author: str | None = None
+
+
+class Style(NamedTuple):
+    """A trained network and what its file says of it."""
+
+    network: "TransformerNetwork"
+    header: StyleHeader
+
+
+def save_style(path: Path, network: "TransformerNetwork", header: StyleHeader) -> None:
+    """Write a style file, whole or not at all.
+
+    The network settings in the header are taken from the network itself; the weights
+    are stored in `header.dtype`.
+
+    Raises:
+        OSError: If the folder is missing or unwritable, or the disk is full.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    settings = NetworkSettings(width=network.width, residual_blocks=network.residual_blocks)
+    header = header.model_copy(update={"network": settings, "format_version": FORMAT_VERSION})
+    dtype = getattr(torch, header.dtype)
+    state = network.state_dict()
+    tensors = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in state.items()}
+    with write_atomically(path) as temporary:
+        save_file(tensors, temporary, metadata={METADATA_KEY: header.model_dump_json()})
+
+
+def read_header(path: Path) -> StyleHeader:
+    """Return a style file's header without loading its weights (or torch).
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is damaged, foreign, or of a newer format.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"style file '{path}' does not exist")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"'{path}' is not a style file, or it is damaged: {error}") from error
+    if METADATA_KEY not in metadata:
+        raise ValueError(f"'{path}' is a safetensors file, but not a style file made by allaprima train")
+    return _parse_header(path, metadata[METADATA_KEY])
+
+
+def load_style(path: Path) -> Style:
+    """Return the network (float32, evaluation mode, on the CPU) and header of a style file.
+
+    Loading never unpickles anything.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is damaged, foreign, of a newer format, or its weights do not
+            fit the network that the header describes.
+    """
+    from safetensors.torch import load_file
+
+    from .transformer import TransformerNetwork
+
+    header = read_header(path)
+    network = TransformerNetwork(**header.network.model_dump())
+    tensors = load_file(path)
+    if problems := _mismatches(network.state_dict(), tensors):
+        raise ValueError(
+            f"style file '{path}' does not fit its own header ({header.network}): " + "; ".join(problems)
+        )
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    return Style(network.requires_grad_(False).eval(), header)
+
+
+def _parse_header(path: Path, text: str) -> StyleHeader:
+    try:
+        content = json.loads(text)
+        version = content.get("format_version")
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise ValueError(
+                f"style file '{path}' has format {version}; this version of allaprima reads up to "
+                f"{FORMAT_VERSION}: update allaprima"
+            )
+        return StyleHeader.model_validate(content)
+    except (json.JSONDecodeError, ValidationError, AttributeError) as error:
+        raise ValueError(f"style file '{path}' has a header that cannot be read: {error}") from error
+
+
+def _mismatches(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Return what differs in names or shapes, a few of each."""
+    missing = [f"{name} is missing" for name in expected.keys() - found.keys()]
+    extra = [f"{name} is unexpected" for name in found.keys() - expected.keys()]
+    shapes = [
+        f"{name} is {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
+        for name in expected.keys() & found.keys()
+        if found[name].shape != expected[name].shape
+    ]
+    return sorted(missing)[:3] + sorted(extra)[:3] + sorted(shapes)[:3]

@@ -1,0 +1,87 @@
+"""The image transformation network of Johnson et al. 2016."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .layers import ConvBlock, ResidualBlock, UpsampleBlock, padded_conv
+
+MINIMUM_SIZE = 16
+"""Smallest height and width, in pixels, that the network accepts."""
+
+STRIDE = 4
+"""Factor between the picture and the residual blocks; sides are padded to a multiple of it."""
+
+OVERSHOOT = 1.1
+"""How far the output's tanh reaches past [0, 1], so that 0 and 1 are attained at finite activations."""
+
+
+class TransformerNetwork(nn.Module):
+    """Paint a picture in one style, in a single pass.
+
+    The layers of Johnson et al. 2016 (supplementary material, table 1) with instance
+    normalisation, resize-convolution and reflection padding inside each convolution.
+
+    Args:
+        width: Channels of the first layer; the residual blocks have four times as many.
+        residual_blocks: Number of residual blocks.
+
+    Raises:
+        ValueError: If `width` is below 1 or `residual_blocks` below 0.
+    """
+
+    def __init__(self, width: int = 32, residual_blocks: int = 5) -> None:
+        super().__init__()
+        if width < 1 or residual_blocks < 0:
+            raise ValueError(
+                f"width is {width} and residual_blocks {residual_blocks}; expected at least 1 and 0"
+            )
+        self.width = width
+        self.residual_blocks = residual_blocks
+        self.encoder = nn.Sequential(
+            ConvBlock(3, width, kernel_size=9),
+            ConvBlock(width, 2 * width, stride=2),
+            ConvBlock(2 * width, 4 * width, stride=2),
+        )
+        self.residual = nn.Sequential(*(ResidualBlock(4 * width) for _ in range(residual_blocks)))
+        self.decoder = nn.Sequential(
+            UpsampleBlock(4 * width, 2 * width),
+            UpsampleBlock(2 * width, width),
+            padded_conv(width, 3, kernel_size=9),
+        )
+
+    def forward(self, content_image: Tensor) -> Tensor:
+        """Return the stylised picture.
+
+        In training mode the output may overshoot [0, 1] by 5 %, so that saturated
+        pixels still receive a gradient; in evaluation mode it is clamped.
+
+        Args:
+            content_image: Pictures, `(B, 3, H, W)`, RGB in [0, 1], H and W at least 16.
+
+        Returns:
+            Pictures, `(B, 3, H, W)`, RGB in [0, 1].
+
+        Raises:
+            ValueError: If the shape is not `(B, 3, H, W)` or a side is below 16.
+        """
+        height, width = _checked_size(content_image)
+        padding = (0, -width % STRIDE, 0, -height % STRIDE)
+        x = F.pad(content_image, padding, mode="reflect")  # (B, 3, H', W'), multiples of 4
+        x = self.encoder(2 * x - 1)  # (B, 4 width, H'/4, W'/4)
+        x = self.residual(x)  # (B, 4 width, H'/4, W'/4)
+        x = self.decoder(x)[..., :height, :width]  # (B, 3, H, W)
+        stylized_image = 0.5 + 0.5 * OVERSHOOT * torch.tanh(x)
+        return stylized_image if self.training else stylized_image.clamp(0, 1)
+
+
+def _checked_size(image: Tensor) -> tuple[int, int]:
+    """Return height and width of `(B, 3, H, W)`, or raise ValueError."""
+    if image.ndim != 4 or image.shape[1] != 3:
+        raise ValueError(f"content_image has shape {tuple(image.shape)}; expected (B, 3, H, W)")
+    height, width = image.shape[2:]
+    if min(height, width) < MINIMUM_SIZE:
+        raise ValueError(
+            f"picture is {width}x{height} pixels; the smallest that works is {MINIMUM_SIZE}x{MINIMUM_SIZE}"
+        )
+    return height, width

@@ -1,0 +1,82 @@
+"""Pictures, weights and paths that several tests need."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor
+
+from allaprima.models.loss_network import weight_shapes
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The development data beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the development data in ../shared")
+    return SHARED
+
+
+@lru_cache
+def make_weights(architecture: str, stages: int = 5) -> dict[str, Tensor]:
+    """Return He-initialised VGG weights of the first stages."""
+    generator = torch.Generator().manual_seed(0)
+    weights: dict[str, Tensor] = {}
+    for name, shape in weight_shapes(architecture).items():
+        if shape[0] > 64 * 2 ** (stages - 1):
+            continue
+        scale = (2 / (shape[1] * 9)) ** 0.5 if len(shape) == 4 else 0.0
+        weights[name] = scale * torch.randn(shape, generator=generator)
+    return weights
+
+
+@pytest.fixture(scope="session")
+def random_weights() -> Callable[[str], dict[str, Tensor]]:
+    """Make He-initialised weights of a whole VGG."""
+    return make_weights
+
+
+@pytest.fixture(scope="session")
+def small_weights() -> dict[str, Tensor]:
+    """Random VGG-19 weights up to relu2_2."""
+    return make_weights("vgg19", stages=2)
+
+
+@pytest.fixture(scope="session")
+def small_weights_file(small_weights: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_file(small_weights, path)
+    return path
+
+
+def paint(height: int, width: int, seed: int) -> Image.Image:
+    """Return a smooth picture with some noise."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / 32
+    waves = [np.sin(rng.uniform(0.5, 2) * x + rng.uniform(0.5, 2) * y + rng.uniform(0, 6)) for _ in range(3)]
+    pixels = 127 + 90 * np.stack(waves, -1) + rng.normal(0, 12, (height, width, 3))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of twenty small pictures."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for index in range(20):
+        paint(64 + index, 96 - index, index).save(folder / f"{index:02}.jpg", quality=95)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def style_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("style") / "waves.png"
+    paint(80, 72, 99).save(path)
+    return path

@@ -1,0 +1,175 @@
+"""The commands `stylize` and `info`, through the program's own entry."""
+
+import base64
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from allaprima import __main__
+from allaprima.models.images import Picture, read_picture, write_picture
+from allaprima.models.style_file import NetworkSettings, StyleHeader, save_style
+from allaprima.models.transformer import TransformerNetwork
+
+pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens:UserWarning")
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command line and return exit code, standard output and standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["allaprima", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            __main__.main()
+        captured = capsys.readouterr()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def style_file(tmp_path: Path) -> Path:
+    thumbnail = io.BytesIO()
+    Image.new("RGB", (128, 101)).save(thumbnail, "JPEG")
+    torch.manual_seed(0)
+    header = StyleHeader(
+        network=NetworkSettings(width=8, residual_blocks=1),
+        style_name="wave",
+        style_sha256="ab" * 32,
+        style_thumbnail=base64.b64encode(thumbnail.getvalue()).decode(),
+        loss={"style_layer_weights": {"relu1_2": 0.25}},
+        steps=40,
+    )
+    save_style(tmp_path / "wave.style", TransformerNetwork(width=8, residual_blocks=1), header)
+    return tmp_path / "wave.style"
+
+
+def make(path: Path, height: int = 20, width: int = 33) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    write_picture(Picture(values), path)
+    return path
+
+
+def test_one_picture(run: Run, style_file: Path, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.jpg")
+    assert run("stylize", style_file, source, "-o", tmp_path / "b.png") == (0, "1 picture stylised\n", "")
+    assert read_picture(tmp_path / "b.png").rgb.shape == (20, 33, 3)
+
+
+def test_folder_with_a_bad_file_then_again(run: Run, style_file: Path, tmp_path: Path) -> None:
+    make(tmp_path / "in" / "a.jpg")
+    make(tmp_path / "in" / "sub" / "b.png")
+    (tmp_path / "in" / "c.jpg").write_bytes(b"text")
+    arguments = ("stylize", style_file, tmp_path / "in", "--output", tmp_path / "out")
+
+    code, out, err = run(*arguments)
+    assert (code, out) == (1, "2 pictures stylised, 1 failed\n")
+    assert err.startswith(f"error: picture '{tmp_path / 'in' / 'c.jpg'}' cannot be read: it is not a picture")
+    assert err.count("\n") == 1
+
+    (tmp_path / "in" / "c.jpg").unlink()
+    summary = "0 pictures stylised, 2 skipped (already there; --overwrite redoes them)\n"
+    assert run(*arguments) == (0, summary, "")
+    assert run(*arguments, "--overwrite") == (0, "2 pictures stylised\n", "")
+
+
+def test_several_pictures_in_one_format(run: Run, style_file: Path, tmp_path: Path) -> None:
+    sources = [make(tmp_path / "in" / name) for name in ("a.jpg", "a.png")]
+    code, _, _ = run("stylize", style_file, *sources, "-o", tmp_path / "out", "--format", "PNG")
+    assert code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg.png", "a.png"]
+
+
+def test_settings_reach_their_place(run: Run, style_file: Path, tmp_path: Path) -> None:
+    source = make(tmp_path / "a.png", 40, 60)
+    plain, reduced = tmp_path / "plain.png", tmp_path / "reduced.png"
+    options = ("--device", "cpu", "--precision", "float32")
+    assert run("stylize", style_file, source, "-o", plain, *options)[0] == 0
+    assert run("stylize", style_file, source, "-o", reduced, *options, "--max-side", 30)[0] == 0
+    assert read_picture(reduced).rgb.shape == (40, 60, 3)
+    assert (read_picture(reduced).rgb != read_picture(plain).rgb).any()
+
+    code, _, err = run("stylize", style_file, source, "-o", tmp_path / "x.png", "--max-pixels", 2399)
+    assert code == 1
+    assert "60x40 pixels, more than the limit of 2399; --max-pixels raises the limit" in err
+
+    sizes = []
+    for quality in (20, 95):
+        target = tmp_path / f"{quality}.jpg"
+        assert run("stylize", style_file, source, "-o", target, "--quality", quality)[0] == 0
+        sizes.append(target.stat().st_size)
+    assert sizes[0] < sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.style", "a.png", "-o", "b.png"], "style file 'none.style' does not exist"),
+        (["a.png", "a.png", "-o", "b.png"], "'a.png' is not a style file"),
+        (["wave.style", "a.png", "-o", "b.gif"], "expected one of .jpg"),
+        (["wave.style", "a.png", "-o", "a.png"], "would replace an input"),
+        (["wave.style", "a.png", "-o", "b.png", "--device", "tpu"], "device 'tpu' is not available"),
+    ],
+)
+def test_mistakes_end_with_code_2(
+    run: Run,
+    style_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    make(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("stylize", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert message in err
+
+
+def test_info_shows_every_setting(run: Run, style_file: Path) -> None:
+    code, out, err = run("info", style_file)
+    lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert (code, err) == (0, "")
+    assert lines["file"] == str(style_file)
+    assert lines["network.width"] == "8"
+    assert lines["steps"] == "40"
+    assert lines["style_sha256"] == "ab" * 32
+    assert lines["style_thumbnail"] == "128x101 JPEG"
+    assert lines["loss.style_layer_weights.relu1_2"] == "0.25"
+    assert lines["licence"] == "not stated"
+
+
+def test_info_as_json(run: Run, style_file: Path) -> None:
+    code, out, _ = run("info", style_file, "--json")
+    assert code == 0
+    assert StyleHeader.model_validate(json.loads(out)).style_name == "wave"
+
+
+def test_info_of_a_missing_file(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("info", tmp_path / "none.style")
+    assert code == 2
+    assert "does not exist" in err
+
+
+def test_help_and_info_do_not_load_torch(style_file: Path) -> None:
+    program = (
+        "import sys\nfrom allaprima.__main__ import main\n"
+        "try: main()\nexcept SystemExit as ended: assert not ended.code, ended.code\n"
+        "assert 'torch' not in sys.modules"
+    )
+    for arguments in (["stylize", "--help"], ["info", str(style_file)]):
+        subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)

@@ -1,0 +1,206 @@
+"""The stylizer: kinds in and out, exact sizes, alpha, precision, memory."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from allaprima.infer import engines
+from allaprima.infer.engines import PictureTooLargeError, TorchEngine
+from allaprima.infer.stylize import Stylizer
+from allaprima.models.images import Picture, PictureError, write_picture
+from allaprima.models.style_file import NetworkSettings, StyleHeader, save_style
+from allaprima.models.transformer import TransformerNetwork
+
+
+def network() -> TransformerNetwork:
+    torch.manual_seed(0)
+    return TransformerNetwork(width=8, residual_blocks=1)
+
+
+@pytest.fixture(scope="module")
+def style_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("style") / "a.style"
+    settings = NetworkSettings(width=8, residual_blocks=1)
+    save_style(path, network(), StyleHeader(network=settings, style_name="a", style_sha256="0" * 64))
+    return path
+
+
+@pytest.fixture(scope="module")
+def stylizer(style_file: Path) -> Stylizer:
+    return Stylizer.load(style_file, device="cpu")
+
+
+def picture(height: int, width: int) -> Picture:
+    values = np.random.default_rng(0).integers(0, 256, (height, width, 4), dtype=np.uint8)
+    return Picture(values[..., :3], values[..., 3])
+
+
+class Identity:
+    """An engine that paints nothing, and tells what it was given."""
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, ...]] = []
+
+    def __call__(self, content_images: Tensor) -> Tensor:
+        self.sizes.append(tuple(content_images.shape[2:]))
+        return content_images
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 31), (64, 97), (33, 130)])
+def test_size_and_alpha_are_kept(stylizer: Stylizer, size: tuple[int, int]) -> None:
+    given = picture(*size)
+    result = stylizer(given)
+    assert result.rgb.shape == (*size, 3)
+    assert result.alpha is given.alpha
+    assert (result.rgb != given.rgb).any()
+
+
+def test_every_kind_gives_the_same_pixels(stylizer: Stylizer, tmp_path: Path) -> None:
+    given = Picture(picture(20, 37).rgb)
+    write_picture(given, tmp_path / "a.png")
+    expected = stylizer(given).rgb
+
+    array = stylizer(given.rgb)
+    image = stylizer(given.to_image())
+    from_path, from_text = stylizer(tmp_path / "a.png"), stylizer(str(tmp_path / "a.png"))
+    tensor = stylizer(torch.from_numpy(given.rgb.copy()).permute(2, 0, 1).float() / 255)
+
+    assert isinstance(array, np.ndarray)
+    assert (array == expected).all()
+    for kind in (image, from_path, from_text):
+        assert isinstance(kind, Image.Image)
+        assert (np.array(kind) == expected).all()
+    assert (tensor.mul(255).round().byte().permute(1, 2, 0).numpy() == expected).all()
+
+
+def test_pillow_image_keeps_alpha(stylizer: Stylizer) -> None:
+    given = picture(20, 20)
+    image = stylizer(given.to_image())
+    assert image.mode == "RGBA"
+    assert (np.array(image)[..., 3] == given.alpha).all()
+
+
+def test_tensor_batch_keeps_shape_and_type(stylizer: Stylizer) -> None:
+    batch = torch.rand(2, 3, 18, 21, dtype=torch.float64)
+    result = stylizer(batch)
+    assert (result.shape, result.dtype) == (batch.shape, batch.dtype)
+    assert torch.allclose(result[1], stylizer(batch[1]), atol=1e-5)
+    assert not result.is_inference()
+
+
+def test_identity_changes_no_byte() -> None:
+    levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    assert (Stylizer(Identity())(levels) == levels).all()
+
+
+def test_max_side_reduces_before_and_enlarges_after() -> None:
+    engine = Identity()
+    result = Stylizer(engine, max_side=32)(np.full((50, 101, 3), 77, np.uint8))
+    assert engine.sizes == [(16, 32)]
+    assert result.shape == (50, 101, 3)
+    assert (result == 77).all()
+
+
+def test_max_side_leaves_small_and_thin_pictures_alone() -> None:
+    engine = Identity()
+    stylizer = Stylizer(engine, max_side=32)
+    stylizer(np.zeros((20, 32, 3), np.uint8))
+    stylizer(np.zeros((400, 17, 3), np.uint8))
+    assert engine.sizes == [(20, 32), (376, 16)]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (np.zeros((15, 40, 3), np.uint8), ValueError, "40x15 pixels; the smallest that works is 16x16"),
+        (np.zeros((20, 20), np.uint8), ValueError, r"expected uint8 \(20, 20, 3\)"),
+        (np.zeros((20, 20, 3)), ValueError, "rgb is float64"),
+        (torch.zeros(20, 20, 3), ValueError, r"expected float \(3, H, W\)"),
+        (torch.zeros(3, 20, 20, dtype=torch.uint8), ValueError, "torch.uint8"),
+        (torch.zeros(0, 3, 20, 20), ValueError, "expected float"),
+        (torch.full((3, 20, 20), 255.0), ValueError, r"from 255 to 255; expected \[0, 1\]"),
+        (torch.full((3, 20, 20), torch.nan), ValueError, "nan"),
+        (12, TypeError, "cannot stylise a int"),
+        ("none.jpg", PictureError, "does not exist"),
+    ],
+)
+def test_unusable_input_is_explained(
+    stylizer: Stylizer, given: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        stylizer(given)
+
+
+def test_unknown_device_names_the_present(style_file: Path) -> None:
+    for device in ("tpu", "cuda:99"):
+        with pytest.raises(ValueError, match=rf"device '{device}' is not available; this machine has: .*cpu"):
+            Stylizer.load(style_file, device=device)
+
+
+def test_bfloat16_is_close_to_float32() -> None:
+    image = torch.rand(1, 3, 24, 36)
+    exact = TorchEngine(network(), device="cpu")(image)
+    rounded = TorchEngine(network(), device="cpu", precision="bfloat16")(image)
+    assert rounded.dtype == torch.float32
+    assert (rounded - exact).abs().mean() < 0.02
+
+
+def test_too_large_for_memory_is_told_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_free_memory", lambda device: 100_000_000)
+    engine = TorchEngine(network(), device="cpu")
+    with pytest.raises(PictureTooLargeError) as caught:
+        engine(torch.zeros(1, 3, 1000, 1500))
+    message = "1500x1000 needs about 0.5 GB, 0.1 GB are free; 670x447 would fit: --max-side 670"
+    assert str(caught.value) == message
+    assert engine(torch.zeros(1, 3, 447, 670)).shape == (1, 3, 447, 670)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("not enough memory: you tried to allocate 1 bytes"),
+        MemoryError(),
+    ],
+)
+def test_errors_of_the_runtime_are_explained(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network()
+
+    def fail(content_image: Tensor) -> Tensor:
+        raise error
+
+    monkeypatch.setattr(net, "forward", fail)
+    with pytest.raises(PictureTooLargeError, match=r"200x100 needs about .* would fit: --max-side 130"):
+        TorchEngine(net, device="cpu")(torch.zeros(1, 3, 100, 200))
+
+
+def test_other_errors_of_the_runtime_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = network()
+
+    def fail(content_image: Tensor) -> Tensor:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(net, "forward", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        TorchEngine(net, device="cpu")(torch.zeros(1, 3, 16, 16))
+
+
+def test_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_CGROUP", tmp_path)
+    free = engines._free_memory(torch.device("cpu"))
+    assert free is not None
+    assert free <= psutil.virtual_memory().total
+    for name, text in {"max": "5000", "current": "4000", "stat": "anon 3000\ninactive_file 700\n"}.items():
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert engines._free_memory(torch.device("cpu")) == 1700
+    (tmp_path / "memory.max").write_text("max\n")
+    unlimited = engines._free_memory(torch.device("cpu"))
+    assert unlimited is not None
+    assert unlimited > 1700

@@ -1,0 +1,104 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from allaprima.models.style_file import StyleHeader, load_style, read_header, save_style
+from allaprima.models.transformer import TransformerNetwork
+
+HEADER = StyleHeader(
+    style_name="wave.jpg", style_sha256="00", steps=7, validation={"total": 1.5}, licence="CC0-1.0"
+)
+
+
+@pytest.fixture
+def network() -> TransformerNetwork:
+    torch.manual_seed(0)
+    return TransformerNetwork(width=4, residual_blocks=2)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 2e-3), ("float32", 0.0)])
+def test_round_trip(tmp_path: Path, network: TransformerNetwork, dtype: str, tolerance: float) -> None:
+    path = tmp_path / "wave.safetensors"
+    save_style(path, network, HEADER.model_copy(update={"dtype": dtype}))
+    style = load_style(path)
+    assert style.header.network.width == 4
+    assert style.header.network.residual_blocks == 2
+    assert style.header.steps == 7
+    assert style.header.licence == "CC0-1.0"
+    assert not style.network.training
+    assert not any(p.requires_grad for p in style.network.parameters())
+    assert {t.dtype for t in load_file(path).values()} == {getattr(torch, dtype)}
+    image = torch.rand(1, 3, 20, 24)
+    torch.testing.assert_close(style.network(image), network.eval()(image), atol=tolerance, rtol=0)
+
+
+def test_half_precision_halves_the_file(tmp_path: Path) -> None:
+    save_style(tmp_path / "paper.safetensors", TransformerNetwork(), HEADER)
+    assert (tmp_path / "paper.safetensors").stat().st_size < 3_400_000
+
+
+def test_failed_write_leaves_the_earlier_file(
+    tmp_path: Path, network: TransformerNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "wave.safetensors"
+    save_style(path, network, HEADER)
+    before = path.read_bytes()
+
+    def disk_full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        save_style(path, network, HEADER)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_truncated_file_is_refused(tmp_path: Path, network: TransformerNetwork) -> None:
+    path = tmp_path / "wave.safetensors"
+    save_style(path, network, HEADER)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="not a style file, or it is damaged"):
+        load_style(path)
+
+
+def test_foreign_files_are_refused(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match="not a style file made by allaprima train"):
+        read_header(tmp_path / "other.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
+    with pytest.raises(ValueError, match="not a style file"):
+        read_header(tmp_path / "text.safetensors")
+    with pytest.raises(FileNotFoundError, match=r"style file .* does not exist"):
+        read_header(tmp_path / "missing.safetensors")
+
+
+def test_newer_format_asks_for_an_update(tmp_path: Path) -> None:
+    header = {**HEADER.model_dump(), "format_version": 99}
+    save_file({"x": torch.zeros(1)}, tmp_path / "new.safetensors", metadata={"allaprima": json.dumps(header)})
+    with pytest.raises(ValueError, match=r"has format 99.*update allaprima"):
+        load_style(tmp_path / "new.safetensors")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"style_name": 3}'])
+def test_unreadable_header_is_refused(tmp_path: Path, text: str) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "odd.safetensors", metadata={"allaprima": text})
+    with pytest.raises(ValueError, match="header that cannot be read"):
+        read_header(tmp_path / "odd.safetensors")
+
+
+def test_mismatch_is_explained(tmp_path: Path, network: TransformerNetwork) -> None:
+    path = tmp_path / "wave.safetensors"
+    save_style(path, network, HEADER)
+    tensors = load_file(path)
+    removed = tensors.pop("decoder.2.bias")
+    tensors["stray"] = removed
+    tensors["decoder.2.weight"] = torch.zeros(1)
+    save_file(tensors, path, metadata={"allaprima": read_header(path).model_dump_json()})
+    with pytest.raises(
+        ValueError, match=r"decoder.2.bias is missing; stray is unexpected; decoder.2.weight is \(1,\)"
+    ):
+        load_style(path)

@@ -1,0 +1,84 @@
+import inspect
+
+import pytest
+import torch
+
+from allaprima.models.layers import UpsampleBlock
+from allaprima.models.style_file import NetworkSettings
+from allaprima.models.transformer import TransformerNetwork
+
+
+@pytest.fixture(scope="module")
+def network() -> TransformerNetwork:
+    torch.manual_seed(0)
+    return TransformerNetwork(width=4, residual_blocks=1).eval()
+
+
+def test_paper_network_has_the_papers_size() -> None:
+    parameters = sum(p.numel() for p in TransformerNetwork().parameters())
+    assert parameters == 1_679_235
+
+
+def test_defaults_are_those_of_the_settings() -> None:
+    signature = inspect.signature(TransformerNetwork)
+    assert {name: p.default for name, p in signature.parameters.items()} == NetworkSettings().model_dump()
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 19), (18, 33), (23, 16), (64, 101)])
+def test_output_has_the_inputs_size(network: TransformerNetwork, size: tuple[int, int]) -> None:
+    with torch.no_grad():
+        output = network(torch.rand(2, 3, *size))
+    assert output.shape == (2, 3, *size)
+    assert output.min() >= 0
+    assert output.max() <= 1
+
+
+def test_output_reaches_black_and_white() -> None:
+    network = TransformerNetwork(width=4, residual_blocks=0).eval()
+    last = network.decoder[-1]
+    assert isinstance(last, torch.nn.Conv2d)
+    assert last.bias is not None
+    for bias, value in ((-9.0, 0.0), (9.0, 1.0)):
+        torch.nn.init.constant_(last.bias, bias)
+        with torch.no_grad():
+            assert (network(torch.rand(1, 3, 16, 16)) == value).all()
+
+
+def test_saturated_pixels_still_learn() -> None:
+    network = TransformerNetwork(width=4, residual_blocks=0).train()
+    last = network.decoder[-1]
+    assert isinstance(last, torch.nn.Conv2d)
+    assert last.bias is not None
+    torch.nn.init.constant_(last.bias, 2.5)
+    output = network(torch.rand(1, 3, 16, 16))
+    assert output.mean() > 1
+    output.mean().backward()
+    assert last.bias.grad is not None
+    assert (last.bias.grad > 1e-4).all()
+
+
+def test_flat_picture_gives_a_flat_picture_without_frame() -> None:
+    network = TransformerNetwork(width=4, residual_blocks=1).eval()
+    with torch.no_grad():
+        output = network(torch.full((1, 3, 32, 32), 0.5))
+    assert output.std(dim=(2, 3)).max() < 1e-5
+
+
+def test_upsample_block_doubles_the_size() -> None:
+    assert UpsampleBlock(4, 2)(torch.rand(1, 4, 5, 6)).shape == (1, 2, 10, 12)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((1, 3, 15, 40), "40x15 pixels; the smallest that works is 16x16"), ((1, 1, 32, 32), "expected")],
+)
+def test_refuses_what_it_cannot_paint(
+    network: TransformerNetwork, shape: tuple[int, ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        network(torch.rand(shape))
+
+
+def test_refuses_impossible_settings() -> None:
+    with pytest.raises(ValueError, match="width is 0"):
+        TransformerNetwork(width=0)

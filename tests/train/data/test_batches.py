@@ -1,0 +1,166 @@
+"""Batch k is a function of the seed and of k, whoever loads it and wherever iteration starts."""
+
+import io
+import multiprocessing
+import tarfile
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from allaprima.train.data import batches as batches_module
+from allaprima.train.data.batches import (
+    Samples,
+    ShuffledSamples,
+    StepBatches,
+    StreamedSamples,
+)
+from allaprima.train.data.sources import open_source, open_stream
+
+COUNT = 23
+SamplesOf = Callable[[], Samples]
+
+
+def picture(number: int) -> bytes:
+    """Red tells which picture it is, green and blue where in it."""
+    rows, columns = np.mgrid[:24, :30] * 8
+    pixels = np.stack([np.full_like(rows, 10 * number), rows, columns], axis=-1).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_tar(path: Path, pictures: Sequence[bytes]) -> Path:
+    with tarfile.open(path, "w") as tar:
+        for number, data in enumerate(pictures):
+            info = tarfile.TarInfo(f"{number:03}.png")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+def samples_of(path: Path, kind: str, seed: int = 0) -> Samples:
+    if kind == "stream":
+        return StreamedSamples(open_stream(str(path)), seed=seed)
+    source = open_source(str(path))
+    return ShuffledSamples(source, range(len(source)), seed=seed)
+
+
+@pytest.fixture(params=["source", "stream"])
+def make_samples(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Samples]:
+    """Make the samples of a tar file in which each picture can be told from the others."""
+    monkeypatch.setattr(batches_module, "_SHUFFLE_BUFFER", 8)
+    path = write_tar(tmp_path / "pictures.tar", [picture(number) for number in range(COUNT)])
+    return lambda seed=0: samples_of(path, request.param, seed)
+
+
+def batches(samples: Samples, start_step: int = 0, *, size: int = 4, **options: int) -> StepBatches:
+    return StepBatches(samples, batch_size=size, crop_size=16, seed=5, start_step=start_step, **options)
+
+
+def take(batches: StepBatches, count: int) -> list[Tensor]:
+    return list(islice(batches, count))
+
+
+def numbers(found: Sequence[Tensor]) -> list[int]:
+    return [int(value) // 10 for value in torch.cat(list(found))[:, 0, 0, 0]]
+
+
+def test_batches_are_uint8(make_samples: SamplesOf) -> None:
+    (batch,) = take(batches(make_samples()), 1)
+    assert batch.shape == (4, 3, 16, 16)
+    assert batch.dtype == torch.uint8
+    assert batch.is_contiguous()
+
+
+def test_every_picture_comes_once_per_epoch_in_another_order(make_samples: SamplesOf) -> None:
+    order = numbers(take(batches(make_samples(), size=1), 3 * COUNT))
+    epochs = [order[:COUNT], order[COUNT : 2 * COUNT], order[2 * COUNT :]]
+    assert all(sorted(epoch) == list(range(COUNT)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+    assert epochs[0] != list(range(COUNT))
+
+
+@pytest.mark.parametrize("start_step", [1, 5, 6, 17])
+def test_a_later_start_gives_the_same_batches(make_samples: SamplesOf, start_step: int) -> None:
+    whole = take(batches(make_samples()), 20)
+    resumed = take(batches(make_samples(), start_step), 20 - start_step)
+    assert all(map(torch.equal, whole[start_step:], resumed))
+
+
+def test_iterating_again_starts_over(make_samples: SamplesOf) -> None:
+    same = batches(make_samples(), 3)
+    assert all(map(torch.equal, take(same, 4), take(same, 4)))
+
+
+@pytest.mark.parametrize("world_size", [2, 4])
+def test_ranks_share_the_batch_of_a_single_process(make_samples: SamplesOf, world_size: int) -> None:
+    single = take(batches(make_samples(), 2), 9)
+    size = 4 // world_size
+    ranks = [
+        take(batches(make_samples(), 2, size=size, rank=rank, world_size=world_size), 9)
+        for rank in range(world_size)
+    ]
+    assert all(map(torch.equal, single, map(torch.cat, zip(*ranks, strict=True))))
+
+
+@pytest.mark.parametrize("kind", ["source", "stream"])
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+def test_workers_make_no_difference(tmp_path: Path, kind: str, workers: int) -> None:
+    pictures = [picture(number) for number in range(COUNT)]
+    pictures[4] = b"broken"
+    path = write_tar(tmp_path / "pictures.tar", pictures)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([StepBatches.__module__])
+    loader = DataLoader(
+        batches(samples_of(path, kind), 7),
+        batch_size=None,
+        num_workers=workers,
+        multiprocessing_context=context,
+    )
+    assert all(map(torch.equal, take(batches(samples_of(path, kind), 7), 10), loader))
+
+
+def test_the_seed_decides(make_samples: Callable[..., Samples]) -> None:
+    first, same, other = (numbers(take(batches(make_samples(seed=seed)), 5)) for seed in (0, 0, 1))
+    assert first == same != other
+
+
+@pytest.mark.parametrize("kind", ["source", "stream"])
+def test_a_broken_picture_gives_way_to_the_next(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pictures = [picture(number) for number in range(8)]
+    good = samples_of(write_tar(tmp_path / "good.tar", pictures), kind)
+    pictures[3] = pictures[5] = b"broken"
+    path = write_tar(tmp_path / "bad.tar", pictures)
+    order = numbers(take(batches(good, size=1), 30))
+    expected = [next(number for number in order[sample:] if number not in (3, 5)) for sample in range(24)]
+    assert numbers(take(batches(samples_of(path, kind), size=1), 24)) == expected
+    assert len(caplog.messages) == 2
+    assert "skipping broken content picture bad.tar/003.png" in caplog.text
+    ranks = [take(batches(samples_of(path, kind), size=2, rank=rank, world_size=2), 6) for rank in (0, 1)]
+    assert numbers([part for parts in zip(*ranks, strict=True) for part in parts]) == expected
+
+
+@pytest.mark.parametrize("kind", ["source", "stream"])
+def test_nothing_but_broken_pictures(tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_tar(tmp_path / "bad.tar", [b"broken"] * 30)
+    with pytest.raises(ValueError, match="1000 content pictures in a row cannot be read"):
+        take(batches(samples_of(path, kind)), 1)
+    assert len(caplog.messages) == 11  # the first ten, then at 16, 32, ...
+
+
+def test_the_first_pictures_of_a_stream_can_be_skipped(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", [picture(number) for number in range(8)])
+    samples = StreamedSamples(open_stream(str(path)), seed=0, skip=3)
+    assert set(numbers(take(batches(samples), 10))) == {3, 4, 5, 6, 7}

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from allaprima.models.loss_network import LossNetwork
+from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.calibration import calibrate, moments, unpaired_distance
+from allaprima.train.perceptual import LossWeights, PerceptualLoss, style_targets
+
+STYLE_LAYERS = ("relu1_1", "relu2_1")
+WEIGHTS = LossWeights(content={"relu2_1": 2.0}, style={"relu1_1": 3.0, "relu2_1": 5.0}, tv=7.0)
+
+
+@pytest.fixture
+def loss_network(small_weights: dict[str, Tensor]) -> LossNetwork:
+    return LossNetwork("vgg19", STYLE_LAYERS, small_weights)
+
+
+@pytest.fixture
+def loss(loss_network: LossNetwork) -> PerceptualLoss:
+    torch.manual_seed(1)
+    return PerceptualLoss(
+        loss_network, style_targets(loss_network, torch.rand(1, 3, 40, 32), STYLE_LAYERS), WEIGHTS
+    )
+
+
+Array = NDArray[np.float64]
+
+
+def numpy_features(weights: dict[str, Tensor], image: Array) -> dict[str, Array]:
+    """Return relu1_1 and relu2_1 by a direct float64 convolution of one picture `(3, H, W)`."""
+
+    def conv(x: Array, index: int) -> Array:
+        kernel = weights[f"features.{index}.weight"].double().numpy()
+        bias = weights[f"features.{index}.bias"].double().numpy()
+        padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+        convolved: Array = np.einsum("chwij,ocij->ohw", windows, kernel) + bias[:, None, None]
+        return np.maximum(convolved, 0)
+
+    mean = np.array([0.485, 0.456, 0.406])[:, None, None]
+    std = np.array([0.229, 0.224, 0.225])[:, None, None]
+    first = conv((image - mean) / std, 0)
+    second = conv(first, 2)
+    pooled = second.reshape(second.shape[0], second.shape[1] // 2, 2, second.shape[2] // 2, 2).max(
+        axis=(2, 4)
+    )
+    return {"relu1_1": first, "relu2_1": conv(pooled, 5)}
+
+
+def numpy_gram(features: Array) -> Array:
+    channels, height, width = features.shape
+    flat = features.reshape(channels, -1)
+    gram: Array = flat @ flat.T / (channels * height * width)
+    return gram
+
+
+def test_terms_equal_an_independent_float64_computation(
+    loss: PerceptualLoss, small_weights: dict[str, Tensor]
+) -> None:
+    torch.manual_seed(1)
+    style = torch.rand(1, 3, 40, 32)[0].double().numpy()
+    stylized, content = torch.rand(2, 3, 16, 20), torch.rand(2, 3, 16, 20)
+    terms = loss(stylized, content)
+    expected = {"content": 0.0, "style": 0.0, "tv": 0.0}
+    targets = {layer: numpy_gram(f) for layer, f in numpy_features(small_weights, style).items()}
+    for y, x in zip(stylized.double().numpy(), content.double().numpy(), strict=True):
+        of_y, of_x = numpy_features(small_weights, y), numpy_features(small_weights, x)
+        expected["content"] += 2.0 * ((of_y["relu2_1"] - of_x["relu2_1"]) ** 2).mean() / 2
+        for layer, weight in WEIGHTS.style.items():
+            expected["style"] += weight * ((numpy_gram(of_y[layer]) - targets[layer]) ** 2).mean() / 2
+        differences = (np.diff(y, axis=1) ** 2).mean() + (np.diff(y, axis=2) ** 2).mean()
+        expected["tv"] += 7.0 * differences / 2
+    for name, value in expected.items():
+        assert terms[name].item() == pytest.approx(value, rel=1e-4), name
+    assert terms["total"].item() == pytest.approx(sum(expected.values()), rel=1e-4)
+
+
+def test_only_total_variation_is_left_for_the_photograph_itself(loss: PerceptualLoss) -> None:
+    photograph = torch.rand(1, 3, 16, 16)
+    assert loss(photograph, photograph)["content"].item() == 0
+
+
+def test_gradient_reaches_the_transformer_and_nothing_else(loss: PerceptualLoss) -> None:
+    network = TransformerNetwork(width=4, residual_blocks=1)
+    content = torch.rand(1, 3, 16, 16, requires_grad=True)
+    loss(network(content.detach()), content)["total"].backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters() if p.ndim == 4)
+    assert content.grad is None
+    assert list(loss.parameters()) == []
+    assert not any(buffer.requires_grad for buffer in loss.buffers())
+
+
+def test_nothing_of_the_loss_enters_a_checkpoint(loss: PerceptualLoss) -> None:
+    assert loss.state_dict() == {}
+
+
+def test_calibration_sets_photograph_and_style_to_the_ends_of_the_scale(loss_network: LossNetwork) -> None:
+    torch.manual_seed(0)
+    style, photographs = torch.rand(1, 3, 64, 64), 0.5 + 0.1 * torch.rand(3, 3, 64, 64)
+    weights, doubled = (
+        calibrate(
+            loss_network,
+            style,
+            [photographs],
+            content_layers=["relu2_1"],
+            style_layers=STYLE_LAYERS,
+            strength=strength,
+        )
+        for strength in (1.0, 2.0)
+    )
+    loss = PerceptualLoss(loss_network, style_targets(loss_network, style, STYLE_LAYERS), weights)
+    untouched = loss(photographs, photographs)
+    assert untouched["content"].item() == 0
+    for layer in STYLE_LAYERS:  # an unstyled photograph: every layer counts the same
+        assert doubled.style[layer] == pytest.approx(2 * weights.style[layer])
+    style_only = loss(style.expand(3, 3, 64, 64), photographs)
+    assert style_only["style"].item() == pytest.approx(0, abs=1e-6)
+    assert style_only["content"].item() == pytest.approx(1, rel=0.05)
+
+
+def test_unpaired_distance_is_the_expected_squared_difference() -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(1, 4, 200, 200) + 1, 2 * torch.randn(1, 4, 200, 200) - 1
+    expected = (x - y).square().mean()
+    assert unpaired_distance(moments(x), moments(y)).item() == pytest.approx(expected.item(), rel=0.02)

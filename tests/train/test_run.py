@@ -1,0 +1,305 @@
+"""Whole runs on a small loss network: what they leave behind, and that they can be interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
+
+from allaprima.models.style_file import load_style, read_header
+from allaprima.train.config import TrainConfig, load_config
+from allaprima.train.limits import DivergenceError
+from allaprima.train.run import TrainedStyle, train_style
+from allaprima.train.run_folder import create_run_folder, open_run_folder
+
+Start = Callable[..., TrainedStyle]
+
+
+@pytest.fixture
+def settings(
+    photographs: Path, style_picture: Path, small_weights_file: Path, tmp_path: Path
+) -> dict[str, Any]:
+    """Settings of a run that takes a second."""
+    return {
+        "style": str(style_picture),
+        "content": str(photographs),
+        "loss_weights": str(small_weights_file),
+        "content_layers": "relu2_1",
+        "style_layers": "relu1_1,relu2_1",
+        "width": 4,
+        "residual_blocks": 1,
+        "crop_size": 32,
+        "batch_size": 2,
+        "val_pictures": 2,
+        "max_steps": 6,
+        "checkpoint_every": 2,
+        "validate_every": 3,
+        "log_every": 1,
+        "accelerator": "cpu",
+        "precision": "32-true",
+        "cache_dir": str(tmp_path / "cache"),
+    }
+
+
+def start(settings: dict[str, Any], output: Path, **changes: Any) -> TrainedStyle:
+    config = load_config(None, {**settings, **changes, "output": output})
+    assert config.style is not None
+    return train_style(config, create_run_folder(config.output, config.style))
+
+
+def resume(root: Path, **changes: Any) -> TrainedStyle:
+    folder, _, checkpoint = open_run_folder(root)
+    return train_style(load_config(folder.config, changes), folder, checkpoint)
+
+
+def command(settings: dict[str, Any], *arguments: str) -> list[str]:
+    flags = [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    return [sys.executable, "-m", "allaprima", "train", *flags, *arguments]
+
+
+def state(root: Path) -> dict[str, Any]:
+    checkpoint = open_run_folder(root)[2]
+    loaded: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    return loaded
+
+
+def assert_same_weights(one: Path, other: Path, *, rtol: float = 0.0, atol: float = 0.0) -> None:
+    first, second = state(one), state(other)
+    assert first["global_step"] == second["global_step"]
+    for name, tensor in first["state_dict"].items():
+        difference = (tensor - second["state_dict"][name]).abs()
+        assert (difference <= atol + rtol * tensor.abs()).all(), f"{name}: {difference.max():.2e}"
+
+
+def test_a_run_leaves_everything_in_its_folder(settings: dict[str, Any], tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    result = start(settings, root, author="A. Painter", licence="CC0-1.0", dtype="float32")
+    assert result.steps == 6
+    assert not result.interrupted
+    assert result.style_file == root / "waves.safetensors"
+    with Image.open(result.contact_sheet) as sheet:
+        assert sheet.width > 400
+    assert [path.name for path in (root / "checkpoints").iterdir()] == ["6.ckpt"]
+    assert TrainConfig.model_validate(yaml.safe_load((root / "config.yaml").read_text())).crop_size == 32
+
+    header = read_header(result.style_file)
+    assert header.steps == 6
+    assert header.style_name == "waves.png"
+    assert header.author == "A. Painter"
+    assert header.loss["calibrated"]
+    assert set(header.loss["weights"]["style"]) == {"relu1_1", "relu2_1"}
+    assert header.validation.keys() == {"content", "style", "tv", "total"}
+    assert header.versions["torch"] == torch.__version__
+    averaged = {
+        name.removeprefix("averaged."): tensor
+        for name, tensor in state(root)["state_dict"].items()
+        if name.startswith("averaged.")
+    }
+    for name, tensor in load_style(result.style_file).network.state_dict().items():
+        torch.testing.assert_close(tensor, averaged[name], rtol=0, atol=0)
+
+
+def test_tensorboard_has_terms_rate_and_previews(settings: dict[str, Any], tmp_path: Path) -> None:
+    start(settings, tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run" / "logs"))
+    events.Reload()
+    tags = events.Tags()
+    terms = {f"{part}/{term}" for part in ("train", "val") for term in ("content", "style", "tv", "total")}
+    assert terms <= set(tags["scalars"])
+    assert {"train/lr", "train/images_per_second"} <= set(tags["scalars"])
+    assert tags["images"] == ["preview"]
+    assert [event.step for event in events.Images("preview")] == [3, 6]
+
+
+def test_no_vgg_in_a_checkpoint(settings: dict[str, Any], tmp_path: Path) -> None:
+    start(settings, tmp_path / "run")
+    assert {name.split(".")[0] for name in state(tmp_path / "run")["state_dict"]} == {"network", "averaged"}
+
+
+def test_training_lowers_the_objective(settings: dict[str, Any], tmp_path: Path) -> None:
+    before = start(settings, tmp_path / "short", max_steps=1, validate_every=1)
+    after = start(settings, tmp_path / "long", max_steps=60, validate_every=60)
+    assert after.validation["total"] < 0.7 * before.validation["total"]
+
+
+def test_resumed_run_equals_uninterrupted_one(settings: dict[str, Any], tmp_path: Path) -> None:
+    """Two halves give, bit for bit, what one whole run with the same schedule gives."""
+    constant = {"final_lr": 1.0, "warmup_steps": 0}
+    start(settings, tmp_path / "whole", **constant)
+    start(settings, tmp_path / "halves", **constant, max_steps=3)
+    resume(tmp_path / "halves", max_steps=6)
+    assert_same_weights(tmp_path / "whole", tmp_path / "halves")
+    assert state(tmp_path / "whole")["loss_weights"] == state(tmp_path / "halves")["loss_weights"]
+
+
+def test_killed_run_resumes_exactly(settings: dict[str, Any], tmp_path: Path) -> None:
+    """SIGKILL in the middle, then --resume: the same weights as if nothing had happened."""
+    settings |= {"max_steps": 60}
+    start(settings, tmp_path / "whole")
+    root = tmp_path / "killed"
+    process = subprocess.Popen(command(settings, "--output", str(root)), stderr=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 90
+        while not any((root / "checkpoints").glob("*.ckpt")):
+            assert process.poll() is None, process.stderr and process.stderr.read().decode()
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert 0 < state(root)["global_step"] < 60
+    assert not (root / "waves.safetensors").exists()
+    subprocess.run(
+        [sys.executable, "-m", "allaprima", "train", "--resume", str(root)], check=True, capture_output=True
+    )
+    assert_same_weights(tmp_path / "whole", root)
+    assert (root / "waves.safetensors").exists()
+
+
+def test_two_processes_equal_one_with_the_same_global_batch(settings: dict[str, Any], tmp_path: Path) -> None:
+    one = start(settings, tmp_path / "one", batch_size=4)
+    other_pictures = start(settings, tmp_path / "other", batch_size=4, seed=1)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"}
+    arguments = ("--devices", "2", "--strategy", "ddp", "--output", str(tmp_path / "two"))
+    subprocess.run(
+        command(settings, *arguments), check=True, capture_output=True, env=environment, timeout=200
+    )
+    # Adam turns rounding into steps of the learning rate where a gradient is zero but for rounding
+    # (biases before instance normalisation), so pictures are compared rather than weights.
+    image = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(0))
+    pictures = [
+        load_style(path).network(image)
+        for path in (one.style_file, tmp_path / "two" / "waves.safetensors", other_pictures.style_file)
+    ]
+    difference = (pictures[0] - pictures[1]).abs().mean()
+    assert difference < 2e-3
+    assert difference < 0.1 * (pictures[0] - pictures[2]).abs().mean()
+
+
+def test_time_limits_a_run(settings: dict[str, Any], tmp_path: Path) -> None:
+    del settings["max_steps"]
+    began = time.monotonic()
+    result = start(settings, tmp_path / "run", max_time="2s", validate_every=1000, checkpoint_every="1h")
+    assert result.steps > 5
+    assert time.monotonic() - began < 60
+    elapsed = state(tmp_path / "run")["callbacks"]["RunLimits"]["elapsed"]
+    assert 2 <= elapsed < 4
+
+
+def test_divergence_stops_the_run_and_keeps_the_last_good_state(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from allaprima.train.perceptual import PerceptualLoss
+
+    forward, calls = PerceptualLoss.forward, [0]
+
+    def poisoned(self: PerceptualLoss, stylized: Tensor, content: Tensor) -> dict[str, Tensor]:
+        terms = forward(self, stylized, content)
+        calls[0] += stylized.requires_grad
+        return {name: value * (float("nan") if calls[0] > 4 else 1) for name, value in terms.items()}
+
+    monkeypatch.setattr(PerceptualLoss, "forward", poisoned)
+    with pytest.raises(DivergenceError, match="the loss is nan at step 5"):
+        start(settings, tmp_path / "run", validate_every=100, log_every=1)
+    kept = state(tmp_path / "run")
+    assert kept["global_step"] == 4
+    assert all(tensor.isfinite().all() for tensor in kept["state_dict"].values())
+    assert not (tmp_path / "run" / "waves.safetensors").exists()
+
+
+def test_divergence_is_not_saved_between_looks(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from allaprima.train.perceptual import PerceptualLoss
+
+    forward, calls = PerceptualLoss.forward, [0]
+
+    def exploding(self: PerceptualLoss, stylized: Tensor, content: Tensor) -> dict[str, Tensor]:
+        calls[0] += stylized.requires_grad
+        scale = 1000.0 if calls[0] > 12 else 1.0
+        return {name: scale * value for name, value in forward(self, stylized, content).items()}
+
+    monkeypatch.setattr(PerceptualLoss, "forward", exploding)
+    with pytest.raises(DivergenceError, match="times that of the first steps"):
+        start(settings, tmp_path / "run", max_steps=40, log_every=30, validate_every=100)
+    assert state(tmp_path / "run")["global_step"] == 12
+
+
+def test_interrupt_finishes_the_run_early(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from allaprima.train.module import StyleTransferModule
+
+    step = StyleTransferModule.training_step
+
+    def interrupted(self: StyleTransferModule, batch: Tensor, batch_idx: int) -> Tensor:
+        if self.global_step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(StyleTransferModule, "training_step", interrupted)
+    result = start(settings, tmp_path / "run")
+    assert result.interrupted
+    assert result.steps == 3
+    assert load_style(result.style_file).header.steps == 3
+
+
+def test_explicit_weights_switch_calibration_off(settings: dict[str, Any], tmp_path: Path) -> None:
+    result = start(settings, tmp_path / "run", content_weight=3, style_weight=5, tv_weight=7, strength=9)
+    loss = read_header(result.style_file).loss
+    assert not loss["calibrated"]
+    expected = {"content": {"relu2_1": 3}, "style": {"relu1_1": 5, "relu2_1": 5}, "tv": 7}
+    assert loss["weights"] == expected
+
+
+@pytest.mark.slow
+def test_compiled_run_saves_clean_names(settings: dict[str, Any], tmp_path: Path) -> None:
+    start(settings, tmp_path / "run", compile=True)
+    assert not any("_orig_mod" in name for name in state(tmp_path / "run")["state_dict"])
+
+
+def test_nothing_is_overwritten(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(settings, tmp_path / "run")
+    with pytest.raises(FileExistsError, match=r"holds a run already: continue it with --resume"):
+        start(settings, tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    style = Path(settings["style"])
+    first = create_run_folder(None, style)
+    first.save_config(TrainConfig())
+    assert create_run_folder(None, style).root == Path("runs/waves-2")
+
+
+def test_folders_that_cannot_be_used_fail_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="cannot be written"):
+        create_run_folder(tmp_path / "file" / "run", Path("a.png"))
+    with pytest.raises(FileNotFoundError, match="holds no run to resume"):
+        open_run_folder(tmp_path)
+    (tmp_path / "config.yaml").write_text("")
+    with pytest.raises(FileNotFoundError, match="has no checkpoint yet"):
+        open_run_folder(tmp_path)
+    monkeypatch.setattr("allaprima.train.run_folder.NEEDED_BYTES", 10**18)
+    with pytest.raises(OSError, match="MB are free"):
+        create_run_folder(tmp_path / "run", Path("a.png"))
+
+
+@pytest.mark.gpu
+def test_cuda_run_in_mixed_precision(settings: dict[str, Any], tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    result = start(settings, tmp_path / "run", accelerator="cuda", precision="bf16-mixed", max_steps=20)
+    assert all(
+        tensor.isfinite().all() for tensor in load_style(result.style_file).network.state_dict().values()
+    )

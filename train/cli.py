@@ -1,0 +1,111 @@
+"""The command `allaprima train`."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from cyclopts import Parameter
+from pydantic import ModelWrapValidatorHandler, model_validator
+
+from .config import ConfigError, FileSettings, RunSettings, TrainConfig, load_config, require
+from .run_folder import create_run_folder, is_first_process, open_run_folder
+
+RESUMABLE = {*RunSettings.model_fields, *FileSettings.model_fields} | {
+    "content",
+    "loss_weights",
+    "workers",
+    "cache",
+    "cache_dir",
+    "lr",
+    "final_lr",
+    "precision",
+    "channels_last",
+    "compile",
+}
+"""Settings that may change when a run goes on; the others would make it another run."""
+
+
+_log = logging.getLogger(__name__)
+
+
+class Flags(TrainConfig):
+    """The settings as flags, kept as typed until they are validated together with the config file."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_as_given(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Any:
+        return cls.model_construct(_fields_set=set(values), **values)
+
+    def given(self) -> dict[str, Any]:
+        """Return what was given on the command line, unchecked."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+def train(
+    *,
+    config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
+    resume: Path | None = None,
+    settings: Annotated[Flags | None, Parameter(name="*")] = None,
+    **unknown: Annotated[str, Parameter(show=False)],
+) -> int:
+    """Train a network that paints any picture in one style.
+
+    Args:
+        config: Settings as YAML; flags win over it. configs/ has some to start from.
+        resume: Run folder of an earlier run to go on with, with its settings.
+    """
+    overrides = {name.replace("-", "_"): value for name, value in unknown.items()}
+    overrides |= settings.given() if settings else {}
+    return _resume(resume, config, overrides) if resume else _start(config, overrides)
+
+
+def _start(config_file: Path | None, overrides: dict[str, Any]) -> int:
+    config = load_config(config_file, overrides)
+    style, _ = require(config)
+    folder = create_run_folder(config.output, style)
+    return _run(lambda train_style: train_style(config, folder), folder.root)
+
+
+def _resume(root: Path, config_file: Path | None, overrides: dict[str, Any]) -> int:
+    if config_file is not None:
+        raise ConfigError("--resume goes on with the run's own settings: leave out --config")
+    folder, stored, checkpoint = open_run_folder(root)
+    config = load_config(folder.config, overrides)
+    changed = {name for name in overrides if getattr(config, name) != getattr(stored, name)}
+    if fixed := sorted(changed - RESUMABLE):
+        raise ConfigError(
+            f"{', '.join(fixed)} cannot change when '{root}' is resumed; start another run for that"
+        )
+    return _run(lambda train_style: train_style(config, folder, checkpoint), root)
+
+
+def _run(start: Callable[[Callable[..., Any]], Any], root: Path) -> int:
+    """Train, and tell where the result is."""
+    if is_first_process():
+        _log.info("preparing the run in %s", root)
+    from .limits import DivergenceError
+    from .run import train_style
+
+    try:
+        result = start(train_style)
+    except DivergenceError as error:
+        print(
+            f"error: training has diverged: {error}. The last good checkpoint, if there is one, is kept; "
+            f"go on from it with a lower learning rate: allaprima train --resume {root} --lr 5e-4"
+        )
+        return 1
+    _report(result, root)
+    return 0
+
+
+def _report(result: Any, root: Path) -> None:
+    if not is_first_process():
+        return
+    if result.interrupted:
+        print(f"stopped after {result.steps} steps; go on with: allaprima train --resume {root}")
+    terms = ", ".join(f"{name} {value:.3f}" for name, value in result.validation.items())
+    print(f"trained {result.steps} steps; on held-out photographs: {terms}")
+    print(f"contact sheet: {result.contact_sheet}")
+    print(f"style file:    {result.style_file}")
+    print(f"paint with it: allaprima stylize {result.style_file} photo.jpg -o painted.jpg")

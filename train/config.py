@@ -1,0 +1,280 @@
+"""Typed settings of a training run, from YAML and flags."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from allaprima.models.style_file import NetworkSettings
+
+DEFAULT_STEPS = 8000
+UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+class ConfigError(ValueError):
+    """Everything that is wrong with the settings, one problem a line."""
+
+
+def parse_duration(text: Any) -> Any:
+    """Return the seconds that `1h30m`, `20m` or `45s` stands for; pass on anything else.
+
+    Raises:
+        ValueError: If a string is not a duration.
+    """
+    if not isinstance(text, str):
+        return text
+    if not re.fullmatch(r"(\d+(\.\d+)?[dhms])+", text):
+        raise ValueError("expected a time such as 45s, 20m or 1h30m")
+    parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text)
+    return timedelta(seconds=sum(float(number) * UNITS[unit] for number, unit in parts))
+
+
+def _parse_interval(value: Any) -> Any:
+    """Return a number of steps for digits, a duration otherwise."""
+    return int(value) if isinstance(value, str) and value.isdigit() else parse_duration(value)
+
+
+def _split(value: Any) -> Any:
+    """Return the items of `a,b` or of a list of such."""
+    items = [value] if isinstance(value, str) else value
+    if isinstance(items, list | tuple):
+        return [part.strip() for item in items for part in str(item).split(",")]
+    return items
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Interval = Annotated[Annotated[int, Field(gt=0)] | timedelta, BeforeValidator(_parse_interval)]
+Layers = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class LossSettings(BaseModel):
+    """What is compared, and what counts how much."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    strength: float = Field(1.0, gt=0)
+    """Style against content: 2 paints more boldly, 0.5 stays closer to the photograph."""
+    style_size: int = Field(384, ge=16)
+    """Shorter side of the style picture in pixels, never enlarged: larger gives larger strokes."""
+    loss_network: Literal["vgg16", "vgg19"] = "vgg19"
+    """Network whose features are compared."""
+    loss_weights: Path | None = None
+    """Its weights (.safetensors or .pth, torchvision's names); torchvision's by default."""
+    content_layers: Layers = ("relu4_2",)
+    """Layers compared with the photograph."""
+    style_layers: Layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    """Layers whose Gram matrices are compared with the style picture."""
+    content_weight: float | None = Field(None, ge=0)
+    """Absolute weight of the content loss; with style_weight it replaces calibration and strength."""
+    style_weight: float | None = Field(None, ge=0)
+    """Absolute weight of the style loss."""
+    tv_weight: float | None = Field(None, ge=0)
+    """Absolute weight of the total variation of a picture in [0, 1]."""
+
+    @model_validator(mode="after")
+    def _explicit_weights_come_together(self) -> Self:
+        if (self.content_weight is None) != (self.style_weight is None):
+            raise ValueError("content_weight and style_weight replace calibration: give both or none")
+        return self
+
+
+class DataSettings(BaseModel):
+    """The photographs."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    stream: bool = False
+    """Read parquet, tar or hub data as a stream instead of in random order."""
+    image_column: str | None = None
+    """Column that holds the pictures; found by itself if there is only one."""
+    batch_size: int = Field(4, ge=1)
+    """Pictures a step and device."""
+    crop_size: int = Field(256, ge=32)
+    """Side of the square crops in pixels."""
+    val_pictures: int = Field(16, ge=1)
+    """Photographs held out for validation and the previews."""
+    workers: int | None = Field(None, ge=0)
+    """Processes that prepare pictures; chosen by itself if not given."""
+    cache: Literal["auto", "off"] = "auto"
+    """Keep decoded photographs on disk."""
+    cache_dir: Path | None = None
+    """Folder of that cache."""
+    seed: int = Field(0, ge=0)
+    """Seed of the first weights, the order of the photographs and their crops."""
+
+
+class OptimizerSettings(BaseModel):
+    """Adam, its schedule and the arithmetic."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    lr: float = Field(2e-3, gt=0)
+    """Peak learning rate."""
+    warmup_steps: int = Field(20, ge=0)
+    """Steps of linear warm-up before the cosine decay."""
+    final_lr: float = Field(0.02, ge=0, le=1)
+    """Last learning rate as a share of the peak."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Decoupled weight decay: pulls the network's weights to zero, and is no part of the losses."""
+    ema_decay: float = Field(0.999, ge=0, lt=1)
+    """Decay of the moving average of the weights, which is what is saved."""
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    """bf16-mixed where the hardware computes in bfloat16, otherwise 32-true."""
+    channels_last: bool | None = None
+    """Memory layout of the networks; on CUDA and for the loss network on the CPU by default."""
+    compile: bool | None = None
+    """Compile the networks in place; on CUDA by default."""
+
+
+class RunSettings(BaseModel):
+    """Length, bookkeeping and machines."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    max_steps: int | None = Field(None, ge=1)
+    """Steps to train; 8000 if max_time is not given either."""
+    max_time: Duration | None = None
+    """Time to train, such as 20m; the first limit reached ends the run."""
+    checkpoint_every: Interval = timedelta(minutes=5)
+    """Steps (500) or time (5m) between checkpoints."""
+    validate_every: int = Field(250, ge=1)
+    """Steps between validations and previews."""
+    log_every: int = Field(10, ge=1)
+    """Steps between logged values."""
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Kind of device."""
+    devices: int | Literal["auto"] = 1
+    """Devices on each machine."""
+    nodes: int = Field(1, ge=1)
+    """Machines."""
+    strategy: str = "auto"
+    """Lightning's strategy for several devices, such as ddp."""
+
+    @property
+    def steps(self) -> int | None:
+        """Steps of the whole run; None where time alone limits it."""
+        return DEFAULT_STEPS if self.max_steps is None and self.max_time is None else self.max_steps
+
+
+class FileSettings(BaseModel):
+    """What the style file says and how exact it is."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    dtype: Literal["float16", "float32"] = "float16"
+    """Number format of the saved weights."""
+    author: str | None = None
+    """Written into the style file."""
+    licence: str | None = None
+    """Written into the style file."""
+
+
+class InputSettings(BaseModel):
+    """What to learn from, and where to put it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    style: Path | None = None
+    """The style picture."""
+    content: str | None = None
+    """Photographs: a folder, parquet or tar files, or the name of a data set on the hub."""
+    output: Path | None = None
+    """Run folder; runs/NAME-OF-STYLE if not given."""
+
+
+class TrainConfig(
+    FileSettings,
+    OptimizerSettings,
+    NetworkSettings,
+    DataSettings,
+    LossSettings,
+    RunSettings,
+    InputSettings,
+):
+    """All settings of a training run, in one flat name space; pydantic lists the last base first."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values (strings, numbers, lists), as the YAML file holds them."""
+        values: dict[str, Any] = self.model_dump(mode="json")
+        for name in ("max_time", "checkpoint_every"):
+            if isinstance(duration := getattr(self, name), timedelta):
+                values[name] = f"{duration.total_seconds():g}s"
+        return values
+
+
+def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
+    """Return the settings of a YAML file with overrides on top.
+
+    Raises:
+        FileNotFoundError: If `path` does not exist.
+        ConfigError: If anything is not a setting or has a value that does not fit; all
+            problems are named.
+    """
+    values = {} if path is None else _read_yaml(path)
+    source = dict.fromkeys(values, str(path)) | dict.fromkeys(overrides or {}, "")
+    try:
+        return TrainConfig.model_validate({**values, **(overrides or {})})
+    except ValidationError as error:
+        raise ConfigError("\n".join(_problems(error, source))) from None
+
+
+def require(config: TrainConfig) -> tuple[Path, str]:
+    """Return the style picture and the photographs, which have no default.
+
+    Raises:
+        ConfigError: If one of them is not given, or the style picture does not exist.
+    """
+    problems = []
+    if config.style is None:
+        problems.append("style is missing: give the style picture with --style PICTURE")
+    elif not config.style.is_file():
+        problems.append(f"style '{config.style}' does not exist")
+    if config.content is None:
+        problems.append("content is missing: give a folder of photographs with --content FOLDER")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    assert config.style is not None
+    assert config.content is not None
+    return config.style, config.content
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean x?)` for a near miss, otherwise nothing."""
+    close = get_close_matches(name, list(known), 1, 0.6)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"config '{path}' does not exist")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected lines such as 'crop_size: 256', found a {type(values).__name__}")
+    return {str(key): value for key, value in values.items()}
+
+
+def _problems(error: ValidationError, source: Mapping[str, str]) -> list[str]:
+    """Return one readable line for each setting that is wrong."""
+    lines: dict[str, str] = {}
+    for problem in error.errors():
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        where = f"{source[name]}: " if source.get(name) else ""
+        if problem["type"] == "extra_forbidden":
+            line = f"{where}{name} is not a setting{suggestion(name, TrainConfig.model_fields)}"
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            line = f"{where}{name} is {problem['input']!r}; {message}" if name else message
+        lines.setdefault(name, line)
+    return list(lines.values())

@@ -1,0 +1,1 @@
+"""From a folder, tables or tars of photographs to training batches."""

@@ -1,0 +1,192 @@
+"""Content pictures to training batches: batch k is a function of the seed and of k alone."""
+
+import itertools
+import logging
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from allaprima.models.images import PictureError
+
+from .crops import decode, largest_crop, random_crop
+from .sources import Payload, PictureSource, PictureStream
+
+_log = logging.getLogger(__name__)
+_SHUFFLE_BUFFER = 512
+_GIVE_UP_AFTER = 1000
+_NAMED = 10
+
+# What a number is drawn for; each purpose has a random sequence of its own.
+_CROP, _ORDER, _STREAM_ORDER, HELD_OUT = range(4)
+
+
+class Samples(Protocol):
+    """An endless sequence of pictures, in the order of training."""
+
+    def following(self, sample: int) -> Iterator[tuple[str, Payload]]:
+        """Yield names and pictures of this sample number, the next, and so on."""
+        ...
+
+
+class ShuffledSamples:
+    """The pictures of a source, each once per epoch, in an order drawn anew for each epoch."""
+
+    def __init__(self, source: PictureSource, indices: Sequence[int], *, seed: int) -> None:
+        """Take the pictures of `source` that `indices` names."""
+        self._source = source
+        self._indices = np.asarray(indices)
+        self._seed = seed
+        self._epoch = -1
+        self._order = self._indices
+
+    def following(self, sample: int) -> Iterator[tuple[str, Payload]]:
+        """Yield names and pictures of this sample number, the next, and so on."""
+        for number in itertools.count(sample):
+            epoch, position = divmod(number, len(self._indices))
+            if epoch != self._epoch:
+                order = random_generator(self._seed, epoch, _ORDER).permutation(self._indices)
+                self._epoch, self._order = epoch, order
+            index = int(self._order[position])
+            yield self._source.name(index), self._source[index]
+
+
+class StreamedSamples:
+    """The pictures of a stream, over and over, each pass through a shuffle buffer of its own."""
+
+    def __init__(self, stream: PictureStream, *, seed: int, skip: int = 0) -> None:
+        """Take all pictures of `stream` but the first `skip`."""
+        self._stream = stream
+        self._seed = seed
+        self._skip = skip
+        self._pending: Iterator[tuple[str, Payload]] | None = None
+        self._window: deque[tuple[str, Payload]] = deque()
+        self._first = 0
+
+    def following(self, sample: int) -> Iterator[tuple[str, Payload]]:
+        """Yield names and pictures of this sample number, the next, and so on.
+
+        What lies between is read and passed over undecoded; going back means to start over.
+        """
+        if self._pending is None or sample < self._first:
+            self._pending, self._first = self._shuffled(), 0
+            self._window.clear()
+        while self._first < sample:
+            if self._window:
+                self._window.popleft()
+            else:
+                next(self._pending)
+            self._first += 1
+        for position in itertools.count():
+            while len(self._window) <= position:
+                self._window.append(next(self._pending))
+            yield self._window[position]
+
+    def _shuffled(self) -> Iterator[tuple[str, Payload]]:
+        for epoch in itertools.count():
+            generator = random_generator(self._seed, epoch, _STREAM_ORDER)
+            buffer: list[tuple[str, Payload]] = []
+            for item in itertools.islice(self._stream, self._skip, None):
+                if len(buffer) < _SHUFFLE_BUFFER:
+                    buffer.append(item)
+                else:
+                    slot = int(generator.integers(_SHUFFLE_BUFFER))
+                    yield buffer[slot]
+                    buffer[slot] = item
+            if not buffer:
+                raise ValueError("the stream of content pictures is empty")
+            yield from (buffer[slot] for slot in generator.permutation(len(buffer)))
+
+
+class StepBatches(IterableDataset[Tensor]):
+    """Endless training batches, `(batch_size, 3, crop_size, crop_size)`, uint8, RGB.
+
+    Batch k depends on nothing but the seed and k: not on the step at which iteration starts, the
+    number of DataLoader workers, or what was read before. Rank r of a distributed run gets the
+    r-th slice of the batch that a single process would get with `batch_size * world_size`.
+    Give it to a DataLoader with `batch_size=None`.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        *,
+        batch_size: int,
+        crop_size: int,
+        seed: int,
+        min_scale: float = 0.5,
+        start_step: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        """Set up the batches; nothing is read yet.
+
+        Args:
+            samples: The pictures in their order.
+            batch_size: Pictures per batch on this rank.
+            crop_size: Side of the crops, in pixels.
+            seed: Decides crops and flips, 0 or more.
+            min_scale: Side of the smallest crop that is taken, as a part of the picture's shorter side.
+            start_step: The first batch to yield.
+            rank: This process among `world_size`.
+            world_size: Number of processes that share each batch.
+        """
+        super().__init__()
+        self._samples = samples
+        self._batch_size = batch_size
+        self._crop_size = crop_size
+        self._seed = seed
+        self._min_scale = min_scale
+        self._start_step = start_step
+        self._rank = rank
+        self._world_size = world_size
+        self._broken: set[str] = set()
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yield the batches of this rank, or of this DataLoader worker every W-th of them."""
+        worker = get_worker_info()
+        first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+        for step in itertools.count(self._start_step + first, stride):
+            yield self.batch(step)
+
+    def batch(self, step: int) -> Tensor:
+        """Return one batch of this rank.
+
+        Raises:
+            ValueError: If a thousand pictures in a row cannot be read.
+        """
+        first = (step * self._world_size + self._rank) * self._batch_size
+        return torch.stack([self._crop(first + slot) for slot in range(self._batch_size)])
+
+    def _crop(self, sample: int) -> Tensor:
+        rgb = self._readable(sample)
+        generator = random_generator(self._seed, sample, _CROP)
+        return random_crop(rgb, self._crop_size, self._min_scale, generator)
+
+    def _readable(self, sample: int) -> NDArray[np.uint8]:
+        """Return the picture of a sample, or if that is broken of the next that is not."""
+        for name, payload in itertools.islice(self._samples.following(sample), _GIVE_UP_AFTER):
+            try:
+                return decode(payload, largest_crop(self._crop_size, self._min_scale))
+            except PictureError as error:
+                self._report(name, error)
+        raise ValueError(f"{_GIVE_UP_AFTER} content pictures in a row cannot be read, the last is {name}")
+
+    def _report(self, name: str, error: PictureError) -> None:
+        if name in self._broken:
+            return
+        self._broken.add(name)
+        count = len(self._broken)
+        if count <= _NAMED or count.bit_count() == 1:
+            _log.warning("skipping broken content picture %s (%d so far): %s", name, count, error)
+
+
+def random_generator(seed: int, number: int, purpose: int) -> np.random.Generator:
+    """Return the random sequence of one sample or epoch, the same in every process."""
+    key = np.array([seed, number], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=purpose << 192))

@@ -1,0 +1,237 @@
+"""A cache of decoded pictures: decoded once, then mapped into memory by every run and worker."""
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from allaprima.models.images import PictureError, read_picture
+
+from .sources import Payload, PictureSource
+
+_log = logging.getLogger(__name__)
+_FORMAT = 1
+_PROBED = 256
+_NAMED = 10
+_UNFINISHED = ".part"
+_ABANDONED_AFTER = 3600.0
+_IN_USE = 24 * 3600.0
+
+Progress = Callable[[int, int], None]
+
+
+class DecodedCache:
+    """Decoded pictures in one file, `(H, W, 3)` uint8 each, mapped into memory.
+
+    Attributes:
+        broken: Names of the pictures that could not be read and are left out.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open a finished cache; see `open_cache` and `build_cache`."""
+        self.folder = folder
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        self.broken: list[str] = index["broken"]
+        self._names: list[str] = index["names"]
+        self._shapes = np.array(index["shapes"], dtype=np.int64)
+        self._offsets = np.concatenate([[0], np.cumsum(self._shapes.prod(axis=1) * 3)])
+        self._pixels = np.asarray(np.memmap(folder / "pixels.bin", dtype=np.uint8, mode="r"))
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        """Return one picture."""
+        height, width = self._shapes[index]
+        return self._pixels[self._offsets[index] : self._offsets[index + 1]].reshape(height, width, 3)
+
+    def __reduce__(self) -> tuple[type["DecodedCache"], tuple[Path]]:
+        """Travel to a worker process as a path, not as pixels."""
+        return DecodedCache, (self.folder,)
+
+    def name(self, index: int) -> str:
+        """Return what a message should call a picture."""
+        return self._names[index]
+
+    def fingerprint(self) -> str:
+        """Return the hash of source and size."""
+        return self.folder.name
+
+
+def default_cache_dir() -> Path:
+    """Return `$ALLAPRIMA_CACHE`, or `allaprima` in the user's cache folder."""
+    if own := os.environ.get("ALLAPRIMA_CACHE"):
+        return Path(own).expanduser()
+    if os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "allaprima"
+
+
+def open_cache(source: PictureSource, cache_dir: Path, *, side: int) -> DecodedCache | None:
+    """Open the cache of a source if it is there; pictures left out of it are named in a warning.
+
+    Args:
+        source: The pictures as they are now.
+        cache_dir: Where caches are.
+        side: The `side` that it was built with.
+    """
+    folder = _folder(source, cache_dir, side)
+    if not folder.is_dir():
+        return None
+    os.utime(folder)
+    cache = DecodedCache(folder)
+    warn_broken(cache.broken, len(cache) + len(cache.broken))
+    return cache
+
+
+def build_cache(
+    source: PictureSource,
+    cache_dir: Path,
+    *,
+    side: int,
+    limit_bytes: float = 8e9,
+    progress: Progress | None = None,
+) -> bool:
+    """Decode every picture into a cache, unless it is there already or would be too large.
+
+    It is built aside and moved into place when complete, so another run sees all of it or nothing.
+    Caches of other data make room where the limit asks for it, if nobody opened them for a day.
+
+    Args:
+        source: The pictures. Broken ones are left out.
+        cache_dir: Where caches are.
+        side: Pictures are reduced until their shorter side has this many pixels; never enlarged.
+        limit_bytes: Room on the disk. Half of what is free is a limit as well.
+        progress: Called with the numbers of pictures done and of all pictures.
+
+    Returns:
+        Whether there is a cache now.
+
+    Raises:
+        ValueError: If not one picture can be read.
+    """
+    folder = _folder(source, cache_dir, side)
+    if folder.is_dir():
+        return True
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    needed = _estimate_bytes(source, side)
+    limit = min(limit_bytes, shutil.disk_usage(cache_dir).free / 2)
+    if needed > limit:
+        _log.info(
+            "pictures are decoded on the fly: a cache would take %.1f GB, the limit is %.1f GB",
+            needed / 1e9,
+            limit / 1e9,
+        )
+        return False
+    _make_room(cache_dir, limit_bytes - needed)
+    part = Path(tempfile.mkdtemp(dir=cache_dir, suffix=_UNFINISHED))
+    try:
+        _write(source, part, side, progress)
+        _rename(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return True
+
+
+def warn_broken(names: Sequence[str], total: int) -> None:
+    """Log one warning that names the pictures that are skipped, if there are any."""
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        listed = ", ".join(names[:_NAMED])
+        _log.warning("skipping %d broken of %d content pictures: %s%s", len(names), total, listed, more)
+
+
+def _folder(source: PictureSource, cache_dir: Path, side: int) -> Path:
+    return cache_dir / f"pictures-v{_FORMAT}-{source.fingerprint()}-{side}"
+
+
+def _estimate_bytes(source: PictureSource, side: int) -> float:
+    probed = np.unique(np.linspace(0, len(source) - 1, _PROBED).astype(int)).tolist()
+    sizes = [pixels.nbytes for _, pixels in _decoded(source, probed, side) if pixels is not None]
+    return float(np.mean(sizes)) * len(source) if sizes else 0.0
+
+
+def _write(source: PictureSource, folder: Path, side: int, progress: Progress | None) -> None:
+    names: list[str] = []
+    shapes: list[tuple[int, int]] = []
+    broken: list[str] = []
+    with (folder / "pixels.bin").open("wb") as file:
+        for index, pixels in _decoded(source, range(len(source)), side):
+            if pixels is None:
+                broken.append(source.name(index))
+            else:
+                file.write(pixels.data)
+                names.append(source.name(index))
+                shapes.append((pixels.shape[0], pixels.shape[1]))
+            if progress:
+                progress(index + 1, len(source))
+    if not names:
+        raise ValueError(f"none of the {len(broken)} content pictures can be read, such as {broken[0]}")
+    index_file = {"names": names, "shapes": shapes, "broken": broken}
+    (folder / "index.json").write_text(json.dumps(index_file), encoding="utf-8")
+
+
+def _decoded(
+    source: PictureSource, indices: Sequence[int], side: int
+) -> Iterator[tuple[int, NDArray[np.uint8] | None]]:
+    """Yield pictures in order, None for broken ones, decoded by a few threads."""
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(indices), 8 * threads):  # bounds what waits to be written
+            part = indices[start : start + 8 * threads]
+            payloads = [source[index] for index in part]
+            yield from zip(part, pool.map(_reduced, payloads, [side] * len(part)), strict=True)
+
+
+def _reduced(payload: Payload, side: int) -> NDArray[np.uint8] | None:
+    if isinstance(payload, np.ndarray):
+        return payload
+    try:
+        rgb = read_picture(payload, min_side=side).rgb
+    except PictureError as error:
+        _log.debug("%s", error)
+        return None
+    height, width = rgb.shape[:2]
+    if min(height, width) <= side:
+        return rgb
+    scale = side / min(height, width)
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    return np.array(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))
+
+
+def _rename(part: Path, folder: Path) -> None:
+    try:
+        part.rename(folder)
+    except OSError:
+        if not folder.is_dir():  # else another run was faster
+            raise
+
+
+def _make_room(cache_dir: Path, room: float) -> None:
+    """Delete what killed runs left behind, and as much as must go of what nobody opened for a day."""
+    now = time.time()
+    caches = sorted(cache_dir.glob("pictures-*-*"), key=lambda path: path.stat().st_mtime)
+    for part in cache_dir.glob(f"*{_UNFINISHED}"):
+        if now - max(path.stat().st_mtime for path in (part, *part.iterdir())) > _ABANDONED_AFTER:
+            shutil.rmtree(part, ignore_errors=True)
+    used = sum(_size(path) for path in caches)
+    for cache in caches:
+        if used <= room or now - cache.stat().st_mtime < _IN_USE:
+            break
+        used -= _size(cache)
+        shutil.rmtree(cache, ignore_errors=True)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())

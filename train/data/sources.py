@@ -1,0 +1,223 @@
+"""Where content pictures come from: folders, tar and parquet files, data sets on the hub."""
+
+import glob
+import hashlib
+import logging
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allaprima.models.images import PICTURE_SUFFIXES
+
+from .tars import TarMember, tar_pictures
+
+_log = logging.getLogger(__name__)
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?(:[\w.-]+)?")
+
+Payload = Path | bytes | NDArray[np.uint8]
+"""A picture on its way to the batch: a file, its contents, or already `(H, W, 3)` uint8."""
+
+
+class PictureSource(Protocol):
+    """Pictures that can be had in any order."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Payload:
+        """Return one, not yet decoded unless it is cached."""
+        ...
+
+    def name(self, index: int) -> str:
+        """Return what a message should call it."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a hash that changes when the pictures do."""
+        ...
+
+
+class PictureStream(Protocol):
+    """Pictures that come in one fixed order, from the start at each iteration."""
+
+    def __iter__(self) -> Iterator[tuple[str, Payload]]:
+        """Yield names and undecoded pictures."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFile:
+    """A picture in a file of its own."""
+
+    path: Path
+    name: str
+
+    def payload(self) -> Path:
+        """Return what to decode."""
+        return self.path
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Pictures in files on this machine, each alone or inside a tar file."""
+
+    entries: Sequence[PictureFile] | Sequence[TarMember]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> Path | bytes:
+        """Return one picture."""
+        return self.entries[index].payload()
+
+    def name(self, index: int) -> str:
+        """Return its path below the folder, or inside the tar file."""
+        return self.entries[index].name
+
+    def fingerprint(self) -> str:
+        """Return a hash of names, sizes and times of change."""
+        paths = {entry.path for entry in self.entries}
+        return fingerprint_files(sorted(paths), (entry.name for entry in self.entries))
+
+
+@dataclass(frozen=True)
+class TarStream:
+    """Pictures of tar files, read as they come."""
+
+    archives: Sequence[Path]
+    image_column: str | None = None
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        """Yield names and undecoded pictures."""
+        for archive in self.archives:
+            for member in tar_pictures(archive, self.image_column):
+                yield member.name, member.payload()
+
+
+def open_source(content: str, *, image_column: str | None = None) -> PictureSource:
+    """Open content pictures for access in any order.
+
+    Nothing is decoded. Data that lies on this machine is opened without any network access.
+
+    Args:
+        content: A folder of pictures, parquet or tar files (at any depth), one such file, a glob,
+            or a data set on the Hugging Face hub, `owner/name` or `owner/name:config`.
+        image_column: Where the pictures are: a column of a table, or in a WebDataset tar what
+            follows the first dot of the name (`jpg`). Found by itself if None.
+
+    Raises:
+        FileNotFoundError: If `content` does not exist, here or on the hub.
+        ValueError: If there are no pictures in it.
+    """
+    files, kind = _local_files(content)
+    match kind:
+        case "pictures":
+            root = Path(os.path.commonpath([path.parent for path in files]))
+            return FileSource([PictureFile(path, path.relative_to(root).as_posix()) for path in files])
+        case "tar":
+            members = [member for path in files for member in tar_pictures(path, image_column)]
+            if not members:
+                raise ValueError(_nothing_in(content, image_column))
+            return FileSource(members)
+    from .tables import open_hub, open_parquet  # here, since importing datasets takes 1.5 s
+
+    return open_parquet(files, image_column) if kind else open_hub(content, image_column)
+
+
+def open_stream(content: str, *, image_column: str | None = None) -> PictureStream:
+    """Open content pictures to be read from first to last, without a copy on this machine.
+
+    Args:
+        content: Parquet or tar files or a data set on the hub, named as for `open_source`.
+        image_column: As for `open_source`.
+
+    Raises:
+        FileNotFoundError: If `content` does not exist, here or on the hub.
+        ValueError: If it is a folder of pictures, or holds none.
+    """
+    files, kind = _local_files(content)
+    match kind:
+        case "pictures":
+            raise ValueError(
+                f"content '{content}' is a folder of pictures, which cannot be streamed; leave out 'stream'"
+                " (streams are for tar and parquet files and for data sets on the hub)"
+            )
+        case "tar":
+            stream = TarStream(files, image_column)
+            if next(iter(stream), None) is None:
+                raise ValueError(_nothing_in(content, image_column))
+            return stream
+    from .tables import stream_hub, stream_parquet
+
+    return stream_parquet(files, image_column) if kind else stream_hub(content, image_column)
+
+
+def fingerprint_files(paths: Iterable[Path], names: Iterable[str]) -> str:
+    """Return a hash of files (path, size, time of change) and of the names of what they hold."""
+    digest = hashlib.sha256()
+    for path in paths:
+        stat = path.stat() if path.exists() else None
+        digest.update(os.fsencode(f"{path}\0{stat and (stat.st_size, stat.st_mtime_ns)}\n"))
+    for name in names:
+        digest.update(os.fsencode(f"{name}\n"))
+    return digest.hexdigest()[:32]
+
+
+def _local_files(content: str) -> tuple[list[Path], str | None]:
+    """Return the files that `content` names, all of one kind; no kind means a name on the hub."""
+    path = Path(content).expanduser().absolute()
+    if path.is_dir():
+        found = sorted(_walk(path, seen=set()))
+    elif path.is_file():
+        found = [path]
+    elif matches := sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 (pathlib takes no absolute one)
+        found = [Path(match) for match in matches if Path(match).is_file()]
+    elif _HUB_NAME.fullmatch(content) and _kind(path) is None:
+        return [], None
+    else:
+        raise FileNotFoundError(
+            f"content '{content}' does not exist; expected a folder of pictures, .tar or .parquet files,"
+            " a glob of them, or the name of a data set on the Hugging Face hub ('owner/name')"
+        )
+    kinds = Counter(kind for file in found if (kind := _kind(file)))
+    if not kinds:
+        raise ValueError(_nothing_in(content, None) + f"; it has {len(found)} other files")
+    kind = max(kinds, key=lambda kind: kinds[kind])
+    if len(kinds) > 1:
+        _log.info("%s: taking the %d %s of %s", content, kinds[kind], kind, dict(kinds))
+    return [file for file in found if _kind(file) == kind], kind
+
+
+def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    """Yield the files at any depth, also behind links, without hidden ones and endless loops."""
+    stat = folder.stat()
+    if (stat.st_dev, stat.st_ino) in seen:
+        return
+    seen.add((stat.st_dev, stat.st_ino))
+    with os.scandir(folder) as entries:
+        listed = sorted(entries, key=lambda entry: entry.name)
+    for entry in listed:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), seen)
+        else:
+            yield Path(entry.path)
+
+
+def _kind(path: Path) -> str | None:
+    suffix = path.suffix.lower()
+    if suffix in PICTURE_SUFFIXES:
+        return "pictures"
+    return {".tar": "tar", ".parquet": "parquet"}.get(suffix)
+
+
+def _nothing_in(content: str, image_column: str | None) -> str:
+    suffixes = ", ".join([*sorted(PICTURE_SUFFIXES), ".tar", ".parquet"])
+    return f"no pictures in '{content}'; looked for " + (f"*.{image_column}" if image_column else suffixes)

@@ -1,0 +1,98 @@
+"""The objective a style is trained against: content, style and total variation in one module."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from allaprima.models.features import gram_matrix
+from allaprima.models.loss_network import LossNetwork
+
+from .losses import feature_reconstruction_loss, style_reconstruction_loss, total_variation
+
+TERMS = ("content", "style", "tv", "total")
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """The absolute weight of every part of the objective."""
+
+    content: Mapping[str, float]
+    """Weight by content layer."""
+    style: Mapping[str, float]
+    """Weight by style layer."""
+    tv: float
+    """Weight of the total variation of a picture in [0, 1]."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries, for headers and checkpoints."""
+        return asdict(self)
+
+
+class PerceptualLoss(nn.Module):
+    """Weighted content, style and total-variation losses of stylised pictures.
+
+    Args:
+        loss_network: The frozen VGG.
+        style_targets: Gram matrix of the style image by layer, `(1, C, C)`, from `style_targets`.
+        weights: What each layer and the total variation count.
+    """
+
+    def __init__(
+        self, loss_network: LossNetwork, style_targets: Mapping[str, Tensor], weights: LossWeights
+    ) -> None:
+        super().__init__()
+        self.loss_network = loss_network
+        self.weights = weights
+        for layer in weights.style:
+            self.register_buffer(f"target_{layer}", style_targets[layer], persistent=False)
+
+    def forward(self, stylized_image: Tensor, content_image: Tensor) -> dict[str, Tensor]:
+        """Return the weighted terms and their sum.
+
+        Args:
+            stylized_image: Pictures, `(B, 3, H, W)`, RGB around [0, 1].
+            content_image: The photographs they were made from, same shape.
+
+        Returns:
+            `content`, `style`, `tv` and `total`, scalars, float32.
+        """
+        with torch.no_grad():
+            targets = self.loss_network(content_image, self.weights.content)
+        features = self.loss_network(stylized_image, {*self.weights.content, *self.weights.style})
+        terms = {
+            "content": torch.stack(
+                [
+                    weight * feature_reconstruction_loss(features[layer], targets[layer])
+                    for layer, weight in self.weights.content.items()
+                ]
+            ).sum(),
+            "style": torch.stack(
+                [
+                    weight * style_reconstruction_loss(gram_matrix(features[layer]), self.target(layer))
+                    for layer, weight in self.weights.style.items()
+                ]
+            ).sum(),
+            "tv": self.weights.tv * total_variation(stylized_image),
+        }
+        return {**terms, "total": terms["content"] + terms["style"] + terms["tv"]}
+
+    def target(self, layer: str) -> Tensor:
+        """Return the style image's Gram matrix at a layer, `(1, C, C)`."""
+        return self.get_buffer(f"target_{layer}")
+
+
+@torch.no_grad()
+def style_targets(loss_network: LossNetwork, style_image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+    """Return the Gram matrices of the style image, `(1, C, C)` by layer.
+
+    Args:
+        loss_network: The frozen VGG.
+        style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
+        layers: Names of the style layers.
+    """
+    layers = tuple(layers)
+    features = loss_network(style_image, layers)
+    return {layer: gram_matrix(features[layer]) for layer in layers}

@@ -1,0 +1,145 @@
+"""What a person sees while a style is trained."""
+
+import logging
+import time
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from .module import StyleTransferModule, to_unit_range
+
+LINE_SECONDS = 30.0
+"""Seconds between lines where there is no terminal to draw a bar on."""
+
+REFRESH_SECONDS = 0.5
+_log = logging.getLogger(__name__)
+
+
+class TrainingProgress(Callback):
+    """A bar with losses, images per second and time left; plain lines where there is no terminal."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._shown = 0.0
+        self._shown_step = 0
+
+    @rank_zero_only
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the empty bar."""
+        self._shown, self._shown_step = time.monotonic(), trainer.global_step
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("step {task.fields[step]}"),
+                BarColumn(),
+                TextColumn("{task.percentage:3.0f} %  {task.fields[losses]}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._task = self._bar.add_task("", total=1.0, step=trainer.global_step, losses="")
+            self._bar.start()
+
+    @rank_zero_only
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Tensor, batch_idx: int
+    ) -> None:
+        """Refresh the bar now and then, so that the device is seldom waited for."""
+        assert isinstance(pl_module, StyleTransferModule)
+        now = time.monotonic()
+        if now - self._shown < (LINE_SECONDS if self._bar is None else REFRESH_SECONDS):
+            return
+        steps = trainer.global_step - self._shown_step
+        rate = steps * len(batch) * trainer.world_size / (now - self._shown)
+        self._shown, self._shown_step = now, trainer.global_step
+        losses = f"{_losses(trainer)}  {rate:.1f} images/s"
+        if self._bar is None:
+            _log.info("step %d (%.0f %%): %s", trainer.global_step, 100 * pl_module.progress, losses)
+        else:
+            self._bar.update(
+                self._task, completed=pl_module.progress, step=trainer.global_step, losses=losses
+            )
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the last state of the bar on the screen."""
+        self._stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Give the terminal back."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+class ImageRate(Callback):
+    """Log images per second over all devices.
+
+    Args:
+        every: Steps between logged values.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._last = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._last = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Tensor, batch_idx: int
+    ) -> None:
+        """Log the rate since the last logged step."""
+        if trainer.global_step % self._every == 0:
+            now = time.monotonic()
+            pl_module.log(
+                "train/images_per_second", self._every * len(batch) * trainer.world_size / (now - self._last)
+            )
+            self._last = now
+
+
+class Previews(Callback):
+    """Write a fixed grid of held-out photographs and their stylised versions to TensorBoard.
+
+    Args:
+        photographs: `(B, 3, H, W)`, uint8.
+    """
+
+    def __init__(self, photographs: Tensor) -> None:
+        self._photographs = photographs
+
+    @rank_zero_only
+    @torch.no_grad()
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stylise the photographs as the network stands."""
+        if trainer.state.fn != TrainerFn.FITTING or not isinstance(trainer.logger, TensorBoardLogger):
+            return
+        photographs = to_unit_range(self._photographs.to(pl_module.device))
+        grid = torch.cat([_row(photographs), _row(pl_module(photographs))], dim=1)
+        trainer.logger.experiment.add_image("preview", grid.clamp(0, 1).float().cpu(), trainer.global_step)
+
+
+def _row(images: Tensor) -> Tensor:
+    """Return pictures `(B, 3, H, W)` side by side, `(3, H, B * W)`."""
+    return torch.cat(list(images), dim=2)
+
+
+def _losses(trainer: Trainer) -> str:
+    metrics = trainer.callback_metrics
+    return "  ".join(
+        f"{name} {float(metrics[f'train/{name}']):.3f}"
+        for name in ("content", "style", "tv", "total")
+        if f"train/{name}" in metrics
+    )

@@ -1,0 +1,33 @@
+"""The style picture at its training size."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from allaprima.models.contact_sheet import Pixels
+from allaprima.models.images import read_picture
+from allaprima.models.transformer import MINIMUM_SIZE
+
+
+def read_style(path: Path, size: int) -> Pixels:
+    """Return the style picture with a shorter side of at most `size` pixels, `(H, W, 3)`, uint8.
+
+    Raises:
+        PictureError: If it cannot be read.
+        ValueError: If it is smaller than 16x16 pixels.
+    """
+    pixels = read_picture(path).rgb
+    height, width = pixels.shape[:2]
+    if min(height, width) < MINIMUM_SIZE:
+        raise ValueError(
+            f"style '{path}' is {width}x{height} pixels; "
+            f"the smallest that works is {MINIMUM_SIZE}x{MINIMUM_SIZE}"
+        )
+    scale = size / min(height, width)
+    if scale >= 1:
+        return pixels
+    reduced = Image.fromarray(pixels).resize(
+        (round(width * scale), round(height * scale)), Image.Resampling.LANCZOS
+    )
+    return np.asarray(reduced)
