@@ -11,6 +11,7 @@ from allaprima import __version__
 COMMANDS = {
     "train": ("allaprima.train.cli:train", "Train a network that paints any picture in one style."),
     "stylize": ("allaprima.infer.cli:stylize", "Paint pictures in a trained style."),
+    "bench train": ("allaprima.train.cli:bench_train", "Measure how fast this machine trains."),
     "info": ("allaprima.infer.cli:info", "Print what a style file says of itself."),
 }
 
@@ -18,8 +19,11 @@ COMMANDS = {
 def build_app() -> App:
     """Return the application with its commands, none of them imported yet."""
     app = App(name="allaprima", help="Feed-forward neural style transfer.", version=__version__)
+    bench = App(name="bench", help="Measure speed and memory on this machine.")
+    app.command(bench)
     for name, (target, summary) in COMMANDS.items():
-        app.command(target, name=name, help=summary)
+        group, _, command = name.rpartition(" ")
+        (bench if group else app).command(target, name=command, help=summary)
     return app
 
 

@@ -11,8 +11,8 @@ from allaprima.models.loss_network import LossNetwork
 from .losses import style_reconstruction_loss, total_variation
 from .perceptual import LossWeights, style_targets
 
-STYLE_SHARE = 1.0
-TV_SHARE = 0.0
+STYLE_SHARE = 2.0
+TV_SHARE = 0.05
 
 
 @torch.no_grad()

@@ -1,11 +1,13 @@
-"""The command `allaprima train`."""
+"""The commands `allaprima train` and `allaprima bench train`."""
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from pydantic import ModelWrapValidatorHandler, model_validator
 
 from .config import ConfigError, FileSettings, RunSettings, TrainConfig, load_config, require
@@ -55,9 +57,50 @@ def train(
         config: Settings as YAML; flags win over it. configs/ has some to start from.
         resume: Run folder of an earlier run to go on with, with its settings.
     """
-    overrides = {name.replace("-", "_"): value for name, value in unknown.items()}
-    overrides |= settings.given() if settings else {}
+    overrides = _overrides(settings, unknown)
     return _resume(resume, config, overrides) if resume else _start(config, overrides)
+
+
+def bench_train(
+    *,
+    config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
+    steps: Annotated[int, Parameter(validator=Number(gte=1))] = 10,
+    warmup: Annotated[int, Parameter(validator=Number(gte=0))] = 3,
+    json_file: Annotated[Path | None, Parameter(name="--json")] = None,
+    settings: Annotated[Flags | None, Parameter(name="*")] = None,
+    **unknown: Annotated[str, Parameter(show=False)],
+) -> int:
+    """Measure images per second, the share of time spent waiting for data, and peak memory.
+
+    Runs a few steps with made-up pictures and random loss weights; speed depends on neither, so
+    nothing has to be at hand.
+
+    Args:
+        config: Settings as YAML; flags win over it.
+        steps: Steps that count.
+        warmup: Steps before them.
+        json_file: Where to write the figures as JSON.
+    """
+    settled = load_config(config, _overrides(settings, unknown))
+    from .benchmark import measure
+
+    measured = measure(settled, steps=steps, warmup=warmup)
+    print(
+        f"{measured['images_per_second']:.2f} images/s, "
+        f"{100 * measured['data_wait_share']:.1f} % of the time waiting for data, "
+        f"{measured['peak_memory_bytes'] / 1e9:.2f} GB at the peak"
+    )
+    circumstances = ("batch_size", "crop_size", "loss_network", "precision", "device", "threads", "torch")
+    print(", ".join(f"{name} {measured[name]}" for name in circumstances))
+    if json_file:
+        json_file.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _overrides(settings: Flags | None, unknown: dict[str, str]) -> dict[str, Any]:
+    """Return everything given on the command line, settings or not, unchecked."""
+    given = {name.replace("-", "_"): value for name, value in unknown.items()}
+    return given | (settings.given() if settings else {})
 
 
 def _start(config_file: Path | None, overrides: dict[str, Any]) -> int:

@@ -3,7 +3,7 @@
 import logging
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 import torch
-from lightning import Trainer
+from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
@@ -73,11 +73,12 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
     data = ContentDataModule(content, config)
     data.prepare_data()
     data.setup()
-    module = build_module(config, pixels, data, checkpoint)
+    weights = load_loss_weights(config.loss_network, config.loss_weights)
+    module = build_module(config, weights, pixels, data, checkpoint)
     if is_first_process():
         folder.save_config(config)
     previews = data.preview_pictures(PREVIEWS)
-    with _without_advice():
+    with without_advice():
         trainer = build_trainer(config, folder, previews)
         with _interruptible(trainer) as interruption:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
@@ -100,19 +101,23 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
 
 
 def build_module(
-    config: TrainConfig, style: Pixels, data: ContentDataModule, checkpoint: Path | None
+    config: TrainConfig,
+    weights: Mapping[str, Tensor],
+    style: Pixels,
+    data: ContentDataModule,
+    checkpoint: Path | None = None,
 ) -> StyleTransferModule:
     """Return the network and its objective, calibrated, explicit, or as the checkpoint has it.
 
     Args:
         config: The settings.
+        weights: The loss network's weights.
         style: The style picture at its training size, `(H, W, 3)`, uint8.
         data: The photographs, set up.
         checkpoint: Where to go on from.
     """
     device = hardware.device(config.accelerator)
     layers = (*config.content_layers, *config.style_layers)
-    weights = load_loss_weights(config.loss_network, config.loss_weights)
     loss_network = LossNetwork(config.loss_network, layers, weights).to(device)
     style_image = to_unit_range(torch.tensor(style, device=device).permute(2, 0, 1)[None])
     loss_weights = _explicit_weights(config) if checkpoint is None else _stored_weights(checkpoint)
@@ -140,8 +145,10 @@ def build_module(
     return module
 
 
-def build_trainer(config: TrainConfig, folder: RunFolder, previews: Tensor) -> Trainer:
-    """Return Lightning's trainer with this project's callbacks."""
+def build_trainer(
+    config: TrainConfig, folder: RunFolder, previews: Tensor, more: Iterable[Callback] = ()
+) -> Trainer:
+    """Return Lightning's trainer with this project's callbacks, and more of them if given."""
     device = hardware.device_type(config.accelerator)
     interval = config.checkpoint_every
     checkpoints = ModelCheckpoint(
@@ -167,6 +174,7 @@ def build_trainer(config: TrainConfig, folder: RunFolder, previews: Tensor) -> T
             TrainingProgress(),
             Previews(previews),
             checkpoints,
+            *more,
         ],
         logger=TensorBoardLogger(folder.logs, name=None, version=""),
         log_every_n_steps=config.log_every,
@@ -208,7 +216,7 @@ def _keep_last_state(trainer: Trainer, folder: RunFolder) -> None:
 
 
 @contextmanager
-def _without_advice() -> Iterator[None]:
+def without_advice() -> Iterator[None]:
     """Keep Lightning's advice (loggers to buy, folders that are not empty) away from the user."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)

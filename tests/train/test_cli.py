@@ -1,0 +1,83 @@
+"""The training commands as a user types them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from allaprima.__main__ import main
+
+FLAGS = ["--width", "4", "--residual-blocks", "1", "--crop-size", "32", "--loss-network", "vgg16"]
+LAYERS = ["--content-layers", "relu1_2", "--style-layers", "relu1_1"]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["allaprima", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_every_mistake_is_named_with_a_suggestion(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "train", "--style-wieght", "3", "--lr", "fast", "--crop-size", "8") == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 3
+    assert "error: style_wieght is not a setting (did you mean style_weight?)" in errors
+    assert any(line.startswith("error: lr is 'fast'") for line in errors)
+    assert any(line.startswith("error: crop_size is '8'") for line in errors)
+
+
+def test_missing_inputs_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "train") == 2
+    assert capsys.readouterr().err.count("error: ") == 2
+
+
+def test_resume_refuses_settings_that_make_another_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text("crop_size: 64\n")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "5.ckpt").touch()
+    assert run(monkeypatch, "train", "--resume", str(tmp_path), "--width", "8", "--crop-size", "64") == 2
+    assert "width cannot change when" in capsys.readouterr().err
+
+
+def test_style_that_is_no_picture(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    style = tmp_path / "style.jpg"
+    style.write_text("not a picture")
+    arguments = ["--style", str(style), "--content", str(tmp_path), "--output", str(tmp_path / "run")]
+    assert run(monkeypatch, "train", *arguments) == 2
+    assert "style.jpg' cannot be read: it is not a picture" in capsys.readouterr().err
+
+
+def test_bench_writes_its_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "bench.json"
+    arguments = ["--steps", "2", "--warmup", "1", "--accelerator", "cpu", "--json", str(path)]
+    assert run(monkeypatch, "bench", "train", *FLAGS, *LAYERS, *arguments) == 0
+    measured = json.loads(path.read_text())
+    assert measured["images_per_second"] == pytest.approx(4 / measured["seconds_per_step"])
+    assert 0 <= measured["data_wait_share"] < 1
+    assert measured["peak_memory_bytes"] > 10**8
+    assert "images/s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["stylize", "--help"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom allaprima.__main__ import build_app\n"
+        f"build_app()({arguments!r}, result_action='return_value')\n"
+        "print(sorted({'torch', 'lightning', 'datasets', 'torchvision'} & sys.modules.keys()))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
