@@ -83,6 +83,26 @@ class TrainingProgress(Callback):
             self._bar = None
 
 
+class PreparationProgress:
+    """A bar for reading the photographs, drawn from the first call on until all are done."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that `done` of `total` photographs have been read."""
+        if self._bar is None:
+            self._bar = Progress(console=self._console, transient=True)
+            self._task = self._bar.add_task("reading photographs", total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done)
+        if done >= total:
+            self._bar.stop()
+            self._bar = None
+
+
 class ImageRate(Callback):
     """Log images per second over all devices.
 

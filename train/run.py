@@ -33,7 +33,7 @@ from .describe import result_sheet, style_header
 from .limits import DivergenceGuard, RunLimits
 from .module import StyleTransferModule, to_unit_range
 from .perceptual import LossWeights, PerceptualLoss, style_targets
-from .progress import ImageRate, Previews, TrainingProgress
+from .progress import ImageRate, PreparationProgress, Previews, TrainingProgress
 from .run_folder import RunFolder, is_first_process
 from .style_image import read_style
 
@@ -70,7 +70,7 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
     """
     style, content = require(config)
     pixels = read_style(style, config.style_size)
-    data = ContentDataModule(content, config)
+    data = ContentDataModule(content, config, progress=PreparationProgress())
     data.prepare_data()
     data.setup()
     weights = load_loss_weights(config.loss_network, config.loss_weights)

@@ -1,0 +1,41 @@
+"""A trained network paints the same picture in half precision."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from allaprima.models.images import read_picture
+from allaprima.models.style_file import load_style
+
+DEMO = Path(__file__).parents[2] / "docs" / "demo"
+
+
+@pytest.fixture(scope="module")
+def photograph() -> Tensor:
+    pixels = read_picture(DEMO / "photographs" / "astronaut.jpg").rgb[40:136, 120:216]
+    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None] / 255
+
+
+@pytest.fixture(scope="module")
+def reference(photograph: Tensor) -> Tensor:
+    with torch.inference_mode():
+        return load_style(DEMO / "great-wave.safetensors").network(photograph)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "mean", "largest"), [(torch.float16, 0.2 / 255, 5 / 255), (torch.bfloat16, 2 / 255, 0.25)]
+)
+def test_half_precision_stays_close_to_float32(
+    photograph: Tensor, reference: Tensor, dtype: torch.dtype, mean: float, largest: float
+) -> None:
+    network = load_style(DEMO / "great-wave.safetensors").network.to(dtype, memory_format=torch.channels_last)
+    with torch.inference_mode():
+        output = network(photograph.to(dtype)).float()
+    difference = (output - reference).abs()
+    assert output.isfinite().all()
+    assert difference.mean() < mean
+    assert difference.max() < largest
+    assert reference.std() > 0.1  # a picture, not a flat colour
