@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -127,19 +128,27 @@ def _run(start: Callable[[Callable[..., Any]], Any], root: Path) -> int:
     """Train, and tell where the result is."""
     if is_first_process():
         _log.info("preparing the run in %s", root)
+    from torch import OutOfMemoryError
+
     from .limits import DivergenceError
     from .run import train_style
 
     try:
         result = start(train_style)
     except DivergenceError as error:
-        print(
-            f"error: training has diverged: {error}. The last good checkpoint, if there is one, is kept; "
+        return _fail(
+            f"training has diverged: {error}. The last good checkpoint, if there is one, is kept; "
             f"go on from it with a lower learning rate: allaprima train --resume {root} --lr 5e-4"
         )
-        return 1
+    except OutOfMemoryError as error:
+        return _fail(f"{error}\nthe device's memory is full: lower --batch-size or --crop-size")
     _report(result, root)
     return 0
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
 
 
 def _report(result: Any, root: Path) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -235,6 +236,9 @@ class _Interruption:
 def _interruptible(trainer: Trainer) -> Iterator[_Interruption]:
     """Let Ctrl-C end the run after the current step; a second one aborts at once."""
     interruption = _Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption  # only the main thread may handle signals
+        return
     previous = signal.getsignal(signal.SIGINT)
 
     def finish(number: int, frame: FrameType | None) -> None:
