@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,11 @@ STAGES = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 CHANNELS = (64, 128, 256, 512, 512)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+Lineage = Literal["original", "torchvision"]
+"""Which training the weights come from: Simonyan and Zisserman's own, or torchvision's later one."""
+
+_LEAST_ORIGINAL_KERNEL = 2.0
 
 
 class LossNetwork(nn.Module):
@@ -46,6 +52,11 @@ class LossNetwork(nn.Module):
                 self.register_buffer(f"{name}_{kind}", tensor, persistent=False)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def lineage(self) -> Lineage:
+        """Which training the weights come from."""
+        return lineage_of(self.get_buffer("relu1_1_weight"))
 
     def forward(self, image: Tensor, layers: Iterable[str] | None = None) -> dict[str, Tensor]:
         """Return feature maps by layer name, computing no deeper than needed.
@@ -97,6 +108,17 @@ def layer_names(architecture: str) -> list[str]:
     if architecture not in STAGES:
         raise ValueError(f"unknown loss network {architecture!r}; there are {', '.join(STAGES)}")
     return [f"relu{stage}_{i}" for stage, n in enumerate(STAGES[architecture], 1) for i in range(1, n + 1)]
+
+
+def lineage_of(first_kernel: Tensor) -> Lineage:
+    """Return the lineage of weights, told from the first convolution's kernel, `(64, 3, 3, 3)`.
+
+    The original network was trained on pictures in 0..255. Brought to pictures in [0, 1] divided by
+    ImageNet's deviations its first kernel is about 57 times as large: the mean magnitude is 9.0 for
+    VGG-19, and stays well below 1 for a network trained on such pictures from the start.
+    """
+    magnitude = float(first_kernel.detach().float().abs().mean())
+    return "original" if magnitude > _LEAST_ORIGINAL_KERNEL else "torchvision"
 
 
 def conv_index(architecture: str, name: str) -> int:

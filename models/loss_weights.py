@@ -1,22 +1,33 @@
 """Where the loss network's weights come from: a file, torch's cache, or torchvision's download."""
 
 import urllib.error
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .loss_network import layer_names
+from .loss_network import IMAGENET_MEAN, IMAGENET_STD, Lineage, layer_names
+
+ORIGINAL_MEAN = (0.48235, 0.45882, 0.40784)
+"""What torchvision's copy of the original VGG-16 subtracts from RGB in [0, 1]."""
+
+ORIGINAL_STD = (1 / 255, 1 / 255, 1 / 255)
+"""What it divides by, which makes 0..255 of [0, 1]."""
 
 
-def load_loss_weights(architecture: str, path: Path | None = None) -> dict[str, Tensor]:
+def load_loss_weights(
+    architecture: str, path: Path | None = None, *, lineage: Lineage | None = None
+) -> dict[str, Tensor]:
     """Return a VGG's weights, `features.N.weight` and `features.N.bias`.
 
     Args:
         architecture: `"vgg16"` or `"vgg19"`.
         path: A `.safetensors` or `.pth` file. Without it torchvision's weights are used,
             downloaded into torch's cache, with progress, the first time.
+        lineage: Which weights to prefer where there is no file. The original ones can be
+            downloaded for VGG-16 alone; where they are not at hand the result is torchvision's.
 
     Raises:
         ValueError: If the architecture is unknown or the file is not such weights.
@@ -24,12 +35,44 @@ def load_loss_weights(architecture: str, path: Path | None = None) -> dict[str, 
         ConnectionError: If there is no `path`, nothing in the cache and no network.
     """
     layer_names(architecture)
-    return _from_torchvision(architecture) if path is None else _from_file(path)
+    if path is not None:
+        return _from_file(path)
+    if lineage == "original" and architecture == "vgg16":
+        try:
+            return fold_input(_downloaded("vgg16", "original"), ORIGINAL_MEAN, ORIGINAL_STD)
+        except ConnectionError:
+            if not cached_loss_weights(architecture).exists():
+                raise
+    return _downloaded(architecture, "torchvision")
 
 
-def cached_loss_weights(architecture: str) -> Path:
+def cached_loss_weights(architecture: str, lineage: Lineage = "torchvision") -> Path:
     """Return where torch's cache keeps an architecture's weights, there or not."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / _url(architecture).rsplit("/", 1)[-1]
+    return Path(torch.hub.get_dir()) / "checkpoints" / _url(architecture, lineage).rsplit("/", 1)[-1]
+
+
+def fold_input(
+    weights: Mapping[str, Tensor], mean: tuple[float, ...], std: tuple[float, ...]
+) -> dict[str, Tensor]:
+    """Return the weights that answer to ImageNet's normalisation as `weights` do to another.
+
+    With z = (x - m) / s of ImageNet the first layer's input (x - mean) / std is z s / std + (m - mean) / std.
+    The factor goes into its kernel and the rest into its bias. One ring of pixels differs: what pads
+    the picture is then ImageNet's mean instead of `mean`, 0.7 of 255 levels for the original VGG.
+
+    Args:
+        weights: A VGG's weights by torchvision's names.
+        mean: What they expect to be subtracted from RGB in [0, 1].
+        std: What they expect the rest to be divided by.
+    """
+    m, s, other_m, other_s = (torch.tensor(v).double() for v in (IMAGENET_MEAN, IMAGENET_STD, mean, std))
+    kernel, bias = weights["features.0.weight"].double(), weights["features.0.bias"].double()
+    offset = kernel.sum(dim=(2, 3)) @ ((m - other_m) / other_s)
+    folded = {
+        "features.0.weight": (kernel * (s / other_s)[:, None, None]).float(),
+        "features.0.bias": (bias + offset).float(),
+    }
+    return {**weights, **folded}
 
 
 def _from_file(path: Path) -> dict[str, Tensor]:
@@ -48,22 +91,25 @@ def _from_file(path: Path) -> dict[str, Tensor]:
     return {key: value for key, value in weights.items() if key.startswith("features.")}
 
 
-def _from_torchvision(architecture: str) -> dict[str, Tensor]:
+def _downloaded(architecture: str, lineage: Lineage) -> dict[str, Tensor]:
     try:
         weights = torch.hub.load_state_dict_from_url(
-            _url(architecture), map_location="cpu", progress=True, check_hash=True, weights_only=True
+            _url(architecture, lineage), map_location="cpu", progress=True, check_hash=True, weights_only=True
         )
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         raise ConnectionError(
-            f"the {architecture} weights are not in torch's cache ({cached_loss_weights(architecture)}) and "
-            f"could not be downloaded ({getattr(error, 'reason', error)}). Either connect to the internet "
-            "once, or give a file with torchvision's names: --loss-weights FILE (.safetensors or .pth)"
+            f"the {architecture} weights are not in torch's cache "
+            f"({cached_loss_weights(architecture, lineage)}) and could not be downloaded "
+            f"({getattr(error, 'reason', error)}). Either connect to the internet once, or give a file "
+            "with torchvision's names: --loss-weights FILE (.safetensors or .pth)"
         ) from error
     return {key: value for key, value in weights.items() if key.startswith("features.")}
 
 
-def _url(architecture: str) -> str:
+def _url(architecture: str, lineage: Lineage) -> str:
     from torchvision.models import VGG16_Weights, VGG19_Weights
 
+    if lineage == "original":
+        return str(VGG16_Weights.IMAGENET1K_FEATURES.url)
     enum = {"vgg16": VGG16_Weights, "vgg19": VGG19_Weights}[architecture]
     return str(enum.IMAGENET1K_V1.url)

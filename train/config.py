@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -49,6 +49,7 @@ def _split(value: Any) -> Any:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Interval = Annotated[Annotated[int, Field(gt=0)] | timedelta, BeforeValidator(_parse_interval)]
+PresetName = Literal["chollet", "chollet2", "johnson", "pytorch-examples", "gatys", "lengstrom"]
 Layers = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
@@ -57,9 +58,11 @@ class LossSettings(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
+    loss_preset: PresetName | None = None
+    """A published objective with its layers, formulas and weights, instead of calibrated weights."""
     strength: float = Field(1.0, gt=0)
     """Style against content: 2 paints more boldly, 0.5 stays closer to the photograph."""
-    style_size: int = Field(384, ge=16)
+    style_size: int | None = Field(384, ge=16)
     """Shorter side of the style picture in pixels, never enlarged: larger gives larger strokes."""
     loss_network: Literal["vgg16", "vgg19"] = "vgg19"
     """Network whose features are compared."""
@@ -70,11 +73,20 @@ class LossSettings(BaseModel):
     style_layers: Layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
     """Layers whose Gram matrices are compared with the style picture."""
     content_weight: float | None = Field(None, ge=0)
-    """Absolute weight of the content loss; with style_weight it replaces calibration and strength."""
+    """Absolute weight of each content layer; with style_weight it replaces calibration and strength."""
     style_weight: float | None = Field(None, ge=0)
-    """Absolute weight of the style loss."""
+    """Absolute weight of each style layer."""
     tv_weight: float | None = Field(None, ge=0)
-    """Absolute weight of the total variation of a picture in [0, 1]."""
+    """Absolute weight of the total variation, of a picture in [0, 1] unless a preset says otherwise."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset_fills_what_is_not_given(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or values.get("loss_preset") not in get_args(PresetName):
+            return values
+        from .presets import PRESETS  # loads torch, so not before a preset is asked for
+
+        return {**PRESETS[values["loss_preset"]]().settings(), **values}
 
     @model_validator(mode="after")
     def _explicit_weights_come_together(self) -> Self:
@@ -218,6 +230,8 @@ def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = 
             problems are named.
     """
     values = {} if path is None else _read_yaml(path)
+    if overrides and overrides.get("loss_preset") not in (None, values.get("loss_preset")):
+        values = _without_recipe(values)
     source = dict.fromkeys(values, str(path)) | dict.fromkeys(overrides or {}, "")
     try:
         return TrainConfig.model_validate({**values, **(overrides or {})})
@@ -265,6 +279,13 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in values.items()}
 
 
+def _without_recipe(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a file's settings without those that a preset decides: flags win over the file."""
+    from .presets import NAMED_BY_RECIPE
+
+    return {name: value for name, value in values.items() if name not in NAMED_BY_RECIPE}
+
+
 def _problems(error: ValidationError, source: Mapping[str, str]) -> list[str]:
     """Return one readable line for each setting that is wrong."""
     lines: dict[str, str] = {}
@@ -276,5 +297,9 @@ def _problems(error: ValidationError, source: Mapping[str, str]) -> list[str]:
         else:
             message = problem["msg"].removeprefix("Value error, ")
             line = f"{where}{name} is {problem['input']!r}; {message}" if name else message
+            if problem["type"] == "literal_error":
+                line += suggestion(
+                    str(problem["input"]), problem["ctx"]["expected"].replace("'", "").split(", ")
+                )
         lines.setdefault(name, line)
     return list(lines.values())

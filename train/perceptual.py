@@ -1,6 +1,6 @@
 """The objective a style is trained against: content, style and total variation in one module."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from allaprima.models.features import gram_matrix
 from allaprima.models.loss_network import LossNetwork
 
-from .losses import feature_reconstruction_loss, style_reconstruction_loss, total_variation
+from .losses import feature_reconstruction_loss, mean_gram_loss, total_variation
 
 TERMS = ("content", "style", "tv", "total")
 
@@ -24,11 +24,25 @@ class LossWeights:
     style: Mapping[str, float]
     """Weight by style layer."""
     tv: float
-    """Weight of the total variation of a picture in [0, 1]."""
+    """Weight of the total variation."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries, for headers and checkpoints."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class LossFormula:
+    """How the differences at one layer, and between neighbouring pixels, become numbers."""
+
+    content: Callable[[Tensor, Tensor], Tensor] = feature_reconstruction_loss
+    """Feature maps of the stylised pictures and of the photographs, to a scalar."""
+    style: Callable[[Tensor, Tensor, int], Tensor] = mean_gram_loss
+    """Feature maps, the style image's Gram matrix and the pixels of a picture, to a scalar."""
+    variation: Callable[[Tensor], Tensor] = total_variation
+    """Pictures to a scalar."""
+    white: float = 1.0
+    """Value of white in the pictures whose variation is taken."""
 
 
 class PerceptualLoss(nn.Module):
@@ -38,14 +52,20 @@ class PerceptualLoss(nn.Module):
         loss_network: The frozen VGG.
         style_targets: Gram matrix of the style image by layer, `(1, C, C)`, from `style_targets`.
         weights: What each layer and the total variation count.
+        formula: How the terms are computed; means over everything by default.
     """
 
     def __init__(
-        self, loss_network: LossNetwork, style_targets: Mapping[str, Tensor], weights: LossWeights
+        self,
+        loss_network: LossNetwork,
+        style_targets: Mapping[str, Tensor],
+        weights: LossWeights,
+        formula: LossFormula | None = None,
     ) -> None:
         super().__init__()
         self.loss_network = loss_network
         self.weights = weights
+        self.formula = formula or LossFormula()
         for layer in weights.style:
             self.register_buffer(f"target_{layer}", style_targets[layer], persistent=False)
 
@@ -61,21 +81,22 @@ class PerceptualLoss(nn.Module):
         """
         with torch.no_grad():
             targets = self.loss_network(content_image, self.weights.content)
+        pixels = stylized_image.shape[-2] * stylized_image.shape[-1]
         features = self.loss_network(stylized_image, {*self.weights.content, *self.weights.style})
         terms = {
             "content": torch.stack(
                 [
-                    weight * feature_reconstruction_loss(features[layer], targets[layer])
+                    weight * self.formula.content(features[layer], targets[layer])
                     for layer, weight in self.weights.content.items()
                 ]
             ).sum(),
             "style": torch.stack(
                 [
-                    weight * style_reconstruction_loss(gram_matrix(features[layer]), self.target(layer))
+                    weight * self.formula.style(features[layer], self.target(layer), pixels)
                     for layer, weight in self.weights.style.items()
                 ]
             ).sum(),
-            "tv": self.weights.tv * total_variation(stylized_image),
+            "tv": self.weights.tv * self.formula.variation(self.formula.white * stylized_image.float()),
         }
         return {**terms, "total": terms["content"] + terms["style"] + terms["tv"]}
 

@@ -21,19 +21,17 @@ from torch import Tensor
 
 from allaprima.models.contact_sheet import Pixels
 from allaprima.models.images import Picture, write_picture
-from allaprima.models.loss_network import LossNetwork
-from allaprima.models.loss_weights import load_loss_weights
 from allaprima.models.style_file import save_style
 from allaprima.models.transformer import TransformerNetwork
 
 from . import hardware
-from .calibration import calibrate
 from .config import TrainConfig, require
 from .data.module import ContentDataModule
 from .describe import result_sheet, style_header
 from .limits import DivergenceGuard, RunLimits
 from .module import StyleTransferModule, to_unit_range
-from .perceptual import LossWeights, PerceptualLoss, style_targets
+from .objective import build_loss, build_loss_network, read_loss_weights
+from .perceptual import LossWeights
 from .progress import ImageRate, PreparationProgress, Previews, TrainingProgress
 from .run_folder import RunFolder, is_first_process
 from .style_image import read_style
@@ -74,7 +72,7 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
     data = ContentDataModule(content, config, progress=PreparationProgress())
     data.prepare_data()
     data.setup()
-    weights = load_loss_weights(config.loss_network, config.loss_weights)
+    weights = read_loss_weights(config)
     module = build_module(config, weights, pixels, data, checkpoint)
     if is_first_process():
         folder.save_config(config)
@@ -118,23 +116,16 @@ def build_module(
         checkpoint: Where to go on from.
     """
     device = hardware.device(config.accelerator)
-    layers = (*config.content_layers, *config.style_layers)
-    loss_network = LossNetwork(config.loss_network, layers, weights).to(device)
+    loss_network = build_loss_network(config, weights).to(device)
     style_image = to_unit_range(torch.tensor(style, device=device).permute(2, 0, 1)[None])
-    loss_weights = _explicit_weights(config) if checkpoint is None else _stored_weights(checkpoint)
-    if loss_weights is None:
-        batches = (to_unit_range(batch.to(device)) for batch in islice(data.batches(), CALIBRATION_BATCHES))
-        loss_weights = calibrate(
-            loss_network,
-            style_image,
-            batches,
-            content_layers=config.content_layers,
-            style_layers=config.style_layers,
-            strength=config.strength,
-            tv_weight=config.tv_weight,
-        )
-    loss = PerceptualLoss(
-        loss_network, style_targets(loss_network, style_image, config.style_layers), loss_weights
+    loss = build_loss(
+        config,
+        loss_network,
+        style_image,
+        photographs=(
+            to_unit_range(batch.to(device)) for batch in islice(data.batches(), CALIBRATION_BATCHES)
+        ),
+        weights=_stored_weights(checkpoint) if checkpoint else None,
     )
     torch.manual_seed(config.seed)
     module = StyleTransferModule(TransformerNetwork(config.width, config.residual_blocks), loss, config)
@@ -187,16 +178,6 @@ def build_trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder.root,
-    )
-
-
-def _explicit_weights(config: TrainConfig) -> LossWeights | None:
-    if config.content_weight is None or config.style_weight is None:
-        return None
-    return LossWeights(
-        content=dict.fromkeys(config.content_layers, config.content_weight),
-        style=dict.fromkeys(config.style_layers, config.style_weight),
-        tv=config.tv_weight or 0.0,
     )
 
 

@@ -10,8 +10,10 @@ from allaprima.models.images import read_picture
 from allaprima.models.transformer import MINIMUM_SIZE
 
 
-def read_style(path: Path, size: int) -> Pixels:
+def read_style(path: Path, size: int | None) -> Pixels:
     """Return the style picture with a shorter side of at most `size` pixels, `(H, W, 3)`, uint8.
+
+    None leaves it as large as it is.
 
     Raises:
         PictureError: If it cannot be read.
@@ -24,7 +26,7 @@ def read_style(path: Path, size: int) -> Pixels:
             f"style '{path}' is {width}x{height} pixels; "
             f"the smallest that works is {MINIMUM_SIZE}x{MINIMUM_SIZE}"
         )
-    scale = size / min(height, width)
+    scale = 1 if size is None else size / min(height, width)
     if scale >= 1:
         return pixels
     reduced = Image.fromarray(pixels).resize(

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from allaprima.models.loss_network import IMAGENET_MEAN, IMAGENET_STD, LossNetwork, conv_index, layer_names
-from allaprima.models.loss_weights import load_loss_weights
+from allaprima.models.loss_weights import ORIGINAL_MEAN, ORIGINAL_STD, fold_input, load_loss_weights
 
 MakeWeights = Callable[[str], dict[str, Tensor]]
 
@@ -112,9 +112,7 @@ def test_without_network_and_file_both_ways_out_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(
-        "allaprima.models.loss_weights._url", lambda architecture: "http://127.0.0.1:9/vgg.pth"
-    )
+    monkeypatch.setattr("allaprima.models.loss_weights._url", lambda *_: "http://127.0.0.1:9/vgg.pth")
     with pytest.raises(ConnectionError, match=r"connect to the internet.*--loss-weights FILE"):
         load_loss_weights("vgg19")
 
@@ -123,9 +121,38 @@ def test_weights_come_from_torchs_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_weights: dict[str, Tensor]
 ) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(
-        "allaprima.models.loss_weights._url", lambda architecture: "http://127.0.0.1:9/vgg.pth"
-    )
+    monkeypatch.setattr("allaprima.models.loss_weights._url", lambda *_: "http://127.0.0.1:9/vgg.pth")
     (tmp_path / "checkpoints").mkdir()
     torch.save(small_weights, tmp_path / "checkpoints" / "vgg.pth")
     assert load_loss_weights("vgg19").keys() == small_weights.keys()
+
+
+def test_folding_changes_the_input_convention_and_nothing_else(small_weights: dict[str, Tensor]) -> None:
+    """Weights for 0..255 minus the original means answer the same to ImageNet's normalisation."""
+    image = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    mean = torch.tensor(ORIGINAL_MEAN).view(1, 3, 1, 1)
+    kernel, bias = small_weights["features.0.weight"], small_weights["features.0.bias"]
+    expected = torch.relu(torch.conv2d(255 * (image - mean), kernel, bias, padding=1))
+    folded = fold_input(small_weights, ORIGINAL_MEAN, ORIGINAL_STD)
+    network = LossNetwork("vgg16", ["relu1_1"], folded)
+    features = network(image)["relu1_1"]
+    inside = (..., slice(1, -1), slice(1, -1))
+    torch.testing.assert_close(features[inside], expected[inside], rtol=1e-4, atol=1e-3)
+    assert network.lineage == "original"
+    assert LossNetwork("vgg16", ["relu1_1"], small_weights).lineage == "torchvision"
+
+
+def test_original_weights_are_preferred_where_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_weights: dict[str, Tensor]
+) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(
+        "allaprima.models.loss_weights._url", lambda _, lineage: f"http://127.0.0.1:9/{lineage}.pth"
+    )
+    (tmp_path / "checkpoints").mkdir()
+    torch.save(small_weights, tmp_path / "checkpoints" / "torchvision.pth")
+    key = "features.0.weight"
+    fallback = load_loss_weights("vgg16", lineage="original")
+    torch.testing.assert_close(fallback[key], small_weights[key])
+    torch.save(small_weights, tmp_path / "checkpoints" / "original.pth")
+    assert load_loss_weights("vgg16", lineage="original")[key].abs().mean() > 40 * fallback[key].abs().mean()

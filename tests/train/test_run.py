@@ -262,6 +262,21 @@ def test_explicit_weights_switch_calibration_off(settings: dict[str, Any], tmp_p
     assert loss["weights"] == expected
 
 
+def test_a_presets_objective_survives_resuming(settings: dict[str, Any], tmp_path: Path) -> None:
+    constant = {"final_lr": 1.0, "warmup_steps": 0, "loss_preset": "lengstrom", "style_weight": 50}
+    whole = start(settings, tmp_path / "whole", **constant)
+    start(settings, tmp_path / "halves", **constant, max_steps=3)
+    resume(tmp_path / "halves", max_steps=6)
+    assert_same_weights(tmp_path / "whole", tmp_path / "halves")
+    loss = read_header(whole.style_file).loss
+    assert (loss["loss_preset"], loss["calibrated"]) == ("lengstrom", False)
+    assert loss["weights"] == {
+        "content": {"relu2_1": 7.5},
+        "style": {"relu1_1": 50, "relu2_1": 50},
+        "tv": 200,
+    }
+
+
 @pytest.mark.slow
 def test_compiled_run_saves_clean_names(settings: dict[str, Any], tmp_path: Path) -> None:
     start(settings, tmp_path / "run", compile=True)

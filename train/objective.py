@@ -1,0 +1,110 @@
+"""The objective that some settings describe, on a device, for one style picture."""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from allaprima.models.loss_network import Lineage, LossNetwork
+from allaprima.models.loss_weights import load_loss_weights
+
+from .calibration import calibrate
+from .config import LossSettings
+from .perceptual import LossWeights, PerceptualLoss, style_targets
+from .presets import PRESETS, departures, formula_of
+
+_log = logging.getLogger(__name__)
+
+
+def load_loss_network(settings: LossSettings, device: torch.device | str = "cpu") -> LossNetwork:
+    """Return the frozen VGG of some loss settings, from their file or torchvision's.
+
+    Raises:
+        ValueError: If a layer is unknown, or the weights are not those of the network.
+        FileNotFoundError: If the file of weights does not exist.
+        ConnectionError: If no weights are at hand.
+    """
+    return build_loss_network(settings, read_loss_weights(settings)).to(device)
+
+
+def read_loss_weights(settings: LossSettings) -> dict[str, Tensor]:
+    """Return the loss network's weights, of the preset's lineage where there is a choice.
+
+    Raises:
+        ValueError: If the file is not such weights.
+        FileNotFoundError: If the file does not exist.
+        ConnectionError: If no weights are at hand.
+    """
+    lineage = PRESETS[settings.loss_preset]().lineage if settings.loss_preset else None
+    return load_loss_weights(settings.loss_network, settings.loss_weights, lineage=lineage)
+
+
+def build_loss_network(settings: LossSettings, weights: Mapping[str, Tensor]) -> LossNetwork:
+    """Return the frozen VGG of some loss settings, cut after the deepest layer they name.
+
+    Where the settings or the lineage of the weights differ from the preset's, that is logged.
+
+    Raises:
+        ValueError: If a layer is unknown, or the weights are not those of the network.
+    """
+    network = LossNetwork(settings.loss_network, (*settings.content_layers, *settings.style_layers), weights)
+    if settings.loss_preset is not None:
+        lineage = PRESETS[settings.loss_preset]().lineage
+        differences = [] if lineage == network.lineage else [_difference(network.lineage)]
+        for sentence in departures(settings) + differences:
+            _log.warning("loss_preset %s: %s", settings.loss_preset, sentence)
+    return network
+
+
+def build_loss(
+    settings: LossSettings,
+    loss_network: LossNetwork,
+    style_image: Tensor,
+    *,
+    photographs: Iterable[Tensor] = (),
+    weights: LossWeights | None = None,
+) -> PerceptualLoss:
+    """Return the objective: with given, explicit, the preset's or else calibrated weights.
+
+    Args:
+        settings: What is compared.
+        loss_network: The frozen VGG, from `load_loss_network`.
+        style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
+        photographs: Batches `(B, 3, H, W)` to calibrate on, looked at only where that is needed.
+        weights: Weights found earlier.
+    """
+    weights = weights or explicit_weights(settings)
+    if weights is None:
+        weights = calibrate(
+            loss_network,
+            style_image,
+            photographs,
+            content_layers=settings.content_layers,
+            style_layers=settings.style_layers,
+            strength=settings.strength,
+            tv_weight=settings.tv_weight,
+        )
+    targets = style_targets(loss_network, style_image, weights.style)
+    return PerceptualLoss(loss_network, targets, weights, formula_of(settings))
+
+
+def explicit_weights(settings: LossSettings) -> LossWeights | None:
+    """Return the weights that the settings or their preset state, or None if they are to be found."""
+    if settings.content_weight is None or settings.style_weight is None:
+        return None
+    return LossWeights(
+        content=dict.fromkeys(settings.content_layers, settings.content_weight),
+        style=dict.fromkeys(settings.style_layers, settings.style_weight),
+        tv=settings.tv_weight or 0.0,
+    )
+
+
+def _difference(lineage: Lineage) -> str:
+    found, wanted, larger = ("original", "torchvision's", "larger")
+    if lineage == "torchvision":
+        found, wanted, larger = ("torchvision's", "the original", "smaller")
+    return (
+        f"the weights of the loss network are {found} and the preset was tuned with {wanted} ones; their "
+        f"activations are {larger}, so its numbers balance content, style and total variation differently"
+    )
