@@ -56,12 +56,18 @@ def calibrate(
         variation += float(total_variation(photographs))
         count += 1
     return LossWeights(
-        content={layer: count / (len(content) * value) for layer, value in content.items()},
+        content={layer: _inverse(len(content) * value / count) for layer, value in content.items()},
         style={
-            layer: STYLE_SHARE * strength * count / (len(style) * value) for layer, value in style.items()
+            layer: STYLE_SHARE * strength * _inverse(len(style) * value / count)
+            for layer, value in style.items()
         },
-        tv=TV_SHARE * count / variation if tv_weight is None else tv_weight,
+        tv=TV_SHARE * _inverse(variation / count) if tv_weight is None else tv_weight,
     )
+
+
+def _inverse(loss: float) -> float:
+    """Return 1 / loss; 0 where there is nothing to bring down, as between a picture and itself."""
+    return 1 / loss if loss > 0 else 0.0
 
 
 def moments(features: Tensor) -> tuple[Tensor, Tensor]:

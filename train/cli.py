@@ -5,12 +5,12 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from pydantic import ModelWrapValidatorHandler, model_validator
 
+from .as_typed import AsTyped
 from .config import ConfigError, FileSettings, RunSettings, TrainConfig, load_config, require
 from .run_folder import create_run_folder, is_first_process, open_run_folder
 
@@ -32,17 +32,8 @@ RESUMABLE = {*RunSettings.model_fields, *FileSettings.model_fields} | {
 _log = logging.getLogger(__name__)
 
 
-class Flags(TrainConfig):
-    """The settings as flags, kept as typed until they are validated together with the config file."""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep_as_given(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Any:
-        return cls.model_construct(_fields_set=set(values), **values)
-
-    def given(self) -> dict[str, Any]:
-        """Return what was given on the command line, unchecked."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
+class Flags(AsTyped, TrainConfig):
+    """The settings of a run as flags."""
 
 
 def train(

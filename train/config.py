@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
+from cyclopts import Parameter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from allaprima.models.style_file import NetworkSettings
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 DEFAULT_STEPS = 8000
 UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -58,7 +61,7 @@ class LossSettings(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    loss_preset: PresetName | None = None
+    loss_preset: Annotated[PresetName | None, Parameter(alias="--preset")] = None
     """A published objective with its layers, formulas and weights, instead of calibrated weights."""
     strength: float = Field(1.0, gt=0)
     """Style against content: 2 paints more boldly, 0.5 stays closer to the photograph."""
@@ -233,10 +236,27 @@ def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = 
     if overrides and overrides.get("loss_preset") not in (None, values.get("loss_preset")):
         values = _without_recipe(values)
     source = dict.fromkeys(values, str(path)) | dict.fromkeys(overrides or {}, "")
+    return parse_settings(TrainConfig, {**values, **(overrides or {})}, source)
+
+
+def parse_settings(
+    kind: type[Settings], values: Mapping[str, Any], source: Mapping[str, str] | None = None
+) -> Settings:
+    """Return settings from plain values.
+
+    Args:
+        kind: The class of the settings.
+        values: Values by name, unchecked.
+        source: The file that a value comes from, by name, for messages.
+
+    Raises:
+        ConfigError: If anything is not a setting or has a value that does not fit; all
+            problems are named.
+    """
     try:
-        return TrainConfig.model_validate({**values, **(overrides or {})})
+        return kind.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError("\n".join(_problems(error, source))) from None
+        raise ConfigError("\n".join(_problems(error, source or {}, kind.model_fields))) from None
 
 
 def require(config: TrainConfig) -> tuple[Path, str]:
@@ -286,14 +306,14 @@ def _without_recipe(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in NAMED_BY_RECIPE}
 
 
-def _problems(error: ValidationError, source: Mapping[str, str]) -> list[str]:
+def _problems(error: ValidationError, source: Mapping[str, str], known: Iterable[str]) -> list[str]:
     """Return one readable line for each setting that is wrong."""
     lines: dict[str, str] = {}
     for problem in error.errors():
         name = str(problem["loc"][0]) if problem["loc"] else ""
         where = f"{source[name]}: " if source.get(name) else ""
         if problem["type"] == "extra_forbidden":
-            line = f"{where}{name} is not a setting{suggestion(name, TrainConfig.model_fields)}"
+            line = f"{where}{name} is not a setting{suggestion(name, known)}"
         else:
             message = problem["msg"].removeprefix("Value error, ")
             line = f"{where}{name} is {problem['input']!r}; {message}" if name else message

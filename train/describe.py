@@ -9,10 +9,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from allaprima import __version__
 from allaprima.models.contact_sheet import Pixels, contact_sheet
@@ -21,6 +19,7 @@ from allaprima.models.transformer import TransformerNetwork
 
 from .config import FileSettings, LossSettings
 from .perceptual import LossWeights
+from .pixels import to_image, to_pixels
 
 THUMBNAIL_SIDE = 128
 
@@ -71,20 +70,9 @@ def style_header(
 @torch.no_grad()
 def result_sheet(network: TransformerNetwork, style: Pixels, photographs: list[Pixels]) -> Pixels:
     """Return the contact sheet of a style, photographs and what the network makes of them."""
-    results = [_stylize(network, photograph) for photograph in photographs]
-    return contact_sheet(style, photographs, results)
-
-
-def _stylize(network: TransformerNetwork, pixels: Pixels) -> Pixels:
     device = next(network.parameters()).device
-    image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].to(device) / 255  # (1, 3, H, W)
-    return to_pixels(network(image)[0])
-
-
-def to_pixels(image: Tensor) -> Pixels:
-    """Return a picture `(3, H, W)` in [0, 1] as `(H, W, 3)`, uint8."""
-    pixels: Pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    return pixels
+    results = [to_pixels(network(to_image(photograph, device))[0]) for photograph in photographs]
+    return contact_sheet(style, photographs, results)
 
 
 def _thumbnail(pixels: Pixels) -> str:

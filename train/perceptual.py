@@ -79,14 +79,22 @@ class PerceptualLoss(nn.Module):
         Returns:
             `content`, `style`, `tv` and `total`, scalars, float32.
         """
-        with torch.no_grad():
-            targets = self.loss_network(content_image, self.weights.content)
+        return self.terms(stylized_image, self.content_targets(content_image))
+
+    @torch.no_grad()
+    def content_targets(self, content_image: Tensor) -> dict[str, Tensor]:
+        """Return what the content term compares with, by layer, for photographs `(B, 3, H, W)`."""
+        targets: dict[str, Tensor] = self.loss_network(content_image, self.weights.content)
+        return targets
+
+    def terms(self, stylized_image: Tensor, content_targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what `forward` does, for content features that are known already."""
         pixels = stylized_image.shape[-2] * stylized_image.shape[-1]
         features = self.loss_network(stylized_image, {*self.weights.content, *self.weights.style})
         terms = {
             "content": torch.stack(
                 [
-                    weight * self.formula.content(features[layer], targets[layer])
+                    weight * self.formula.content(features[layer], content_targets[layer])
                     for layer, weight in self.weights.content.items()
                 ]
             ).sum(),

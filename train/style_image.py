@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from allaprima.models.contact_sheet import Pixels
 from allaprima.models.images import read_picture
 from allaprima.models.transformer import MINIMUM_SIZE
+
+from .pixels import resized
 
 
 def read_style(path: Path, size: int | None) -> Pixels:
@@ -29,7 +28,4 @@ def read_style(path: Path, size: int | None) -> Pixels:
     scale = 1 if size is None else size / min(height, width)
     if scale >= 1:
         return pixels
-    reduced = Image.fromarray(pixels).resize(
-        (round(width * scale), round(height * scale)), Image.Resampling.LANCZOS
-    )
-    return np.asarray(reduced)
+    return resized(pixels, round(height * scale), round(width * scale))

@@ -1,0 +1,1 @@
+"""Image optimisation: the pixels of one picture against a perceptual loss."""
