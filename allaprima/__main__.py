@@ -12,6 +12,7 @@ COMMANDS = {
     "train": ("allaprima.train.cli:train", "Train a network that paints any picture in one style."),
     "stylize": ("allaprima.infer.cli:stylize", "Paint pictures in a trained style."),
     "optimize": ("allaprima.train.optimize.cli:optimize", "Paint one picture by optimising its pixels."),
+    "evaluate": ("allaprima.train.evaluate.cli:evaluate", "Measure how good a trained style is."),
     "bench train": ("allaprima.train.cli:bench_train", "Measure how fast this machine trains."),
     "info": ("allaprima.infer.cli:info", "Print what a style file says of itself."),
 }

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 Pixels = NDArray[np.uint8]
 PAPER = (250, 249, 246)
+INK = (60, 58, 54)
 
 
 def contact_sheet(
@@ -17,6 +18,7 @@ def contact_sheet(
     *,
     height: int = 256,
     gap: int = 12,
+    caption: str = "",
 ) -> Pixels:
     """Return the style picture on the left, the photographs in a row and the results below them.
 
@@ -26,6 +28,7 @@ def contact_sheet(
         results: As many results, in the same order.
         height: Height of the photographs on the sheet, in pixels.
         gap: Space between pictures, in pixels.
+        caption: Lines of text below everything.
 
     Returns:
         The sheet, `(H, W, 3)`.
@@ -50,7 +53,18 @@ def contact_sheet(
         sheet.paste(above, (left, gap))
         sheet.paste(below, (left, height + 2 * gap))
         left += above.width + gap
-    return np.asarray(sheet)
+    return np.asarray(with_caption(sheet, caption, gap) if caption else sheet)
+
+
+def with_caption(sheet: Image.Image, caption: str, gap: int) -> Image.Image:
+    """Return a sheet with lines of text below it, wide enough for both."""
+    font = ImageFont.load_default(size=14)
+    _, top, right, bottom = ImageDraw.Draw(sheet).multiline_textbbox((gap, 0), caption, font=font)
+    size = (max(sheet.width, round(right) + gap), sheet.height + round(bottom - top) + 2 * gap)
+    larger = Image.new("RGB", size, PAPER)
+    larger.paste(sheet)
+    ImageDraw.Draw(larger).multiline_text((gap, sheet.height), caption, INK, font)
+    return larger
 
 
 def fit_height(pixels: Pixels, height: int) -> Image.Image:

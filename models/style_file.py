@@ -43,6 +43,9 @@ class StyleHeader(BaseModel):
     """The loss settings with the resolved weights."""
     steps: int = 0
     validation: dict[str, float] = {}
+    """Terms on crops of held-out photographs."""
+    quality: dict[str, float] = {}
+    """Terms and artefact figures on a few whole held-out photographs."""
     versions: dict[str, str] = {}
     created: str = ""
     licence: str | None = None

@@ -1,0 +1,137 @@
+"""Faults that networks of this kind are known for, as figures."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+PERIOD = 4
+"""Pixels after which a network with two upsamplings repeats itself; its halves are covered too."""
+
+BORDER = 8
+"""Width of the border in pixels."""
+
+PROBE_SIDE = 192
+PROBE_MARGIN = 32
+GREYS = (0.25, 0.5, 0.75)
+
+BLOB_RADII = (3.0, 9.0)
+"""Deviations, in pixels, of the Gaussians whose difference answers to blobs."""
+
+BLOB_STRENGTH = 0.15
+"""Least answer of a blob, for pictures in [0, 1]; a disc of full contrast and radius 6 gives 0.6."""
+
+BLOB_RARITY = 6.0
+"""How many times the median answer of the picture a blob stands out, so that strokes do not count."""
+
+
+def checkerboard_energy(picture: Tensor) -> float:
+    """Return the strength of what repeats every 4 or 2 pixels, in grey levels of 255.
+
+    The root of the power at those frequencies of the spectrum, the mean excepted: 0 for a flat
+    picture, 127.5 for a board of black and white pixels.
+
+    Args:
+        picture: `(B, 3, H, W)`, RGB in [0, 1], best the middle of the answer to a flat picture.
+    """
+    height, width = (side // PERIOD * PERIOD for side in picture.shape[-2:])
+    spectrum = torch.fft.fft2(picture[..., :height, :width].double(), norm="forward")  # (B, 3, H, W)
+    power = spectrum[..., :: height // PERIOD, :: width // PERIOD].abs().square()  # (B, 3, 4, 4)
+    power[..., 0, 0] = 0
+    return 255 * float(power.sum(dim=(-2, -1)).mean().sqrt())
+
+
+def border_difference(stylized_image: Tensor, content_image: Tensor) -> float:
+    """Return how much more the border differs from the rest than in the photograph, in grey levels.
+
+    The root mean square, over colours, of the differences in mean and in standard deviation.
+
+    Args:
+        stylized_image: `(1, 3, H, W)`, RGB in [0, 1].
+        content_image: The photograph, same shape.
+    """
+    difference = _border_statistics(stylized_image) - _border_statistics(content_image)
+    return 255 * float(difference.square().mean().sqrt())
+
+
+def clipped_share(stylized_image: Tensor) -> float:
+    """Return the share of values, `(B, 3, H, W)` in [0, 1], that 8 bits round to 0 or 255."""
+    levels = (255 * stylized_image).round()
+    return float(((levels <= 0) | (levels >= 255)).float().mean())
+
+
+def count_blobs(stylized_image: Tensor, content_image: Tensor) -> int:
+    """Return the number of lone round spots that are not in the photograph.
+
+    A spot is a local maximum of a difference of Gaussians that is strong, rare in the picture, and
+    at least three times as strong as the photograph's there.
+
+    Args:
+        stylized_image: `(1, 3, H, W)`, RGB in [0, 1].
+        content_image: The photograph, same shape.
+    """
+    reach = 2 * round(BLOB_RADII[1]) + 1
+    answer, of_photograph = _blob_answer(stylized_image), _blob_answer(content_image)
+    nearby = F.max_pool2d(of_photograph, reach, stride=1, padding=reach // 2)
+    is_peak = answer == F.max_pool2d(answer, reach, stride=1, padding=reach // 2)
+    is_strong = answer > max(BLOB_STRENGTH, BLOB_RARITY * float(answer.median()))
+    return int((is_peak & is_strong & (answer > 3 * nearby)).sum())
+
+
+@torch.no_grad()
+def flat_figures(network: nn.Module) -> dict[str, float]:
+    """Return `checkerboard` and `flat_border` of a network's answers to three flat greys, the largest.
+
+    The greys have a grain of one level, as skies do: instance normalisation turns an exactly flat
+    picture into nothing.
+
+    Args:
+        network: Pictures `(1, 3, H, W)` to pictures of the same size, RGB in [0, 1].
+    """
+    device = next(network.parameters()).device
+    generator = torch.Generator().manual_seed(0)
+    grain = torch.randn(1, 3, PROBE_SIDE, PROBE_SIDE, generator=generator) / 255
+    figures = {"checkerboard": 0.0, "flat_border": 0.0}
+    middle = slice(PROBE_MARGIN, -PROBE_MARGIN)
+    for grey in GREYS:
+        flat = (grey + grain).to(device)
+        answer = network(flat)
+        energy = checkerboard_energy(answer[..., middle, middle])
+        figures["checkerboard"] = max(figures["checkerboard"], energy)
+        figures["flat_border"] = max(figures["flat_border"], border_difference(answer, flat))
+    return figures
+
+
+def picture_figures(stylized_image: Tensor, content_image: Tensor) -> dict[str, float]:
+    """Return `border`, `clipped` and `blobs` of one stylised picture, `(1, 3, H, W)`."""
+    return {
+        "border": border_difference(stylized_image, content_image),
+        "clipped": clipped_share(stylized_image),
+        "blobs": float(count_blobs(stylized_image, content_image)),
+    }
+
+
+def _border_statistics(image: Tensor) -> Tensor:
+    """Return the border's minus the rest's mean and standard deviation by colour, `(2, 3)`."""
+    image = image[0].double()
+    width = min(BORDER, (min(image.shape[-2:]) - 1) // 2)
+    is_rest = torch.zeros(image.shape[-2:], dtype=torch.bool, device=image.device)
+    is_rest[width:-width, width:-width] = True
+    border, rest = image[:, ~is_rest], image[:, is_rest]
+    return torch.stack(
+        [border.mean(1) - rest.mean(1), border.std(1, correction=0) - rest.std(1, correction=0)]
+    )
+
+
+def _blob_answer(image: Tensor) -> Tensor:
+    """Return the strongest difference of Gaussians over colours, `(1, 1, H, W)`."""
+    near, far = (_blurred(image.float(), radius) for radius in BLOB_RADII)
+    return (near - far).abs().amax(dim=1, keepdim=True)
+
+
+def _blurred(image: Tensor, deviation: float) -> Tensor:
+    reach = round(3 * deviation)
+    x = torch.arange(-reach, reach + 1, device=image.device, dtype=image.dtype)
+    kernel = torch.exp(-0.5 * (x / deviation).square())
+    kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
+    padded = F.pad(image, (reach, reach, reach, reach), mode="replicate")
+    return F.conv2d(F.conv2d(padded, kernel, groups=3), kernel.transpose(2, 3), groups=3)

@@ -1,0 +1,179 @@
+"""The command `allaprima evaluate`."""
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from allaprima.train.config import PresetName
+
+if TYPE_CHECKING:
+    from allaprima.models.contact_sheet import Pixels
+    from allaprima.models.transformer import TransformerNetwork
+    from allaprima.train.perceptual import PerceptualLoss
+
+    from .equivalent import Comparison
+    from .measure import Photograph, Scores
+
+
+Item = TypeVar("Item")
+
+
+def evaluate(
+    style_file: Path,
+    /,
+    *,
+    content: Path,
+    style: Path | None = None,
+    preset: Annotated[PresetName | None, Parameter(alias="--loss-preset")] = None,
+    loss_weights: Path | None = None,
+    against: Literal["optimizer"] | None = None,
+    evaluations: Annotated[int, Parameter(validator=Number(gte=2))] = 50,
+    height: Annotated[int | None, Parameter(validator=Number(gte=16))] = None,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto",
+) -> int:
+    """Measure a trained style: its objective and artefacts on photographs, and its rank as an optimiser.
+
+    Args:
+        style_file: A style file, made by `allaprima train`.
+        content: A folder of photographs, or one.
+        style: The style picture; found by itself while the style file lies in its run folder.
+        preset: The published objective to measure by, instead of the one the style was trained with.
+        loss_weights: Weights of the loss network (.safetensors or .pth, torchvision's names).
+        against: Also optimise every photograph, and tell after how many evaluations L-BFGS is where
+            the network is.
+        evaluations: Most evaluations of that optimisation.
+        height: Reduce photographs that are higher than this many pixels.
+        output: Folder to write report.json, contact-sheet.png and, against the optimiser,
+            equivalent-evaluations.png into.
+        accelerator: Kind of device.
+
+    Returns:
+        0, or 1 if some photographs could not be read.
+    """
+    photographs = _photographs(content, height)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+    from allaprima.models.style_file import load_style
+    from allaprima.train import hardware
+    from allaprima.train.objective import load_loss_network
+    from allaprima.train.style_image import read_style
+
+    from .report import as_dict, sheet
+    from .subject import find_style_picture, objective, objective_settings
+
+    trained = load_style(style_file)
+    picture = find_style_picture(style_file, trained, style)
+    settings = objective_settings(trained.header, preset, loss_weights)
+    pixels = read_style(picture, settings.style_size)
+    device = hardware.device(accelerator)
+    loss = objective(trained.header, settings, load_loss_network(settings, device), pixels)
+    network = trained.network.to(device)
+    scores, failures = _score(network, loss, photographs)
+    comparisons = _compare(scores, loss, evaluations) if against else []
+    _print(scores, comparisons)
+    if output is not None:
+        about = {
+            "style": trained.header.style_name,
+            "steps": trained.header.steps,
+            "objective": settings.model_dump(mode="json", exclude={"loss_weights"}),
+            "weights": loss.weights.to_dict(),
+            "lineage": loss.loss_network.lineage,
+        }
+        _write(output, {**about, **as_dict(scores, comparisons)}, sheet(pixels, network, scores), comparisons)
+    for failure in failures:
+        print(f"error: {failure}")
+    return 1 if failures else 0
+
+
+def _photographs(content: Path, height: int | None) -> "list[Photograph]":
+    """Return every picture in a folder, or one picture."""
+    from allaprima.models.images import PICTURE_SUFFIXES
+
+    from .measure import Photograph
+
+    if not content.exists():
+        raise FileNotFoundError(f"content '{content}' does not exist")
+    files = [content] if content.is_file() else sorted(content.rglob("*"))
+    pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+    if not pictures:
+        raise ValueError(f"no pictures in '{content}'")
+    root = content.parent if content.is_file() else content
+    return [Photograph(str(path.relative_to(root)), partial(_read, path, height)) for path in pictures]
+
+
+def _read(path: Path, height: int | None) -> "Pixels":
+    from allaprima.models.images import read_picture
+    from allaprima.train.pixels import resized
+
+    pixels = read_picture(path).rgb
+    if height is None or pixels.shape[0] <= height:
+        return pixels
+    return resized(pixels, height, max(1, round(pixels.shape[1] * height / pixels.shape[0])))
+
+
+def _score(
+    network: "TransformerNetwork", loss: "PerceptualLoss", photographs: "Sequence[Photograph]"
+) -> tuple["Scores", list[str]]:
+    """Score what can be scored, and say what cannot."""
+    from .measure import collect, score_picture
+
+    scores, failures = [], []
+    for photograph in _tracked(photographs, "evaluating"):
+        try:
+            scores.append(score_picture(network, loss, photograph))
+        except ValueError as error:
+            failures.append(f"{photograph.name}: {error}")
+    if not scores:
+        raise ValueError("\n".join(failures))
+    return collect(network, scores), failures
+
+
+def _compare(scores: "Scores", loss: "PerceptualLoss", evaluations: int) -> "list[Comparison]":
+    from .equivalent import compare
+
+    return [compare(score, loss, evaluations) for score in _tracked(scores.pictures, "optimising")]
+
+
+def _print(scores: "Scores", comparisons: "Sequence[Comparison]") -> None:
+    from rich.console import Console
+
+    from .equivalent import summary
+    from .report import as_table
+
+    Console(soft_wrap=True).print(as_table(scores, comparisons))
+    print("  ".join(f"{name} {value:.3g}" for name, value in scores.artefacts.items()))
+    if comparisons:
+        known = summary(comparisons)
+        missed = f", {known['not_reached']} not reached" if known["not_reached"] else ""
+        print(
+            f"equivalent L-BFGS evaluations: {known['mean']:.1f} "
+            f"({known['lowest']:.1f} to {known['highest']:.1f}{missed})"
+        )
+
+
+def _write(
+    output: Path, report: dict[str, Any], sheet: "Pixels", comparisons: "Sequence[Comparison]"
+) -> None:
+    from allaprima.models.images import Picture, write_picture
+
+    from .equivalent import plot
+
+    (output / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_picture(Picture(sheet), output / "contact-sheet.png")
+    if comparisons:
+        plot(comparisons, output / "equivalent-evaluations.png")
+    print(f"written to {output}: {', '.join(sorted(path.name for path in output.iterdir()))}")
+
+
+def _tracked(items: "Sequence[Item]", what: str) -> "Iterable[Item]":
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(items, what, console=console, transient=True, disable=not console.is_terminal)
