@@ -1,4 +1,4 @@
-"""What goes into a trained style's header and onto its contact sheet."""
+"""What goes into a trained style's header."""
 
 import base64
 import hashlib
@@ -13,13 +13,11 @@ import torch
 from PIL import Image
 
 from allaprima import __version__
-from allaprima.models.contact_sheet import Pixels, contact_sheet
+from allaprima.models.contact_sheet import Pixels
 from allaprima.models.style_file import StyleHeader
-from allaprima.models.transformer import TransformerNetwork
 
 from .config import FileSettings, LossSettings
-from .perceptual import LossWeights
-from .pixels import to_image, to_pixels
+from .perceptual import PerceptualLoss
 
 THUMBNAIL_SIDE = 128
 
@@ -29,7 +27,7 @@ def style_header(
     pixels: Pixels,
     config: FileSettings,
     loss: LossSettings,
-    weights: LossWeights,
+    objective: PerceptualLoss,
     *,
     steps: int,
     validation: Mapping[str, float],
@@ -41,9 +39,9 @@ def style_header(
         pixels: The style picture, `(H, W, 3)`, uint8.
         config: Number format, author and licence.
         loss: The loss settings of the run.
-        weights: The resolved loss weights.
+        objective: What it was trained against.
         steps: Steps trained.
-        validation: Terms on held-out photographs.
+        validation: Terms on crops of held-out photographs.
     """
     calibrated = loss.content_weight is None
     settings = loss.model_dump(mode="json", include=set(LossSettings.model_fields), exclude={"loss_weights"})
@@ -52,7 +50,12 @@ def style_header(
         style_name=style.name,
         style_sha256=hashlib.sha256(style.read_bytes()).hexdigest(),
         style_thumbnail=_thumbnail(pixels),
-        loss={**settings, "calibrated": calibrated, "weights": weights.to_dict()},
+        loss={
+            **settings,
+            "calibrated": calibrated,
+            "weights": objective.weights.to_dict(),
+            "lineage": objective.loss_network.lineage,
+        },
         steps=steps,
         validation={name: round(value, 6) for name, value in validation.items()},
         versions={
@@ -65,14 +68,6 @@ def style_header(
         licence=config.licence,
         author=config.author,
     )
-
-
-@torch.no_grad()
-def result_sheet(network: TransformerNetwork, style: Pixels, photographs: list[Pixels]) -> Pixels:
-    """Return the contact sheet of a style, photographs and what the network makes of them."""
-    device = next(network.parameters()).device
-    results = [to_pixels(network(to_image(photograph, device))[0]) for photograph in photographs]
-    return contact_sheet(style, photographs, results)
 
 
 def _thumbnail(pixels: Pixels) -> str:

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -27,11 +29,13 @@ from allaprima.models.transformer import TransformerNetwork
 from . import hardware
 from .config import TrainConfig, require
 from .data.module import ContentDataModule
-from .describe import result_sheet, style_header
+from .describe import style_header
+from .evaluate.measure import Photograph, Scores, collect, score_picture
+from .evaluate.report import sheet
 from .limits import DivergenceGuard, RunLimits
 from .module import StyleTransferModule, to_unit_range
 from .objective import build_loss, build_loss_network, read_loss_weights
-from .perceptual import LossWeights
+from .perceptual import LossWeights, PerceptualLoss
 from .progress import ImageRate, PreparationProgress, Previews, TrainingProgress
 from .run_folder import RunFolder, is_first_process
 from .style_image import read_style
@@ -89,13 +93,12 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
         folder.style_file(style), folder.contact_sheet, steps, terms, interruption.is_requested
     )
     if trainer.is_global_zero:
-        network = module.averaged.float()
-        header = style_header(
-            style, pixels, config, config, module.loss.weights, steps=steps, validation=terms
-        )
+        header = style_header(style, pixels, config, config, module.loss, steps=steps, validation=terms)
+        network = module.averaged.float().eval()
         save_style(result.style_file, network, header)
-        photographs = data.photographs(PREVIEWS)
-        write_picture(Picture(result_sheet(network, pixels, photographs)), result.contact_sheet)
+        scores = _score_held_out(network, module.loss, data.photographs(PREVIEWS))
+        save_style(result.style_file, network, header.model_copy(update={"quality": scores.figures}))
+        write_picture(Picture(sheet(pixels, network, scores)), result.contact_sheet)
     return result
 
 
@@ -184,6 +187,17 @@ def build_trainer(
 def _stored_weights(checkpoint: Path) -> LossWeights:
     stored: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)["loss_weights"]
     return LossWeights(**stored)
+
+
+def _score_held_out(
+    network: TransformerNetwork, loss: PerceptualLoss, photographs: Iterable[Pixels]
+) -> Scores:
+    """Return the scores on some whole photographs."""
+    pictures = [
+        Photograph(f"held-out {number}", partial(np.copy, pixels))
+        for number, pixels in enumerate(photographs, start=1)
+    ]
+    return collect(network, [score_picture(network, loss, picture) for picture in pictures])
 
 
 def _keep_last_state(trainer: Trainer, folder: RunFolder) -> None:

@@ -22,3 +22,13 @@ def test_everything_is_on_the_sheet_where_it_belongs() -> None:
 def test_as_many_results_as_photographs() -> None:
     with pytest.raises(ValueError, match="1 photographs and 0 results"):
         contact_sheet(flat(8, 8, PAPER), [flat(8, 8, PAPER)], [])
+
+
+def test_a_caption_goes_below() -> None:
+    style, photo = flat(50, 30, (255, 0, 0)), flat(40, 60, (0, 255, 0))
+    bare = contact_sheet(style, [photo], [photo], height=64)
+    sheet = contact_sheet(style, [photo], [photo], height=64, caption="total 0.5\n" + "a long line " * 40)
+    assert sheet.shape[0] > bare.shape[0] + 30
+    assert sheet.shape[1] > bare.shape[1]
+    assert np.array_equal(sheet[: bare.shape[0], : bare.shape[1]], bare)
+    assert (sheet[bare.shape[0] :] != PAPER).any()

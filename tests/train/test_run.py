@@ -99,6 +99,9 @@ def test_a_run_leaves_everything_in_its_folder(settings: dict[str, Any], tmp_pat
     assert header.loss["calibrated"]
     assert set(header.loss["weights"]["style"]) == {"relu1_1", "relu2_1"}
     assert header.validation.keys() == {"content", "style", "tv", "total"}
+    assert header.loss["lineage"] == "torchvision"
+    artefacts = {"checkerboard", "flat_border", "border", "clipped", "blobs"}
+    assert header.quality.keys() == {"content", "style", "tv", "total"} | artefacts
     assert header.versions["torch"] == torch.__version__
     averaged = {
         name.removeprefix("averaged."): tensor

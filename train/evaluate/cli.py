@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
+FILE_WIDTH = 120
+"""Columns of the table where there is no terminal to ask."""
+
 
 def evaluate(
     style_file: Path,
@@ -146,7 +149,10 @@ def _print(scores: "Scores", comparisons: "Sequence[Comparison]") -> None:
     from .equivalent import summary
     from .report import as_table
 
-    Console(soft_wrap=True).print(as_table(scores, comparisons))
+    console = Console()
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    console.print(as_table(scores, comparisons))
     print("  ".join(f"{name} {value:.3g}" for name, value in scores.artefacts.items()))
     if comparisons:
         known = summary(comparisons)

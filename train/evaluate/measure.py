@@ -54,6 +54,11 @@ class Scores:
         means = {name: _mean(picture.artefacts[name] for picture in self.pictures) for name in names}
         return {**self.flat, **means}
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """Mean terms and artefact figures, to six digits, as a style file holds them."""
+        return {name: float(f"{value:.6g}") for name, value in {**self.terms, **self.artefacts}.items()}
+
 
 def collect(network: TransformerNetwork, pictures: Iterable[PictureScore]) -> Scores:
     """Return a network's scores on at least one photograph, with its answer to flat pictures."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from allaprima.models.contact_sheet import Pixels, contact_sheet
@@ -31,7 +32,8 @@ def as_dict(scores: Scores, comparisons: Sequence[Comparison]) -> dict[str, Any]
 def as_table(scores: Scores, comparisons: Sequence[Comparison]) -> Table:
     """Return the terms of every picture and their mean."""
     by_name = {comparison.name: comparison for comparison in comparisons}
-    table = Table("picture", title="weighted terms, and the total of the untouched photograph")
+    table = Table(title="weighted terms, and the total of the untouched photograph", box=box.SIMPLE_HEAD)
+    table.add_column("picture", overflow="fold")
     for column in (*TERMS, "untouched", *(["evaluations"] if comparisons else [])):
         table.add_column(column, justify="right", no_wrap=True)
     for score in scores.pictures:

@@ -1,0 +1,166 @@
+"""`allaprima evaluate`, through the program's own entry."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from allaprima import __main__
+from allaprima.models.style_file import StyleHeader, save_style
+from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.presets import PRESETS, LossRecipe
+
+Run = Callable[..., tuple[int, str, str]]
+WEIGHTS = {"content": {"relu2_1": 1.0}, "style": {"relu1_1": 2.0, "relu2_1": 3.0}, "tv": 0.5}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small_weights_file: Path) -> Run:
+    """Run the command and return exit code, standard output and standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        command = ["allaprima", "evaluate", *map(str, arguments), "--loss-weights", str(small_weights_file)]
+        monkeypatch.setattr(sys, "argv", command)
+        with pytest.raises(SystemExit) as ended:
+            __main__.main()
+        captured = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def style_file(tmp_path: Path, style_picture: Path) -> Path:
+    """A style file in its run folder."""
+    torch.manual_seed(0)
+    loss: dict[str, Any] = {
+        "content_layers": ["relu2_1"],
+        "style_layers": ["relu1_1", "relu2_1"],
+        "style_size": 64,
+        "weights": WEIGHTS,
+        "lineage": "torchvision",
+    }
+    header = StyleHeader(
+        style_name=style_picture.name,
+        style_sha256=hashlib.sha256(style_picture.read_bytes()).hexdigest(),
+        loss=loss,
+        dtype="float32",
+    )
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(f"style: {style_picture}\n")
+    save_style(folder / "waves.safetensors", TransformerNetwork(width=4, residual_blocks=1), header)
+    return folder / "waves.safetensors"
+
+
+@pytest.fixture
+def content(tmp_path: Path, photographs: Path) -> Path:
+    """Six photographs, one of them in a folder of its own."""
+    folder = tmp_path / "content"
+    (folder / "more").mkdir(parents=True)
+    for index in range(6):
+        target = folder / ("more" if index == 5 else "") / f"{index}.jpg"
+        target.write_bytes((photographs / f"{index:02}.jpg").read_bytes())
+    return folder
+
+
+def test_a_report_against_the_optimiser(run: Run, style_file: Path, content: Path, tmp_path: Path) -> None:
+    output = tmp_path / "report"
+    code, printed, _ = run(
+        style_file, "--content", content, "--against", "optimizer", "--evaluations", 8, "-o", output
+    )
+    assert code == 0
+    assert "more/5.jpg" in printed
+    assert "equivalent L-BFGS evaluations" in printed
+    names = {"report.json", "contact-sheet.png", "equivalent-evaluations.png"}
+    assert {path.name for path in output.iterdir()} == names
+    report = json.loads((output / "report.json").read_text())
+    assert len(report["pictures"]) == 6
+    assert report["weights"] == WEIGHTS
+    first = report["pictures"][0]
+    assert first["terms"].keys() == {"content", "style", "tv", "total"}
+    assert first["artefacts"].keys() == {"border", "clipped", "blobs"}
+    assert first["optimizer_totals"][0] == pytest.approx(first["untouched_total"], rel=1e-5)
+    mean = sum(picture["terms"]["total"] for picture in report["pictures"]) / 6
+    assert report["mean"]["terms"]["total"] == pytest.approx(mean)
+    assert report["mean"]["artefacts"].keys() > {"checkerboard", "flat_border"}
+    totals = [picture["terms"]["total"] for picture in report["pictures"]]
+    assert totals == sorted(totals)
+    assert 0 <= report["equivalent_evaluations"]["lowest"] <= report["equivalent_evaluations"]["highest"] <= 8
+
+
+def test_a_preset_is_another_objective(
+    run: Run, style_file: Path, content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    def small() -> LossRecipe:
+        return replace(
+            original(), content_layers=("relu2_1",), style_layers=("relu1_1", "relu2_1"), style_size=32
+        )
+
+    original = PRESETS["johnson"]
+    monkeypatch.setitem(PRESETS, "johnson", small)
+    for preset in ("--preset", "--loss-preset"):
+        arguments = (preset, "johnson", "-o", tmp_path / "report")
+        code, printed, _ = run(style_file, "--content", content / "0.jpg", *arguments)
+        assert code == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["objective"]["loss_preset"] == "johnson"
+    assert report["weights"]["style"] == {"relu1_1": 5, "relu2_1": 5}
+    assert "equivalent" not in printed
+
+
+def test_broken_and_small_photographs_are_reported_and_the_others_go_on(
+    run: Run, style_file: Path, content: Path
+) -> None:
+    (content / "broken.jpg").write_bytes(b"not a picture")
+    Image.new("RGB", (8, 8)).save(content / "small.png")
+    code, printed, _ = run(style_file, "--content", content, "--height", 48)
+    assert code == 1
+    assert "error: broken.jpg: picture" in printed
+    assert "error: small.png: picture is 8x8 pixels; the smallest that works is 16x16" in printed
+    assert "mean" in printed
+
+
+def test_mistakes_get_their_message(run: Run, style_file: Path, content: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (tmp_path / "alone").mkdir()
+    alone = tmp_path / "alone" / "waves.safetensors"
+    alone.write_bytes(style_file.read_bytes())
+    cases = [
+        ((style_file, "--content", tmp_path / "no"), "no' does not exist"),
+        ((style_file, "--content", empty), "no pictures in"),
+        ((tmp_path / "no.safetensors", "--content", content), "no.safetensors' does not exist"),
+        ((alone, "--content", content), "waves.png is needed: give it with --style PICTURE"),
+    ]
+    for arguments, message in cases:
+        code, _, errors = run(*arguments)
+        assert code == 2, message
+        assert message in errors
+
+
+def test_another_style_picture_is_said(
+    run: Run, style_file: Path, content: Path, photographs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    code, _, _ = run(style_file, "--content", content / "0.jpg", "--style", photographs / "03.jpg")
+    assert code == 0
+    assert "is not the picture that waves.png was trained on" in caplog.text
+
+
+def test_a_style_that_says_nothing_of_its_training_needs_a_preset(
+    run: Run, tmp_path: Path, content: Path, style_picture: Path
+) -> None:
+    header = StyleHeader(style_name="waves.png", style_sha256="")
+    save_style(tmp_path / "old.safetensors", TransformerNetwork(width=4, residual_blocks=1), header)
+    code, _, errors = run(tmp_path / "old.safetensors", "--content", content, "--style", style_picture)
+    assert code == 2
+    assert "give --preset" in errors
