@@ -54,6 +54,12 @@ class LossNetwork(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
     @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        device: torch.device = self.get_buffer("mean").device
+        return device
+
+    @property
     def lineage(self) -> Lineage:
         """Which training the weights come from."""
         return lineage_of(self.get_buffer("relu1_1_weight"))

@@ -16,6 +16,7 @@ from allaprima.models.style_file import NetworkSettings
 Settings = TypeVar("Settings", bound=BaseModel)
 
 DEFAULT_STEPS = 8000
+_WEIGHTS = ("content_weight", "style_weight", "tv_weight")
 UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -89,7 +90,10 @@ class LossSettings(BaseModel):
             return values
         from .presets import PRESETS  # loads torch, so not before a preset is asked for
 
-        return {**PRESETS[values["loss_preset"]]().settings(), **values}
+        recipe = PRESETS[values["loss_preset"]]().settings()
+        # A weight that is None is one to be found, which a preset does not leave open.
+        given = {name: value for name, value in values.items() if value is not None or name not in _WEIGHTS}
+        return {**recipe, **given}
 
     @model_validator(mode="after")
     def _explicit_weights_come_together(self) -> Self:

@@ -233,6 +233,11 @@ def test_explicit_settings_win_and_are_reported(
     assert "style_weight" not in messages
 
 
+def test_weights_left_open_are_the_presets() -> None:
+    settings = LossSettings(loss_preset="lengstrom", content_weight=None, tv_weight=None)
+    assert (settings.content_weight, settings.tv_weight) == (7.5, 200)
+
+
 def test_a_preset_on_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     path = tmp_path / "night.yaml"
     path.write_text("loss_network: vgg19\nstyle_layers: [relu1_1]\ncrop_size: 64\n")

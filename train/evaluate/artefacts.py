@@ -94,7 +94,7 @@ def flat_figures(network: nn.Module) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     grain = torch.randn(len(GREYS), 3, PROBE_SIDE, PROBE_SIDE, generator=generator) / 255
     flat = (torch.tensor(GREYS).view(-1, 1, 1, 1) + grain).to(next(network.parameters()).device)
-    answers = network(flat)
+    answers, flat = network(flat).cpu(), flat.cpu()
     middle = slice(PROBE_MARGIN, -PROBE_MARGIN)
     pairs = [(answers[index : index + 1], flat[index : index + 1]) for index in range(len(GREYS))]
     borders = [border_difference(answer, grey) for answer, grey in pairs]
@@ -106,6 +106,7 @@ def flat_figures(network: nn.Module) -> dict[str, float]:
 
 def picture_figures(stylized_image: Tensor, content_image: Tensor) -> dict[str, float]:
     """Return `border`, `clipped` and `blobs` of one stylised picture, `(1, 3, H, W)`."""
+    stylized_image, content_image = stylized_image.cpu(), content_image.cpu()  # MPS has no float64
     return {
         "border": border_difference(stylized_image, content_image),
         "clipped": clipped_share(stylized_image),

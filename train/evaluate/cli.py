@@ -68,14 +68,15 @@ def evaluate(
     from allaprima.train.style_image import read_style
 
     from .report import as_dict, sheet
-    from .subject import find_style_picture, objective, objective_settings
+    from .subject import build_yardstick, choose_yardstick, find_style_picture
 
     trained = load_style(style_file)
     picture = find_style_picture(style_file, trained, style)
-    settings = objective_settings(trained.header, preset, loss_weights)
+    yardstick = choose_yardstick(trained.header, preset, loss_weights)
+    settings = yardstick.settings
     pixels = read_style(picture, settings.style_size)
     device = hardware.device(accelerator)
-    loss = objective(trained.header, settings, load_loss_network(settings, device), pixels)
+    loss = build_yardstick(trained.header, yardstick, load_loss_network(settings, device), pixels)
     network = trained.network.to(device)
     scores, failures = _score(network, loss, photographs)
     comparisons = _compare(scores, loss, evaluations) if against else []

@@ -26,17 +26,18 @@ class Comparison:
 
     @property
     def evaluations(self) -> float | None:
-        """The number of evaluations that reach the level; None if all of them do not."""
+        """The number of evaluations that reach the level; None if there are too few."""
         return equivalent_evaluations(self.totals, self.level)
 
 
 def compare(score: PictureScore, loss: PerceptualLoss, evaluations: int) -> Comparison:
     """Optimise a photograph with L-BFGS, beside what the network made of it."""
-    content_image = to_image(score.photograph.read(), loss.loss_network.get_buffer("mean").device)
+    content_image = to_image(score.photograph.read(), loss.loss_network.device)
     descent = minimize(loss, content_image, content_image, MinimizeSettings(steps=evaluations))
-    return Comparison(
-        score.photograph.name, score.terms["total"], [terms["total"] for terms in descent.curve]
-    )
+    if descent.is_interrupted:
+        raise KeyboardInterrupt
+    totals = [terms["total"] for terms in descent.curve if math.isfinite(terms["total"])]
+    return Comparison(score.photograph.name, score.terms["total"], totals)
 
 
 def equivalent_evaluations(totals: Sequence[float], level: float) -> float | None:
@@ -82,6 +83,7 @@ def plot(comparisons: Sequence[Comparison], path: Path) -> None:
     Totals are divided by the network's, so that its level is 1 for every picture.
     """
     from matplotlib.figure import Figure  # slow to import, and seldom needed
+    from matplotlib.ticker import StrMethodFormatter
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
@@ -93,6 +95,8 @@ def plot(comparisons: Sequence[Comparison], path: Path) -> None:
     axes.axhline(1, color="black", linestyle="--", linewidth=1)
     axes.text(0.99, 1, "the network", ha="right", va="bottom", transform=axes.get_yaxis_transform())
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
     axes.set_xlabel("L-BFGS evaluations from the photograph")
     axes.set_ylabel("objective / objective of the network's result")
     axes.grid(visible=True, which="both", alpha=0.2)

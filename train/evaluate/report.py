@@ -58,7 +58,7 @@ def sheet(style: Pixels, network: TransformerNetwork, scores: Scores) -> Pixels:
         shown = shown[:SHOWN] + shown[-SHOWN:]
     photographs = [score.photograph.read() for score in shown]
     results = [stylize(network, photograph) for photograph in photographs]
-    caption = f"lowest to highest total of {len(scores.pictures)}\n{caption_of(scores)}"
+    caption = f"lowest to highest total, {len(shown)} of {len(scores.pictures)}\n{caption_of(scores)}"
     return contact_sheet(style, photographs, results, caption=caption)
 
 

@@ -3,9 +3,8 @@
 import hashlib
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import torch
 import yaml
 
 from allaprima.models.contact_sheet import Pixels
@@ -19,48 +18,51 @@ from allaprima.train.pixels import to_image
 _log = logging.getLogger(__name__)
 
 
-def objective_settings(
-    header: StyleHeader, preset: PresetName | None, loss_weights: Path | None
-) -> LossSettings:
-    """Return the settings of a preset or, without one, those a style was trained with.
+class Yardstick(NamedTuple):
+    """The objective to measure by, before anything is loaded."""
+
+    settings: LossSettings
+    weights: LossWeights | None
+    """Weights found in training; None where the settings state them."""
+
+
+def choose_yardstick(header: StyleHeader, preset: PresetName | None, loss_weights: Path | None) -> Yardstick:
+    """Return a preset's objective or, without one, that which a style was trained with.
 
     Raises:
         ConfigError: If there is no preset and the style file does not say how it was trained.
     """
+    values: dict[str, Any] = {"loss_preset": preset, "loss_weights": loss_weights}
     if preset is not None:
-        values: dict[str, Any] = {"loss_preset": preset}
-    elif "weights" in header.loss:
-        values = {key: value for key, value in header.loss.items() if key in LossSettings.model_fields}
-    else:
+        return Yardstick(parse_settings(LossSettings, values), None)
+    if "weights" not in header.loss:
         raise ConfigError(
             f"the style file of {header.style_name} does not say what it was trained with: give --preset"
         )
-    return parse_settings(LossSettings, {**values, "loss_weights": loss_weights})
+    values |= {name: value for name, value in header.loss.items() if name in LossSettings.model_fields}
+    return Yardstick(parse_settings(LossSettings, values), LossWeights(**header.loss["weights"]))
 
 
-def objective(
-    header: StyleHeader, settings: LossSettings, loss_network: LossNetwork, style: Pixels
+def build_yardstick(
+    header: StyleHeader, yardstick: Yardstick, loss_network: LossNetwork, style: Pixels
 ) -> PerceptualLoss:
-    """Return the objective of a preset, or with the weights that a style was trained with.
+    """Return the objective on the loss network's device; one of another lineage is logged.
 
     Args:
         header: The style file's header.
-        settings: From `objective_settings`.
-        loss_network: The frozen VGG of the settings.
+        yardstick: From `choose_yardstick`.
+        loss_network: The frozen VGG of its settings.
         style: The style picture at its size, `(H, W, 3)`.
     """
-    stored = header.loss.get("lineage")
-    if settings.loss_preset is None and stored not in (None, loss_network.lineage):
+    stored, present = header.loss.get("lineage"), loss_network.lineage
+    if yardstick.weights is not None and stored not in (None, present):
         _log.warning(
-            "the style was trained with a loss network of the %s weights; these are the %s ones, so the "
+            "%s was trained with the %s weights of the loss network and these are the %s ones, so its "
             "terms cannot be compared with those in the style file",
-            stored,
-            loss_network.lineage,
+            *(header.style_name, stored, present),
         )
-    own = header.loss.get("loss_preset") == settings.loss_preset and "weights" in header.loss
-    weights = LossWeights(**header.loss["weights"]) if own else None
-    device: torch.device = loss_network.get_buffer("mean").device
-    return build_loss(settings, loss_network, to_image(style, device), weights=weights)
+    style_image = to_image(style, loss_network.device)
+    return build_loss(yardstick.settings, loss_network, style_image, weights=yardstick.weights)
 
 
 def find_style_picture(style_file: Path, style: Style, given: Path | None) -> Path:

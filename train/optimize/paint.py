@@ -69,7 +69,7 @@ def paint(
             not finite.
         PictureError: If the picture to start from cannot be read.
     """
-    device = loss_network.get_buffer("mean").device
+    device = loss_network.device
     sizes = scaled_sizes(*target_size(photograph, config.height), config.scales)
     image = _first_picture(photograph, config, *sizes[0]).to(device)
     descents: list[Descent] = []

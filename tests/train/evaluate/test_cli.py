@@ -12,8 +12,10 @@ import torch
 from PIL import Image
 
 from allaprima import __main__
-from allaprima.models.style_file import StyleHeader, save_style
+from allaprima.models.style_file import StyleHeader, read_header, save_style
 from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.evaluate.subject import choose_yardstick
+from allaprima.train.perceptual import LossWeights
 from allaprima.train.presets import PRESETS, LossRecipe
 
 Run = Callable[..., tuple[int, str, str]]
@@ -116,6 +118,17 @@ def test_a_preset_is_another_objective(
     assert report["objective"]["loss_preset"] == "johnson"
     assert report["weights"]["style"] == {"relu1_1": 5, "relu2_1": 5}
     assert "equivalent" not in printed
+
+
+def test_a_preset_is_taken_as_published(style_file: Path) -> None:
+    """Also for a style that was trained with it and weights of its own."""
+    header = read_header(style_file)
+    header.loss.update(loss_preset="lengstrom", style_weight=50)
+    settings, weights = choose_yardstick(header, "lengstrom", None)
+    assert (settings.style_weight, settings.content_layers, weights) == (100, ("relu4_2",), None)
+    settings, weights = choose_yardstick(header, None, None)
+    assert (settings.style_weight, settings.content_layers) == (50, ("relu2_1",))
+    assert weights == LossWeights(**WEIGHTS)  # type: ignore[arg-type]
 
 
 def test_broken_and_small_photographs_are_reported_and_the_others_go_on(
