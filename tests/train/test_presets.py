@@ -248,9 +248,10 @@ def test_a_preset_on_the_command_line_wins_over_the_file(tmp_path: Path) -> None
     assert load_config(path, {"loss_preset": "johnson"}).style_layers == ("relu1_1",)
 
 
-def test_unknown_presets_are_named_with_a_suggestion() -> None:
-    with pytest.raises(ConfigError, match=r"loss_preset is 'jonson'.*'lengstrom' \(did you mean johnson\?\)"):
-        load_config(None, {"loss_preset": "jonson"})
+@pytest.mark.parametrize(("typed", "meant"), [("jonson", "johnson"), ("lengstorm", "lengstrom")])
+def test_unknown_presets_are_named_with_a_suggestion(typed: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=rf"loss_preset is '{typed}'.*\(did you mean {meant}\?\)"):
+        load_config(None, {"loss_preset": typed})
 
 
 def test_weights_of_another_lineage_are_said_and_used(
