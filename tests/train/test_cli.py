@@ -72,12 +72,15 @@ def test_bench_writes_its_figures(
     assert "images/s" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["stylize", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["train", "--help"], ["stylize", "--help"], ["optimize", "--help"], ["evaluate", "--help"]],
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom allaprima.__main__ import build_app\n"
         f"build_app()({arguments!r}, result_action='return_value')\n"
-        "print(sorted({'torch', 'lightning', 'datasets', 'torchvision'} & sys.modules.keys()))"
+        "print(sorted({'torch', 'lightning', 'datasets', 'torchvision', 'matplotlib'} & sys.modules.keys()))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "[]"
