@@ -1,6 +1,5 @@
 """One photograph painted by optimisation, from coarse to fine."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,8 +14,6 @@ from allaprima.train.pixels import resized, to_image, to_pixels
 
 from .minimize import Descent, Terms, minimize
 from .settings import OptimizeConfig
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
