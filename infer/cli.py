@@ -1,5 +1,6 @@
 """The commands `stylize` and `info`."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,7 +21,7 @@ def stylize(
     output: Annotated[Path, Parameter(alias="-o")],
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     format: str | None = None,
-    quality: Annotated[int, Parameter(validator=Number(gte=1, lte=100))] = 95,
+    quality: Annotated[int | None, Parameter(validator=Number(gte=1, lte=100))] = None,
     max_side: Annotated[int | None, Parameter(validator=Number(gte=16))] = None,
     max_pixels: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     device: str = "auto",
@@ -37,7 +38,7 @@ def stylize(
         output: For one picture a file or a folder, otherwise a folder.
         overwrite: Redo results that are there already, instead of skipping them.
         format: Format of all results: jpg, png, webp, avif or tiff.
-        quality: Of JPEG, WebP and AVIF results, 1 to 100.
+        quality: Of JPEG, WebP and AVIF results, 1 to 100; high by default.
         max_side: Reduce pictures with a longer side to this many pixels before, and enlarge the
             result to the picture's own size. Saves memory and time; makes the strokes larger.
         max_pixels: Refuse to read pictures with more pixels than this; by default 89 million, Pillow's
@@ -48,7 +49,7 @@ def stylize(
     Returns:
         0, or 1 if some pictures failed.
     """
-    from allaprima.models.images import DEFAULT_MAX_PIXELS
+    from allaprima.models.images import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
 
     from .folder import plan_jobs, stylize_files
 
@@ -58,9 +59,16 @@ def stylize(
     from .stylize import Stylizer  # loads torch, so not before the arguments proved right
 
     stylizer = Stylizer.load(style_file, device=device, precision=precision, max_side=max_side)
-    limit = max_pixels or DEFAULT_MAX_PIXELS
-    outcomes = stylize_files(stylizer, jobs, overwrite=overwrite, quality=quality, max_pixels=limit)
-    return _report(jobs, outcomes)
+    outcomes = stylize_files(
+        stylizer,
+        jobs,
+        overwrite=overwrite,
+        quality=quality or DEFAULT_QUALITY,
+        max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
+    )
+    with warnings.catch_warnings():  # about damaged metadata, without the name of the picture
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+        return _report(jobs, outcomes)
 
 
 def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
@@ -94,6 +102,8 @@ def _report(jobs: "Sequence[Job]", outcomes: "Iterator[Outcome]") -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from allaprima.models.images import TooManyPixelsError
+
     console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     columns = (TextColumn("stylising"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     shown = len(jobs) > 1 and console.is_terminal
@@ -102,7 +112,10 @@ def _report(jobs: "Sequence[Job]", outcomes: "Iterator[Outcome]") -> int:
         for outcome in progress.track(outcomes, total=len(jobs)):
             counts[outcome.status] += 1
             if outcome.status == "failed":
-                console.print(f"error: {outcome.message}")
+                hint = (
+                    "; --max-pixels raises the limit" if isinstance(outcome.error, TooManyPixelsError) else ""
+                )
+                console.print(f"error: {outcome.message}{hint}")
     parts = [f"{counts['stylized']} picture{'' if counts['stylized'] == 1 else 's'} stylised"]
     if counts["failed"]:
         parts.append(f"{counts['failed']} failed")

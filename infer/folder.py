@@ -8,8 +8,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, Protocol
 
+from allaprima.models.folders import files_below
 from allaprima.models.images import (
     DEFAULT_MAX_PIXELS,
+    DEFAULT_QUALITY,
     PICTURE_SUFFIXES,
     WRITABLE_SUFFIXES,
     Picture,
@@ -32,11 +34,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job; the message, for a failed one, names the file and the reason."""
+    """What became of a job; the message, for a failed one, names the file and the reason.
+
+    Attributes:
+        error: What a failed job met.
+    """
 
     job: Job
     status: Literal["stylized", "skipped", "failed"]
     message: str = ""
+    error: Exception | None = None
 
 
 class PictureStylizer(Protocol):
@@ -50,11 +57,11 @@ class PictureStylizer(Protocol):
 def plan_jobs(inputs: Sequence[Path], output: Path, *, suffix: str | None = None) -> list[Job]:
     """Return what to read and where to write it, in a stable order.
 
-    Folders are searched recursively for pictures, without hidden files and without `output`
-    itself; a file named outright is always tried. A lone file goes to `output`, which is a file if
-    it has a suffix and a folder otherwise. Several inputs go into the folder `output`: files by
-    their names, folders as trees (under their own name if there is more than one input). Results
-    keep the suffix of their source where it can be written.
+    Folders are searched recursively for pictures, also behind links, without hidden files and
+    without `output` itself; a file named outright is always tried. A lone file goes to `output`,
+    which is a file if it has a suffix and a folder otherwise. Several inputs go into the folder
+    `output`: files by their names, folders as trees (under their own name if there is more than one
+    input). Results keep the suffix of their source where it can be written.
 
     Args:
         inputs: Files and folders.
@@ -80,12 +87,13 @@ def stylize_files(
     jobs: Sequence[Job],
     *,
     overwrite: bool = False,
-    quality: int = 95,
+    quality: int = DEFAULT_QUALITY,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Iterator[Outcome]:
     """Carry out jobs and yield what became of each, as it happens.
 
-    A job that fails does not stop the others. The next picture is read while one is stylised.
+    A job that fails, for whatever reason, does not stop the others. The next picture is read while
+    one is stylised.
 
     Args:
         stylizer: Maps a picture to its stylised version.
@@ -103,11 +111,18 @@ def stylize_files(
             job.target.parent.mkdir(parents=True, exist_ok=True)
             write_picture(stylized, job.target, quality=quality)
         except PictureError as error:  # names its file
-            yield Outcome(job, "failed", str(error))
-        except (ValueError, OSError, MemoryError) as error:
-            yield Outcome(job, "failed", f"'{job.source}': {str(error) or 'not enough memory'}")
+            yield Outcome(job, "failed", str(error), error)
+        except MemoryError as error:
+            yield Outcome(job, "failed", f"'{job.source}': {str(error) or 'not enough memory'}", error)
+        except (ValueError, OSError, RuntimeError) as error:  # CUDA's errors are RuntimeErrors
+            yield Outcome(job, "failed", f"'{job.source}': {_first_line(error)}", error)
         else:
             yield Outcome(job, "stylized")
+
+
+def _first_line(error: Exception) -> str:
+    """Return the message without the advice and stack that CUDA appends to it."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _read_ahead(jobs: Sequence[Job], max_pixels: int) -> Iterator[tuple[Job, Callable[[], Picture]]]:
@@ -154,14 +169,11 @@ def _jobs_for_folder(inputs: Sequence[Path], output: Path, suffix: str | None) -
 def _pictures_in(folder: Path, output: Path) -> list[Path]:
     results = output.resolve()
     inside = folder.resolve() in results.parents
-    found = []
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.suffix.lower() not in PICTURE_SUFFIXES or not path.is_file():
-            continue
-        if not (inside and results in path.resolve().parents):
-            found.append(path)
-    return sorted(found)
+    return [
+        path
+        for path in files_below(folder)
+        if path.suffix.lower() in PICTURE_SUFFIXES and not (inside and results in path.resolve().parents)
+    ]
 
 
 def _with_suffix(target: Path, suffix: str | None) -> Path:

@@ -21,7 +21,7 @@ class Stylizer:
     """Paint pictures in the style of one style file.
 
     Example:
-        `Stylizer.load("wave.style")("photo.jpg").save("painting.png")`
+        `Stylizer.load("wave.safetensors")("photo.jpg").save("painting.png")`
 
     Args:
         engine: The network, on a runtime.

@@ -11,13 +11,14 @@ from pathlib import Path
 def write_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that becomes `path` when the block ends well.
 
-    The temporary file keeps the suffix, so writers that look at it work. When the block
+    The temporary file keeps the suffix, so writers that look at it work, and nothing else of the name,
+    which may be as long as the disk allows. When the block
     raises, the temporary file is removed and an earlier `path` stays as it was.
 
     Raises:
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-", suffix=path.suffix)
     temporary = Path(name)
     try:
         os.close(descriptor)

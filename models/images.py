@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 # Pillow's own default limit: above it each read has to lift that limit for the whole process.
 DEFAULT_MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
+DEFAULT_QUALITY = 95
 
 # A closed list: Pillow's loose formats take text for pictures, and EPS would start Ghostscript.
 _READABLE_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "JPEG2000", "PPM", "QOI")
@@ -42,6 +43,13 @@ _lifting_pillow_limit = threading.Lock()
 
 class PictureError(ValueError):
     """A file or byte string is not a picture that can be read; the message says why."""
+
+
+class TooManyPixelsError(PictureError):
+    """A picture has more pixels than the reader allows; the message names both numbers."""
+
+
+_TOO_MANY = (TooManyPixelsError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
@@ -139,6 +147,7 @@ def read_picture(
             times faster, as long as its shorter side keeps this many pixels.
 
     Raises:
+        TooManyPixelsError: If it has more than `max_pixels`.
         PictureError: If the picture cannot be read; the message names it and says why.
     """
     name = "" if isinstance(source, bytes) else f" '{source}'"
@@ -146,17 +155,19 @@ def read_picture(
         with _pillow_limit(max_pixels), _opened(source) as file:
             image = _identify(file)
             if image.width * image.height > max_pixels:
-                raise PictureError(_too_large(f"it has {image.width}x{image.height} pixels", max_pixels))
+                size = f"{image.width}x{image.height}"
+                raise TooManyPixelsError(f"it has {size} pixels, more than the limit of {max_pixels}")
             if min_side is not None:
                 image.draft(None, (min_side, min_side))
             return Picture.from_image(image, name=f"picture{name}")
     except MemoryError:
         raise
     except Exception as error:  # decoders of damaged data raise nearly every type
-        raise PictureError(f"picture{name} cannot be read: {_reason(error, max_pixels)}") from error
+        kind = TooManyPixelsError if isinstance(error, _TOO_MANY) else PictureError
+        raise kind(f"picture{name} cannot be read: {_reason(error, max_pixels)}") from error
 
 
-def write_picture(picture: Picture, path: Path, *, quality: int = 95) -> None:
+def write_picture(picture: Picture, path: Path, *, quality: int = DEFAULT_QUALITY) -> None:
     """Write a picture in the format that the suffix of `path` names, all of it or nothing.
 
     Args:
@@ -241,7 +252,7 @@ def _reason(error: Exception, max_pixels: int) -> str:
         case PictureError():
             return str(error)
         case Image.DecompressionBombError() | Image.DecompressionBombWarning():
-            return _too_large("it has too many pixels", max_pixels)
+            return f"it has too many pixels, more than the limit of {max_pixels}"
         case FileNotFoundError():
             return "it does not exist"
         case IsADirectoryError():
@@ -249,10 +260,6 @@ def _reason(error: Exception, max_pixels: int) -> str:
         case OSError(errno=int(), strerror=str(text)):
             return text.lower()
     return f"its data is cut short or damaged ({str(error) or type(error).__name__})"
-
-
-def _too_large(what: str, max_pixels: int) -> str:
-    return f"{what}, more than the limit of {max_pixels}; --max-pixels raises the limit"
 
 
 def _orientation(image: Image.Image) -> int:

@@ -102,7 +102,7 @@ def read_header(path: Path) -> StyleHeader:
 def load_style(path: Path) -> Style:
     """Return the network (float32, evaluation mode, on the CPU) and header of a style file.
 
-    Loading never unpickles anything.
+    Loading never unpickles anything, and takes no memory for a network that the file does not hold.
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -114,12 +114,12 @@ def load_style(path: Path) -> Style:
     from .transformer import TransformerNetwork
 
     header = read_header(path)
-    network = TransformerNetwork(**header.network.model_dump())
     tensors = load_file(path)
-    if problems := _mismatches(network.state_dict(), tensors):
+    if problems := _misfits(header.network, tensors):
         raise ValueError(
             f"style file '{path}' does not fit its own header ({header.network}): " + "; ".join(problems)
         )
+    network = TransformerNetwork(**header.network.model_dump())
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return Style(network.requires_grad_(False).eval(), header)
 
@@ -136,6 +136,22 @@ def _parse_header(path: Path, text: str) -> StyleHeader:
         return StyleHeader.model_validate(content)
     except (json.JSONDecodeError, ValidationError, AttributeError) as error:
         raise ValueError(f"style file '{path}' has a header that cannot be read: {error}") from error
+
+
+def _misfits(settings: NetworkSettings, found: dict[str, Any]) -> list[str]:
+    """Return how weights differ from those of the network in the header, which is not allocated."""
+    import torch
+
+    from .transformer import TransformerNetwork
+
+    if settings.residual_blocks > len(found):  # as many modules take time even without memory
+        return [f"there are only {len(found)} tensors"]
+    try:
+        with torch.device("meta"):
+            network = TransformerNetwork(**settings.model_dump())
+    except (RuntimeError, OverflowError, TypeError) as error:  # more elements than there are integers
+        return [str(error).splitlines()[0]]
+    return _mismatches(network.state_dict(), found)
 
 
 def _mismatches(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:

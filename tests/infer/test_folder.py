@@ -42,6 +42,14 @@ def test_folder_keeps_its_tree_sorted(tmp_path: Path) -> None:
     assert targets(tmp_path, jobs) == ["out/a.png", "out/b.JPG", "out/sub/c.webp"]
 
 
+def test_linked_folders_are_searched_and_loops_are_not(tmp_path: Path) -> None:
+    touch(tmp_path, "in/a.png", "elsewhere/b.png")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    jobs = plan_jobs([tmp_path / "in"], tmp_path / "out")
+    assert targets(tmp_path / "out", jobs) == ["a.png", "linked/b.png"]
+
+
 def test_output_inside_the_folder_is_left_out(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", "out/a.png", "out/deep/b.png", "output/c.png")
     assert targets(tmp_path / "out", plan_jobs([tmp_path], tmp_path / "out")) == ["a.png", "output/c.png"]
@@ -149,6 +157,21 @@ def test_unwritable_target_is_a_failure(tmp_path: Path) -> None:
     [outcome] = outcomes([Job(source, tmp_path / "out" / "a.png")])
     assert outcome.status == "failed"
     assert str(source) in outcome.message
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("CUDA error: an illegal memory access\nadvice"), RuntimeError("no advice")]
+)
+def test_errors_of_the_runtime_are_failures(tmp_path: Path, error: RuntimeError) -> None:
+    def fail_on_dark(picture: Picture) -> Picture:
+        if picture.rgb.max() < 15:
+            raise error
+        return picture
+
+    jobs = plan_jobs([make(tmp_path / "a.png"), make(tmp_path / "b.png", level=20)], tmp_path / "out")
+    first, second = stylize_files(fail_on_dark, jobs)
+    assert first.message == f"'{tmp_path / 'a.png'}': {str(error).splitlines()[0]}"
+    assert (first.status, first.error, second.status) == ("failed", error, "stylized")
 
 
 def test_lack_of_memory_is_a_failure(tmp_path: Path) -> None:

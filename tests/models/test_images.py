@@ -12,9 +12,11 @@ from PIL import Image, PngImagePlugin
 
 from allaprima.models.images import (
     DEFAULT_MAX_PIXELS,
+    DEFAULT_QUALITY,
     WRITABLE_SUFFIXES,
     Picture,
     PictureError,
+    TooManyPixelsError,
     read_picture,
     write_picture,
 )
@@ -109,7 +111,7 @@ def test_jpeg_is_decoded_smaller_where_that_is_enough() -> None:
 
 def test_limit_is_named_and_can_be_raised() -> None:
     data = encoded(Image.new("L", (30, 20)))
-    with pytest.raises(PictureError, match=r"30x20 pixels, more than the limit of 599; --max-pixels"):
+    with pytest.raises(TooManyPixelsError, match=r"30x20 pixels, more than the limit of 599$"):
         read_picture(data, max_pixels=599)
     assert read_picture(data, max_pixels=600).width == 30
 
@@ -124,7 +126,7 @@ def test_limit_can_be_raised_above_that_of_pillow(format: str, monkeypatch: pyte
 
 def test_limit_of_pillow_inside_its_plugins_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(PictureError, match="too many pixels"):
+    with pytest.raises(TooManyPixelsError, match=r"too many pixels, more than the limit of \d+$"):
         read_picture(encoded(Image.new("RGB", (30, 20)), "TIFF"))
 
 
@@ -180,7 +182,7 @@ def test_heif_without_its_plugin_says_what_to_install(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("suffix", WRITABLE_SUFFIXES)
 def test_written_pictures_read_back(suffix: str, tmp_path: Path) -> None:
     picture = Picture(smooth(61, 47), np.full((61, 47), 255, np.uint8))
-    write_picture(picture, tmp_path / f"a{suffix}", quality=95)
+    write_picture(picture, tmp_path / f"a{suffix}", quality=DEFAULT_QUALITY)
     again = read_picture(tmp_path / f"a{suffix}")
     assert again.rgb.shape == (61, 47, 3)
     assert np.abs(again.rgb.astype(int) - picture.rgb).mean() < 2

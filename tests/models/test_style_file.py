@@ -102,3 +102,26 @@ def test_mismatch_is_explained(tmp_path: Path, network: TransformerNetwork) -> N
         ValueError, match=r"decoder.2.bias is missing; stray is unexpected; decoder.2.weight is \(1,\)"
     ):
         load_style(path)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"width": 100_000},
+        {"width": 10**12},
+        {"width": 10**30},
+        {"residual_blocks": 10**9},
+        {"width": 5},
+        {"residual_blocks": 0},
+    ],
+)
+def test_header_of_another_network_is_explained_before_it_is_built(
+    tmp_path: Path, network: TransformerNetwork, settings: dict[str, int]
+) -> None:
+    path = tmp_path / "wave.safetensors"
+    save_style(path, network, HEADER)
+    header = read_header(path).model_dump()
+    header["network"] |= settings
+    save_file(load_file(path), path, metadata={"allaprima": json.dumps(header)})
+    with pytest.raises(ValueError, match=r"does not fit its own header|cannot be read"):
+        load_style(path)

@@ -3,7 +3,7 @@
 import itertools
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from allaprima.models.images import PictureError
 
-from .crops import decode, largest_crop, random_crop
+from .crops import MIN_SCALE, decode, largest_crop, random_crop
 from .sources import Payload, PictureSource, PictureStream
 
 _log = logging.getLogger(__name__)
@@ -37,9 +37,23 @@ class Samples(Protocol):
 class ShuffledSamples:
     """The pictures of a source, each once per epoch, in an order drawn anew for each epoch."""
 
-    def __init__(self, source: PictureSource, indices: Sequence[int], *, seed: int) -> None:
-        """Take the pictures of `source` that `indices` names."""
+    def __init__(
+        self,
+        source: PictureSource,
+        indices: Sequence[int],
+        *,
+        seed: int,
+        broken: Collection[int] = (),
+    ) -> None:
+        """Take the pictures of `source` that `indices` names.
+
+        Those in `broken` keep their place in the order, which is that of a source which does not
+        know them, and give way to the next.
+        """
+        if not set(indices) - set(broken):
+            raise ValueError("none of the content pictures to train on can be read")
         self._source = source
+        self._broken = frozenset(broken)
         self._indices = np.asarray(indices)
         self._seed = seed
         self._epoch = -1
@@ -53,6 +67,8 @@ class ShuffledSamples:
                 order = random_generator(self._seed, epoch, _ORDER).permutation(self._indices)
                 self._epoch, self._order = epoch, order
             index = int(self._order[position])
+            if index in self._broken:
+                continue
             yield self._source.name(index), self._source[index]
 
 
@@ -119,7 +135,7 @@ class StepBatches(IterableDataset[Tensor]):
         batch_size: int,
         crop_size: int,
         seed: int,
-        min_scale: float = 0.5,
+        min_scale: float = MIN_SCALE,
         start_step: int = 0,
         rank: int = 0,
         world_size: int = 1,

@@ -8,21 +8,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import filelock
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from allaprima.models.images import PictureError, read_picture
+from allaprima.models.images import PictureError
 
+from .crops import decode, shorter_side_within
 from .sources import Payload, PictureSource
 
 _log = logging.getLogger(__name__)
-_FORMAT = 1
+_FORMAT = 2
 _PROBED = 256
 _NAMED = 10
 _UNFINISHED = ".part"
+_LOCK = "lock-"
 _ABANDONED_AFTER = 3600.0
 _IN_USE = 24 * 3600.0
 
@@ -32,15 +35,17 @@ Progress = Callable[[int, int], None]
 class DecodedCache:
     """Decoded pictures in one file, `(H, W, 3)` uint8 each, mapped into memory.
 
+    They are numbered as in the source.
+
     Attributes:
-        broken: Names of the pictures that could not be read and are left out.
+        broken: The pictures that could not be read.
     """
 
     def __init__(self, folder: Path) -> None:
         """Open a finished cache; see `open_cache` and `build_cache`."""
         self.folder = folder
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        self.broken: list[str] = index["broken"]
+        self.broken: frozenset[int] = frozenset(index["broken"])
         self._names: list[str] = index["names"]
         self._shapes = np.array(index["shapes"], dtype=np.int64)
         self._offsets = np.concatenate([[0], np.cumsum(self._shapes.prod(axis=1) * 3)])
@@ -50,7 +55,13 @@ class DecodedCache:
         return len(self._names)
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        """Return one picture."""
+        """Return one picture.
+
+        Raises:
+            PictureError: If it is one of the broken.
+        """
+        if index in self.broken:
+            raise PictureError(f"content picture {self._names[index]} could not be read")
         height, width = self._shapes[index]
         return self._pixels[self._offsets[index] : self._offsets[index + 1]].reshape(height, width, 3)
 
@@ -79,7 +90,7 @@ def default_cache_dir() -> Path:
 
 
 def open_cache(source: PictureSource, cache_dir: Path, *, side: int) -> DecodedCache | None:
-    """Open the cache of a source if it is there; pictures left out of it are named in a warning.
+    """Open the cache of a source if it is there; its broken pictures are named in a warning.
 
     Args:
         source: The pictures as they are now.
@@ -89,9 +100,10 @@ def open_cache(source: PictureSource, cache_dir: Path, *, side: int) -> DecodedC
     folder = _folder(source, cache_dir, side)
     if not folder.is_dir():
         return None
-    os.utime(folder)
+    with suppress(OSError):  # somebody else's
+        os.utime(folder)
     cache = DecodedCache(folder)
-    warn_broken(cache.broken, len(cache) + len(cache.broken))
+    warn_broken([cache.name(index) for index in sorted(cache.broken)], len(cache))
     return cache
 
 
@@ -105,11 +117,13 @@ def build_cache(
 ) -> bool:
     """Decode every picture into a cache, unless it is there already or would be too large.
 
-    It is built aside and moved into place when complete, so another run sees all of it or nothing.
-    Caches of other data make room where the limit asks for it, if nobody opened them for a day.
+    It is built aside and moved into place when complete, so another run sees all of it or nothing;
+    of several processes at once, one builds it and the others wait. Caches of other data make room
+    where the limit asks for it, if nobody opened them for a day. A cache that cannot be written is
+    done without.
 
     Args:
-        source: The pictures. Broken ones are left out.
+        source: The pictures.
         cache_dir: Where caches are.
         side: Pictures are reduced until their shorter side has this many pixels; never enlarged.
         limit_bytes: Room on the disk. Half of what is free is a limit as well.
@@ -124,7 +138,38 @@ def build_cache(
     folder = _folder(source, cache_dir, side)
     if folder.is_dir():
         return True
-    cache_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with _locked(cache_dir / f"{_LOCK}{folder.name}"):
+            return folder.is_dir() or _build(source, folder, side, limit_bytes, progress)
+    except OSError as error:
+        reason = error.strerror or error
+        _log.warning("pictures are decoded on the fly: no cache can be made in '%s': %s", cache_dir, reason)
+        return False
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock that a file stands for, after whoever holds it now."""
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        _log.info("waiting for another process that decodes the same pictures")
+        lock.acquire()
+    except NotImplementedError:  # a file system without locks; whoever is ready first wins
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _build(
+    source: PictureSource, folder: Path, side: int, limit_bytes: float, progress: Progress | None
+) -> bool:
+    cache_dir = folder.parent
     needed = _estimate_bytes(source, side)
     limit = min(limit_bytes, shutil.disk_usage(cache_dir).free / 2)
     if needed > limit:
@@ -165,19 +210,19 @@ def _estimate_bytes(source: PictureSource, side: int) -> float:
 def _write(source: PictureSource, folder: Path, side: int, progress: Progress | None) -> None:
     names: list[str] = []
     shapes: list[tuple[int, int]] = []
-    broken: list[str] = []
+    broken: list[int] = []
     with (folder / "pixels.bin").open("wb") as file:
         for index, pixels in _decoded(source, range(len(source)), side):
             if pixels is None:
-                broken.append(source.name(index))
+                broken.append(index)
             else:
                 file.write(pixels.data)
-                names.append(source.name(index))
-                shapes.append((pixels.shape[0], pixels.shape[1]))
+            names.append(source.name(index))
+            shapes.append((0, 0) if pixels is None else (pixels.shape[0], pixels.shape[1]))
             if progress:
                 progress(index + 1, len(source))
-    if not names:
-        raise ValueError(f"none of the {len(broken)} content pictures can be read, such as {broken[0]}")
+    if len(broken) == len(names):
+        raise ValueError(f"none of the {len(broken)} content pictures can be read, such as {names[0]}")
     index_file = {"names": names, "shapes": shapes, "broken": broken}
     (folder / "index.json").write_text(json.dumps(index_file), encoding="utf-8")
 
@@ -195,19 +240,11 @@ def _decoded(
 
 
 def _reduced(payload: Payload, side: int) -> NDArray[np.uint8] | None:
-    if isinstance(payload, np.ndarray):
-        return payload
     try:
-        rgb = read_picture(payload, min_side=side).rgb
+        return shorter_side_within(decode(payload, side), 1, side)
     except PictureError as error:
         _log.debug("%s", error)
         return None
-    height, width = rgb.shape[:2]
-    if min(height, width) <= side:
-        return rgb
-    scale = side / min(height, width)
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    return np.array(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))
 
 
 def _rename(part: Path, folder: Path) -> None:
@@ -230,6 +267,8 @@ def _make_room(cache_dir: Path, room: float) -> None:
         if used <= room or now - cache.stat().st_mtime < _IN_USE:
             break
         used -= _size(cache)
+        with suppress(OSError):  # Windows keeps what is open
+            cache.with_name(f"{_LOCK}{cache.name}").unlink()
         shutil.rmtree(cache, ignore_errors=True)
 
 

@@ -3,12 +3,16 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from allaprima.models.images import read_picture
 
 from .sources import Payload
+
+MIN_SCALE = 0.5
+"""Side of the smallest crop, as a part of the picture's shorter side."""
 
 
 def largest_crop(crop_size: int, min_scale: float) -> int:
@@ -23,6 +27,17 @@ def decode(payload: Payload, min_side: int) -> NDArray[np.uint8]:
         PictureError: If it cannot be read.
     """
     return payload if isinstance(payload, np.ndarray) else read_picture(payload, min_side=min_side).rgb
+
+
+def shorter_side_within(rgb: NDArray[np.uint8], least: int, most: int) -> NDArray[np.uint8]:
+    """Return a picture, `(H, W, 3)` uint8, resized where its shorter side is out of these bounds."""
+    height, width = rgb.shape[:2]
+    side = min(max(min(height, width), least), most)
+    scale = side / min(height, width)
+    if scale == 1:
+        return rgb
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    return np.array(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))
 
 
 def random_crop(

@@ -1,5 +1,6 @@
 """Content pictures for a training run: what is held out, what is cached, who loads what."""
 
+import hashlib
 import logging
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from allaprima.models.images import PictureError
+from allaprima.models.transformer import MINIMUM_SIZE
 from allaprima.train.config import DataSettings
 
 from .batches import (
@@ -27,7 +29,7 @@ from .batches import (
     random_generator,
 )
 from .cache import DecodedCache, Progress, build_cache, default_cache_dir, open_cache, warn_broken
-from .crops import centre_crop, decode, largest_crop
+from .crops import MIN_SCALE, centre_crop, decode, largest_crop, shorter_side_within
 from .sources import Payload, PictureSource, PictureStream, open_source, open_stream
 
 _log = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ class ContentDataModule(LightningDataModule):
         content: str,
         settings: DataSettings,
         *,
-        min_scale: float = 0.5,
+        min_scale: float = MIN_SCALE,
         cache_limit_gb: float = 8.0,
         progress: Progress | None = None,
     ) -> None:
@@ -67,13 +69,14 @@ class ContentDataModule(LightningDataModule):
         self._progress = progress
         self._pictures: PictureSource | None = None
         self._stream: PictureStream | None = None
+        self._broken: frozenset[int] = frozenset()
         self._train_indices: list[int] = []
         self._skipped = 0
         self._held_out: list[Payload] = []
         self._validation = torch.empty(0)
 
     def prepare_data(self) -> None:
-        """Build the cache if that pays; the trainer calls this in one process per machine."""
+        """Build the cache if that pays; of several processes that call this, one does the work."""
         if self._settings.stream or self._settings.cache == "off":
             return
         build_cache(
@@ -146,8 +149,28 @@ class ContentDataModule(LightningDataModule):
         return self._validation[:count]
 
     def photographs(self, count: int) -> list[NDArray[np.uint8]]:
-        """Return the same pictures uncut, `(H, W, 3)` uint8 each, as large as they are kept."""
-        return [decode(payload, self._side) for payload in self._held_out[:count]]
+        """Return the same pictures uncut, `(H, W, 3)` uint8 each, at a size at which they can be painted.
+
+        They are reduced to the size that is cached, and enlarged to the least that the network takes.
+        """
+        return [
+            shorter_side_within(decode(payload, self._side), MINIMUM_SIZE, self._side)
+            for payload in self._held_out[:count]
+        ]
+
+    @cached_property
+    def identity(self) -> str:
+        """A hash that changes with the pictures, their order and what is held out; not with the cache.
+
+        Raises:
+            RuntimeError: If `setup` was not called.
+        """
+        if self._pictures is None and self._stream is None:
+            raise RuntimeError("setup() has to be called before identity is known")
+        content = self._stream or self._source
+        digest = hashlib.sha256(content.fingerprint().encode())
+        digest.update(np.array([self._skipped, *self._train_indices], dtype="<i8").tobytes())
+        return digest.hexdigest()[:16]
 
     @cached_property
     def _source(self) -> PictureSource:
@@ -162,36 +185,58 @@ class ContentDataModule(LightningDataModule):
         return largest_crop(self._settings.crop_size, self._min_scale)
 
     def _setup_pictures(self) -> None:
+        """Order all pictures, whether they can be read or not, so that a cache makes no difference."""
         cached = self._settings.cache == "auto"
         cache = open_cache(self._source, self._cache_dir, side=self._side) if cached else None
         pictures = self._pictures = cache or self._source
+        self._broken = cache.broken if cache else frozenset()
         total, count = len(pictures), self._settings.val_pictures
         order = random_generator(self._settings.seed, 0, HELD_OUT).permutation(total).tolist()
-        if hold_out := total >= _LEAST_TO_HOLD_OUT_FROM:
+        if total >= _LEAST_TO_HOLD_OUT_FROM:
             count = min(count, total // _LEAST_TO_HOLD_OUT_FROM)
+        known = self._broken
+        items = (
+            (position, pictures.name(index), pictures[index])
+            for position, index in enumerate(order)
+            if index not in known
+        )
+        rest = order[self._validate_on(items, count) :]
+        if total >= _LEAST_TO_HOLD_OUT_FROM and _any_readable(
+            pictures[index] for index in rest if index not in known
+        ):
+            self._train_indices = rest
         else:
-            _log.warning("content has only %d pictures: validating on the ones that are trained on", total)
-        tried = self._validate_on(((pictures.name(index), pictures[index]) for index in order), count)
-        self._train_indices = order[tried:] if hold_out else order
+            self._train_indices = order
+            self._warn_shared(total if total < _LEAST_TO_HOLD_OUT_FROM else len(self._validation))
 
     def _setup_stream(self) -> None:
         settings = self._settings
         self._stream = open_stream(self._content, image_column=settings.image_column)
-        items = iter(self._stream)
+        items = ((number, *item) for number, item in enumerate(self._stream))
         tried = self._validate_on(items, settings.val_pictures)
-        if next(items, None) is not None:
+        if _any_readable(payload for _, _, payload in items):
             self._skipped = tried
         elif tried:
-            _log.warning("content has only %d pictures: validating on the ones that are trained on", tried)
+            self._warn_shared(len(self._validation))
         else:
             raise ValueError(f"no pictures in '{self._content}'; it has no rows")
 
-    def _validate_on(self, items: Iterable[tuple[str, Payload]], count: int) -> int:
-        """Keep the centre crops of the first `count` pictures that can be read; return how many it took."""
+    def _validate_on(self, items: Iterable[tuple[int, str, Payload]], count: int) -> int:
+        """Keep the centre crops of the first `count` pictures that can be read.
+
+        Args:
+            items: Position, name and picture.
+            count: How many to keep.
+
+        Returns:
+            The position after the last that was tried.
+        """
         crop_size = self._settings.crop_size
         crops: list[Tensor] = []
         broken: list[str] = []
-        for name, payload in items if count else ():
+        after = 0
+        for position, name, payload in items:
+            after = position + 1
             try:
                 crops.append(centre_crop(decode(payload, crop_size), crop_size))
                 self._held_out.append(payload)
@@ -199,19 +244,24 @@ class ContentDataModule(LightningDataModule):
                 broken.append(name)
             if len(crops) == count:
                 break
-        tried = len(crops) + len(broken)
-        warn_broken(broken, tried)
+        warn_broken(broken, after)
         if broken and not crops:
-            raise ValueError(f"none of {tried} pictures in '{self._content}' can be read")
+            raise ValueError(f"none of {after} pictures in '{self._content}' can be read")
         self._validation = torch.stack(crops) if crops else self._validation
-        return tried
+        return after
+
+    def _warn_shared(self, count: int) -> None:
+        pictures = "1 picture" if count == 1 else f"{count} pictures"
+        _log.warning("content has only %s: validating on the ones that are trained on", pictures)
 
     def _samples(self) -> Samples:
         if self._stream is not None:
             return StreamedSamples(self._stream, seed=self._settings.seed, skip=self._skipped)
         if self._pictures is None:
             raise RuntimeError("setup() has to be called before train_dataloader()")
-        return ShuffledSamples(self._pictures, self._train_indices, seed=self._settings.seed)
+        return ShuffledSamples(
+            self._pictures, self._train_indices, seed=self._settings.seed, broken=self._broken
+        )
 
     def _workers(self, *, on_cuda: bool) -> int:
         """Return how many processes load pictures, if nobody said so."""
@@ -239,6 +289,17 @@ class _FixedBatches:
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter(self._batches)
+
+
+def _any_readable(pictures: Iterable[Payload]) -> bool:
+    """Return whether there is a picture that can be read; as a rule the first."""
+    for payload in pictures:
+        try:
+            decode(payload, 1)
+        except PictureError:
+            continue
+        return True
+    return False
 
 
 def _worker_context() -> BaseContext | None:

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from allaprima.models.folders import files_below
 from allaprima.models.images import PICTURE_SUFFIXES
 
 from .tars import TarMember, tar_pictures
@@ -48,6 +49,10 @@ class PictureStream(Protocol):
 
     def __iter__(self) -> Iterator[tuple[str, Payload]]:
         """Yield names and undecoded pictures."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a hash that changes when the files or the column do."""
         ...
 
 
@@ -98,6 +103,10 @@ class TarStream:
         for archive in self.archives:
             for member in tar_pictures(archive, self.image_column):
                 yield member.name, member.payload()
+
+    def fingerprint(self) -> str:
+        """Return a hash of names, sizes and times of change of the tar files, and of the column."""
+        return fingerprint_files(self.archives, [self.image_column or ""])
 
 
 def open_source(content: str, *, image_column: str | None = None) -> PictureSource:
@@ -173,7 +182,7 @@ def _local_files(content: str) -> tuple[list[Path], str | None]:
     """Return the files that `content` names, all of one kind; no kind means a name on the hub."""
     path = Path(content).expanduser().absolute()
     if path.is_dir():
-        found = sorted(_walk(path, seen=set()))
+        found = files_below(path)
     elif path.is_file():
         found = [path]
     elif matches := sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 (pathlib takes no absolute one)
@@ -192,23 +201,6 @@ def _local_files(content: str) -> tuple[list[Path], str | None]:
     if len(kinds) > 1:
         _log.info("%s: taking the %d %s of %s", content, kinds[kind], kind, dict(kinds))
     return [file for file in found if _kind(file) == kind], kind
-
-
-def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    """Yield the files at any depth, also behind links, without hidden ones and endless loops."""
-    stat = folder.stat()
-    if (stat.st_dev, stat.st_ino) in seen:
-        return
-    seen.add((stat.st_dev, stat.st_ino))
-    with os.scandir(folder) as entries:
-        listed = sorted(entries, key=lambda entry: entry.name)
-    for entry in listed:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), seen)
-        else:
-            yield Path(entry.path)
 
 
 def _kind(path: Path) -> str | None:

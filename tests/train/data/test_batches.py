@@ -160,6 +160,17 @@ def test_nothing_but_broken_pictures(tmp_path: Path, kind: str, caplog: pytest.L
     assert len(caplog.messages) == 11  # the first ten, then at 16, 32, ...
 
 
+def test_pictures_known_to_be_broken_keep_their_place(tmp_path: Path) -> None:
+    pictures = [picture(number) for number in range(8)]
+    pictures[3] = pictures[5] = b"broken"
+    source = open_source(str(write_tar(tmp_path / "bad.tar", pictures)))
+    unknown, known = (ShuffledSamples(source, range(8), seed=0, broken=broken) for broken in ((), (3, 5)))
+    assert numbers(take(batches(known, size=1), 24)) == numbers(take(batches(unknown, size=1), 24))
+    for indices in ([], [3, 5]):
+        with pytest.raises(ValueError, match="none of the content pictures to train on can be read"):
+            ShuffledSamples(source, indices, seed=0, broken=(3, 5))
+
+
 def test_the_first_pictures_of_a_stream_can_be_skipped(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", [picture(number) for number in range(8)])
     samples = StreamedSamples(open_stream(str(path)), seed=0, skip=3)

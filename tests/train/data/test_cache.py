@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from allaprima.models.images import PictureError
 from allaprima.train.data import cache as cache_module
 from allaprima.train.data.batches import random_generator
 from allaprima.train.data.cache import DecodedCache, build_cache, default_cache_dir, open_cache
@@ -27,6 +29,10 @@ def photos(tmp_path: Path) -> Path:
     for number in range(6):
         Image.new("RGB", (40 + number, 30), (number, 0, 0)).save(folder / f"{number}.png")
     return folder
+
+
+def caches(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if not path.name.startswith("lock-")]
 
 
 def opened(folder: Path, cache_dir: Path, side: int = 64) -> DecodedCache:
@@ -83,7 +89,7 @@ def test_every_kind_of_picture_is_read_right(tmp_path: Path) -> None:
     assert found["palette.png"].shape == (8, 12, 3)
 
 
-def test_broken_pictures_are_left_out_and_named(
+def test_broken_pictures_keep_their_number_and_are_named(
     photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (photos / "1.png").write_bytes(b"")
@@ -91,8 +97,11 @@ def test_broken_pictures_are_left_out_and_named(
     data = (photos / "3.png").read_bytes()
     (photos / "3.png").write_bytes(data[:50])
     cache = opened(photos, tmp_path / "cache")
-    assert [cache.name(index) for index in range(len(cache))] == ["0.png", "2.png", "4.png", "5.png"]
-    assert [int(cache[index][0, 0, 0]) for index in range(len(cache))] == [0, 2, 4, 5]
+    readable = [index for index in range(len(cache)) if index not in cache.broken]
+    assert [cache.name(index) for index in readable] == ["0.png", "2.png", "4.png", "5.png"]
+    assert [int(cache[index][0, 0, 0]) for index in readable] == [0, 2, 4, 5] == readable
+    with pytest.raises(PictureError, match=r"content picture 3\.png could not be read"):
+        cache[3]
     assert caplog.messages == ["skipping 3 broken of 7 content pictures: 1.png, 3.png, text.jpg"]
 
 
@@ -110,12 +119,12 @@ def test_nothing_but_broken_pictures(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
     with pytest.raises(ValueError, match=r"none of the 1 content pictures can be read, such as a\.jpg"):
         opened(tmp_path, tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert caches(tmp_path / "cache") == []
 
 
 def test_a_cache_is_built_once(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(photos, tmp_path / "cache")
-    monkeypatch.delattr(cache_module, "read_picture")
+    monkeypatch.delattr(cache_module, "decode")
     assert len(opened(photos, tmp_path / "cache")) == 6
 
 
@@ -143,7 +152,7 @@ def test_an_interrupted_build_leaves_nothing(photos: Path, tmp_path: Path) -> No
     source = open_source(str(photos))
     with pytest.raises(KeyboardInterrupt):
         build_cache(source, tmp_path / "cache", side=64, progress=interrupt)
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert caches(tmp_path / "cache") == []
     assert open_cache(source, tmp_path / "cache", side=64) is None
     assert len(opened(photos, tmp_path / "cache")) == 6
 
@@ -159,15 +168,72 @@ def test_what_a_killed_build_left_is_cleared_away_later(photos: Path, tmp_path: 
     assert [path.name for path in (tmp_path / "cache").glob("*.part")] == ["alive.part"]
 
 
-def test_two_builds_at_a_time(photos: Path, tmp_path: Path) -> None:
-    source = open_source(str(photos))
+def test_of_several_builds_at_a_time_one_works_and_the_others_wait(photos: Path, tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def build(_: int) -> bool:
+        def slow(done: int, total: int) -> None:
+            calls.append(done)
+            time.sleep(0.01)
+
+        return build_cache(open_source(str(photos)), tmp_path / "cache", side=64, progress=slow)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(build, range(4)))
+    assert calls == [1, 2, 3, 4, 5, 6]
+    assert len(caches(tmp_path / "cache")) == 1
+    assert len(opened(photos, tmp_path / "cache")) == 6
+
+
+def test_without_locks_the_first_that_is_ready_wins(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
 
     def build_another(done: int, total: int) -> None:
         if done == 3:
-            assert build_cache(source, tmp_path / "cache", side=64)
+            assert build_cache(open_source(str(photos)), tmp_path / "cache", side=64)
 
-    assert build_cache(source, tmp_path / "cache", side=64, progress=build_another)
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert build_cache(open_source(str(photos)), tmp_path / "cache", side=64, progress=build_another)
+    assert len(caches(tmp_path / "cache")) == 1
+    assert len(opened(photos, tmp_path / "cache")) == 6
+
+
+@pytest.mark.parametrize("failing", ["mkdir", "mkdtemp", "write"])
+def test_a_cache_that_cannot_be_written_is_done_without(
+    photos: Path,
+    tmp_path: Path,
+    failing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    target = {"mkdir": "pathlib.Path.mkdir", "mkdtemp": "tempfile.mkdtemp", "write": "json.dumps"}[failing]
+    monkeypatch.setattr(target, refuse)
+    source = open_source(str(photos))
+    assert not build_cache(source, tmp_path / "cache", side=64)
+    assert caplog.messages == [
+        f"pictures are decoded on the fly: no cache can be made in '{tmp_path / 'cache'}': "
+        "No space left on device"
+    ]
+    assert open_cache(source, tmp_path / "cache", side=64) is None
+
+
+def test_a_cache_of_somebody_else_can_be_used(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(photos, tmp_path / "cache")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
     assert len(opened(photos, tmp_path / "cache")) == 6
 
 

@@ -2,10 +2,13 @@
 
 import io
 import tarfile
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from lightning import LightningModule, Trainer
@@ -166,6 +169,93 @@ def test_preview_pictures_are_centre_crops(tmp_path: Path) -> None:
     assert int(photograph[0, 0, 0]) == preview[0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("cache", ["auto", "off"])
+@pytest.mark.parametrize(
+    ("size", "expected"), [((300, 200), (96, 64)), ((8, 12), (16, 24)), ((40, 36), (40, 36))]
+)
+def test_photographs_have_a_size_at_which_they_can_be_painted(
+    tmp_path: Path, cache: str, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    for number in range(10):
+        Image.new("RGB", size).save(tmp_path / f"{number}.png")
+    (photograph,) = ready(tmp_path, cache=cache, cache_dir=tmp_path / "cache").photographs(4)
+    assert (photograph.shape[1], photograph.shape[0]) == expected
+
+
+def test_a_cache_makes_no_difference_to_order_and_what_is_held_out(tmp_path: Path) -> None:
+    content = write_pictures(tmp_path / "photos")
+    for number in (0, 3, 8, 9, 17, 20):
+        (content / f"{number:02}.png").write_bytes(b"broken")
+    cached, plain = ready(content), ready(content, cache="off")
+    assert isinstance(cached._pictures, DecodedCache)
+    assert validated_on(cached) == validated_on(plain)
+    batches = [list(islice(iter(data.train_dataloader()), 40)) for data in (cached, plain)]
+    assert [numbers(batch) for batch in batches[0]] == [numbers(batch) for batch in batches[1]]
+    assert all(map(torch.equal, *batches))
+    assert cached.identity == plain.identity
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("change", ["add", "remove", "edit"])
+def test_identity_follows_the_pictures(tmp_path: Path, stream: bool, change: str) -> None:
+    content = write_tar(tmp_path / "a.tar") if stream else write_pictures(tmp_path / "photos")
+    before = ready(content, stream=stream).identity
+    assert ready(content, stream=stream).identity == before
+    assert len(before) == 16
+    if stream:
+        write_tar(content, {"add": COUNT + 1, "remove": COUNT - 1, "edit": COUNT}[change])
+    elif change == "remove":
+        (content / "07.png").unlink()
+    else:
+        name = "07.png" if change == "edit" else "99.png"
+        Image.new("RGB", (41, 36), (70, 0, 0)).save(content / name)
+    assert ready(content, stream=stream).identity != before
+
+
+def test_identity_follows_the_column_of_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    files = [(write_pictures(tmp_path / "photos", 12, None) / f"{number:02}.png") for number in range(12)]
+    pictures = [file.read_bytes() for file in files]
+    pq.write_table(pa.table({"jpg": pictures, "png": pictures[::-1]}), path)
+    found = {column: ready(path, stream=True, image_column=column).identity for column in ("jpg", "png")}
+    assert found["jpg"] != found["png"]
+    assert ready(path, stream=True).identity == found["jpg"]
+
+
+def test_identity_is_known_after_setup(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"setup\(\) has to be called before identity"):
+        _ = data_module(tmp_path).identity
+
+
+@pytest.mark.parametrize("cache", ["auto", "off"])
+def test_a_single_picture_that_can_be_read_is_trained_and_validated_on(
+    tmp_path: Path, cache: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = write_pictures(tmp_path / "photos", 12, None)
+    for number in set(range(12)) - {7}:
+        (content / f"{number:02}.png").write_bytes(b"")
+    data = ready(content, cache=cache)
+    assert validated_on(data) == trained_on(data, 8) == {7}
+    assert "content has only 1 picture: validating on the ones that are trained on" in caplog.text
+
+
+def test_a_stream_with_one_picture_that_can_be_read(tmp_path: Path) -> None:
+    with tarfile.open(write_tar(tmp_path / "a.tar", 1), "a") as tar:
+        for number in range(1, 4):
+            tar.addfile(tarfile.TarInfo(f"{number:02}.png"), io.BytesIO())
+    data = ready(tmp_path / "a.tar", stream=True, val_pictures=1)
+    assert validated_on(data) == trained_on(data, 8) == {0}
+
+
+def test_a_cache_folder_that_cannot_be_written_does_not_end_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    data = ready(write_pictures(tmp_path / "photos"), cache_dir=tmp_path / "file" / "cache")
+    assert BROKEN not in trained_on(data)
+    assert "pictures are decoded on the fly: no cache can be made in" in caplog.text
+
+
 @pytest.mark.parametrize("world_size", [2, 3, 5])
 def test_processes_share_the_validation_pictures(tmp_path: Path, world_size: int) -> None:
     data = ready(write_tar(tmp_path / "a.tar"), stream=True, val_pictures=4)
@@ -182,7 +272,7 @@ def test_without_room_pictures_are_decoded_on_the_fly(tmp_path: Path) -> None:
     data = data_module(content, cache_limit_gb=1e-6)
     data.prepare_data()
     data.setup()
-    assert not list((tmp_path / "cache").iterdir())
+    assert not list((tmp_path / "cache").glob("pictures-*"))
     assert BROKEN not in trained_on(data)
 
 

@@ -265,6 +265,19 @@ def test_name_that_is_neither_here_nor_on_the_hub(opened: object, monkeypatch: p
         opened("photos/summer")
 
 
+@pytest.mark.parametrize("opened", [open_source, open_stream])
+def test_hub_data_set_with_a_program_is_explained(opened: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_dataset(*_: object, **__: object) -> object:
+        raise RuntimeError("Dataset scripts are no longer supported, but found name.py")
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    assert callable(opened)
+    with pytest.raises(
+        ValueError, match=r"content 'owner/name' cannot be loaded .* no longer supported.*parquet"
+    ):
+        opened("owner/name")
+
+
 def test_hub_data_set_in_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load_dataset(path: str, name: str | None, *, split: str, streaming: bool) -> object:
         assert (path, name, split) == ("owner/name", "small", "train")

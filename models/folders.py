@@ -1,0 +1,66 @@
+"""Which files a folder holds."""
+
+import logging
+import os
+from collections import deque
+from pathlib import Path
+from stat import S_ISREG
+
+_log = logging.getLogger(__name__)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return the files at any depth, sorted, without hidden ones, devices and pipes.
+
+    Links to folders are followed. A folder that can be reached in several ways is searched once,
+    under its own name where it has one below `folder`, so loops end. Links to nothing are returned:
+    whoever reads them can name them. What may not be searched is logged and left out.
+
+    Raises:
+        OSError: If `folder` itself cannot be searched.
+    """
+    found: list[Path] = []
+    searched: set[tuple[int, int]] = set()
+    waiting = deque([folder])
+    while waiting:
+        current = waiting.popleft()
+        try:
+            status = current.stat()
+            if (status.st_dev, status.st_ino) in searched:
+                continue
+            searched.add((status.st_dev, status.st_ino))
+            with os.scandir(current) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            if current == folder:
+                raise
+            _log.warning("leaving out folder '%s': %s", current, error.strerror)
+            continue
+        for entry in listed:
+            path = current / entry.name
+            if entry.name.startswith("."):
+                continue
+            if not _is_folder(entry):
+                if entry.is_file(follow_symlinks=False) or (entry.is_symlink() and _is_file_or_nothing(path)):
+                    found.append(path)
+            elif entry.is_symlink():
+                waiting.append(path)  # after all that is no link
+            else:
+                waiting.appendleft(path)
+    return sorted(found)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_file_or_nothing(link: Path) -> bool:
+    try:
+        return S_ISREG(link.stat().st_mode)
+    except FileNotFoundError:
+        return True
+    except OSError:  # a link to itself
+        return False
