@@ -116,6 +116,13 @@ def layer_names(architecture: str) -> list[str]:
     return [f"relu{stage}_{i}" for stage, n in enumerate(STAGES[architecture], 1) for i in range(1, n + 1)]
 
 
+def check_layers(architecture: str, layers: Iterable[str]) -> None:
+    """Raise ValueError, with what there is, if the architecture or one of the layers is unknown."""
+    names = layer_names(architecture)
+    for layer in layers:
+        _position(names, layer, architecture)
+
+
 def lineage_of(first_kernel: Tensor) -> Lineage:
     """Return the lineage of weights, told from the first convolution's kernel, `(64, 3, 3, 3)`.
 

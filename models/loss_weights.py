@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .loss_network import IMAGENET_MEAN, IMAGENET_STD, Lineage, layer_names
+from .loss_network import IMAGENET_MEAN, IMAGENET_STD, Lineage, layer_names, weight_shapes
 
 ORIGINAL_MEAN = (0.48235, 0.45882, 0.40784)
 """What torchvision's copy of the original VGG-16 subtracts from RGB in [0, 1]."""
@@ -49,6 +49,23 @@ def load_loss_weights(
 def cached_loss_weights(architecture: str, lineage: Lineage = "torchvision") -> Path:
     """Return where torch's cache keeps an architecture's weights, there or not."""
     return Path(torch.hub.get_dir()) / "checkpoints" / _url(architecture, lineage).rsplit("/", 1)[-1]
+
+
+def random_loss_weights(architecture: str, seed: int = 0) -> dict[str, Tensor]:
+    """Return weights with which features neither vanish nor explode (He et al. 2015).
+
+    They are for measuring speed and for tests; nobody would hang what is trained with them.
+
+    Raises:
+        ValueError: If the architecture is unknown.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        name: torch.randn(shape, generator=generator) * (2 / (9 * shape[1])) ** 0.5
+        if len(shape) == 4
+        else torch.zeros(shape)
+        for name, shape in weight_shapes(architecture).items()
+    }
 
 
 def fold_input(

@@ -4,27 +4,17 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from .atomic import write_atomically
+from .network_settings import NetworkSettings
 
 if TYPE_CHECKING:
     from .transformer import TransformerNetwork
 
 FORMAT_VERSION = 1
 METADATA_KEY = "allaprima"
-
-
-class NetworkSettings(BaseModel):
-    """The transformer network."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    width: int = Field(32, ge=1)
-    """Channels of its first layer; the residual blocks have four times as many."""
-    residual_blocks: int = Field(5, ge=0)
-    """Residual blocks."""
 
 
 class StyleHeader(BaseModel):

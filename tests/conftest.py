@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from allaprima.models.loss_network import weight_shapes
+from allaprima.models.loss_weights import random_loss_weights
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -27,20 +26,14 @@ def shared() -> Path:
 
 @lru_cache
 def make_weights(architecture: str, stages: int = 5) -> dict[str, Tensor]:
-    """Return He-initialised VGG weights of the first stages."""
-    generator = torch.Generator().manual_seed(0)
-    weights: dict[str, Tensor] = {}
-    for name, shape in weight_shapes(architecture).items():
-        if shape[0] > 64 * 2 ** (stages - 1):
-            continue
-        scale = (2 / (shape[1] * 9)) ** 0.5 if len(shape) == 4 else 0.0
-        weights[name] = scale * torch.randn(shape, generator=generator)
-    return weights
+    """Return random VGG weights of the first stages."""
+    channels = 64 * 2 ** (stages - 1)
+    return {name: w for name, w in random_loss_weights(architecture).items() if w.shape[0] <= channels}
 
 
 @pytest.fixture(scope="session")
 def random_weights() -> Callable[[str], dict[str, Tensor]]:
-    """Make He-initialised weights of a whole VGG."""
+    """Make random weights of a whole VGG."""
     return make_weights
 
 

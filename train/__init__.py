@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .config import TrainConfig, load_config
+    from .config import TrainConfig
+    from .parsing import load_config
     from .run import TrainedStyle, train_style
     from .run_folder import RunFolder, create_run_folder, open_run_folder
 
 _HOME = {
     "TrainConfig": ".config",
-    "load_config": ".config",
+    "load_config": ".parsing",
     "train_style": ".run",
     "TrainedStyle": ".run",
     "RunFolder": ".run_folder",

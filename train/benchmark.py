@@ -1,56 +1,55 @@
 """How fast a configuration trains on this machine."""
 
 import platform
-import resource
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from lightning import Callback, LightningModule, Trainer
 from PIL import Image
-from torch import Tensor
 
-from allaprima.models.loss_network import weight_shapes
+from allaprima.models.loss_weights import random_loss_weights
 
 from . import hardware
+from .build import build_module, build_trainer, without_advice
 from .config import TrainConfig
 from .data.module import ContentDataModule
-from .run import build_module, build_trainer, without_advice
 from .run_folder import RunFolder
 from .style_image import read_style
 
 PICTURES = 64
-"""Photographs made for the measurement: noise, since what is on them does not matter."""
+"""Photographs that are made where none are given."""
 
 
 def measure(config: TrainConfig, *, steps: int, warmup: int) -> dict[str, Any]:
     """Return images per second, the share of waiting for data, peak memory and the circumstances.
 
     Args:
-        config: The settings; style and content are replaced by made-up pictures, and the loss
-            network's weights by random ones, since speed depends on neither.
+        config: The settings; style and content are made up where they are not given, and the loss
+            network's weights are random ones.
         steps: Steps that count, at least 1.
-        warmup: Steps before them.
+        warmup: Steps before them, at least 1.
     """
     device = hardware.device_type(config.accelerator)
     clock = _Clock(warmup)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config = _shortened(config, folder, warmup + steps)
-        _make_pictures(folder)
-        data = ContentDataModule(str(folder / "photographs"), config)
+        data = ContentDataModule(config.content or make_photographs(folder), config)
         data.prepare_data()
         data.setup()
-        style = read_style(folder / "style.png", config.style_size)
-        module = build_module(config, _random_weights(config.loss_network), style, data)
+        style = read_style(config.style or make_picture(folder / "style.png"), config.style_size)
+        module = build_module(config, random_loss_weights(config.loss_network), style, data)
         with without_advice():
-            trainer = build_trainer(config, RunFolder(folder / "run"), data.preview_pictures(1), [clock])
+            trainer = build_trainer(config, RunFolder(folder / "run"), more=[clock])
             trainer.fit(module, datamodule=data)
-    seconds = statistics.median(clock.steps)
+    seconds = statistics.median(map(sum, zip(clock.waits, clock.steps, strict=True)))
     return {
         "images_per_second": config.batch_size * trainer.world_size / seconds,
         "data_wait_share": sum(clock.waits) / (sum(clock.waits) + sum(clock.steps)),
@@ -96,33 +95,37 @@ def _now(device: torch.device) -> float:
 
 
 def _shortened(config: TrainConfig, folder: Path, steps: int) -> TrainConfig:
-    """Return the settings for a run of a few steps without validation and checkpoints."""
+    """Return the settings for a run of a few steps without validation and checkpoints.
+
+    With next to no learning rate, since an objective of random weights may well diverge.
+    """
     never = 10**9
-    changes = {"cache_dir": folder, "max_steps": steps, "max_time": None}
+    changes = {"cache_dir": config.cache_dir or folder, "max_steps": steps, "max_time": None, "lr": 1e-9}
     return config.model_copy(update={**changes, "validate_every": never, "checkpoint_every": never})
 
 
-def _make_pictures(folder: Path) -> None:
-    rng = np.random.default_rng(0)
+def make_photographs(folder: Path) -> str:
+    """Make a folder of photographs to read, and return its name."""
     (folder / "photographs").mkdir()
-    for path in (
-        *(folder / "photographs" / f"{index}.jpg" for index in range(PICTURES)),
-        folder / "style.png",
-    ):
-        coarse = Image.fromarray(rng.integers(0, 256, (60, 80, 3), dtype=np.uint8))
-        coarse.resize((640, 480), Image.Resampling.BICUBIC).save(path)
+    for number in range(PICTURES):
+        make_picture(folder / "photographs" / f"{number}.jpg", seed=number)
+    return str(folder / "photographs")
 
 
-def _random_weights(architecture: str) -> dict[str, Tensor]:
-    """Return He-initialised weights, so that features neither vanish nor explode."""
-    return {
-        name: torch.randn(shape) * (2 / (9 * shape[1])) ** 0.5 if len(shape) == 4 else torch.zeros(shape)
-        for name, shape in weight_shapes(architecture).items()
-    }
+def make_picture(path: Path, seed: int = 0) -> Path:
+    """Write a picture of coloured clouds, and return its path."""
+    coarse = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (60, 80, 3), dtype=np.uint8))
+    coarse.resize((640, 480), Image.Resampling.BICUBIC).save(path)
+    return path
 
 
 def _peak_memory(device: str) -> int:
+    """Return the most memory that this process has held, on the GPU if it trains there."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    unit = 1 if platform.system() == "Darwin" else 1024  # kilobytes on Linux, bytes on macOS
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024  # kilobytes on Linux, bytes on macOS
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -11,7 +11,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from .as_typed import AsTyped
-from .config import ConfigError, FileSettings, RunSettings, TrainConfig, load_config, require
+from .config import FileSettings, RunSettings, TrainConfig
+from .parsing import ConfigError, load_config, require
 from .run_folder import create_run_folder, is_first_process, open_run_folder
 
 RESUMABLE = {*RunSettings.model_fields, *FileSettings.model_fields} | {
@@ -57,15 +58,15 @@ def bench_train(
     *,
     config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
     steps: Annotated[int, Parameter(validator=Number(gte=1))] = 10,
-    warmup: Annotated[int, Parameter(validator=Number(gte=0))] = 3,
+    warmup: Annotated[int, Parameter(validator=Number(gte=1))] = 3,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
     settings: Annotated[Flags | None, Parameter(name="*")] = None,
     **unknown: Annotated[str, Parameter(show=False)],
 ) -> int:
     """Measure images per second, the share of time spent waiting for data, and peak memory.
 
-    Runs a few steps with made-up pictures and random loss weights; speed depends on neither, so
-    nothing has to be at hand.
+    Runs a few steps with made-up pictures, or with those of --style and --content, and random loss
+    weights; nothing is kept.
 
     Args:
         config: Settings as YAML; flags win over it.
@@ -99,7 +100,10 @@ def _start(config_file: Path | None, overrides: dict[str, Any]) -> int:
     config = load_config(config_file, overrides)
     style, _ = require(config)
     folder = create_run_folder(config.output, style)
-    return _run(lambda train_style: train_style(config, folder), folder.root)
+    try:
+        return _run(lambda train_style: train_style(config, folder), folder.root)
+    finally:
+        folder.discard_unused()
 
 
 def _resume(root: Path, config_file: Path | None, overrides: dict[str, Any]) -> int:

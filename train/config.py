@@ -1,60 +1,31 @@
-"""Typed settings of a training run, from YAML and flags."""
+"""The settings of a training run: their types, defaults and help."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-import yaml
 from cyclopts import Parameter
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from allaprima.models.style_file import NetworkSettings
+from allaprima.models.network_settings import NetworkSettings
 
-Settings = TypeVar("Settings", bound=BaseModel)
+from .durations import Duration, Interval, format_duration
 
 DEFAULT_STEPS = 8000
 _WEIGHTS = ("content_weight", "style_weight", "tv_weight")
-UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-
-
-class ConfigError(ValueError):
-    """Everything that is wrong with the settings, one problem a line."""
-
-
-def parse_duration(text: Any) -> Any:
-    """Return the seconds that `1h30m`, `20m` or `45s` stands for; pass on anything else.
-
-    Raises:
-        ValueError: If a string is not a duration.
-    """
-    if not isinstance(text, str):
-        return text
-    if not re.fullmatch(r"(\d+(\.\d+)?[dhms])+", text):
-        raise ValueError("expected a time such as 45s, 20m or 1h30m")
-    parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text)
-    return timedelta(seconds=sum(float(number) * UNITS[unit] for number, unit in parts))
-
-
-def _parse_interval(value: Any) -> Any:
-    """Return a number of steps for digits, a duration otherwise."""
-    return int(value) if isinstance(value, str) and value.isdigit() else parse_duration(value)
 
 
 def _split(value: Any) -> Any:
     """Return the items of `a,b` or of a list of such."""
     items = [value] if isinstance(value, str) else value
     if isinstance(items, list | tuple):
-        return [part.strip() for item in items for part in str(item).split(",")]
+        return [part.strip() for item in items for part in str(item).split(",") if part.strip()]
     return items
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Interval = Annotated[Annotated[int, Field(gt=0)] | timedelta, BeforeValidator(_parse_interval)]
 PresetName = Literal["chollet", "chollet2", "johnson", "pytorch-examples", "gatys", "lengstrom"]
-Layers = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Layers = Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)]
 
 
 class LossSettings(BaseModel):
@@ -145,7 +116,7 @@ class OptimizerSettings(BaseModel):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """bf16-mixed where the hardware computes in bfloat16, otherwise 32-true."""
     channels_last: bool | None = None
-    """Memory layout of the networks; on CUDA and for the loss network on the CPU by default."""
+    """Memory layout of the networks, which GPUs prefer; on CUDA by default."""
     compile: bool | None = None
     """Compile the networks in place; on CUDA by default."""
 
@@ -224,105 +195,5 @@ class TrainConfig(
         values: dict[str, Any] = self.model_dump(mode="json")
         for name in ("max_time", "checkpoint_every"):
             if isinstance(duration := getattr(self, name), timedelta):
-                values[name] = f"{duration.total_seconds():g}s"
+                values[name] = format_duration(duration)
         return values
-
-
-def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
-    """Return the settings of a YAML file with overrides on top.
-
-    Raises:
-        FileNotFoundError: If `path` does not exist.
-        ConfigError: If anything is not a setting or has a value that does not fit; all
-            problems are named.
-    """
-    values = {} if path is None else _read_yaml(path)
-    if overrides and overrides.get("loss_preset") not in (None, values.get("loss_preset")):
-        values = _without_recipe(values)
-    source = dict.fromkeys(values, str(path)) | dict.fromkeys(overrides or {}, "")
-    return parse_settings(TrainConfig, {**values, **(overrides or {})}, source)
-
-
-def parse_settings(
-    kind: type[Settings], values: Mapping[str, Any], source: Mapping[str, str] | None = None
-) -> Settings:
-    """Return settings from plain values.
-
-    Args:
-        kind: The class of the settings.
-        values: Values by name, unchecked.
-        source: The file that a value comes from, by name, for messages.
-
-    Raises:
-        ConfigError: If anything is not a setting or has a value that does not fit; all
-            problems are named.
-    """
-    try:
-        return kind.model_validate(dict(values))
-    except ValidationError as error:
-        raise ConfigError("\n".join(_problems(error, source or {}, kind.model_fields))) from None
-
-
-def require(config: TrainConfig) -> tuple[Path, str]:
-    """Return the style picture and the photographs, which have no default.
-
-    Raises:
-        ConfigError: If one of them is not given, or the style picture does not exist.
-    """
-    problems = []
-    if config.style is None:
-        problems.append("style is missing: give the style picture with --style PICTURE")
-    elif not config.style.is_file():
-        problems.append(f"style '{config.style}' does not exist")
-    if config.content is None:
-        problems.append("content is missing: give a folder of photographs with --content FOLDER")
-    if problems:
-        raise ConfigError("\n".join(problems))
-    assert config.style is not None
-    assert config.content is not None
-    return config.style, config.content
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean x?)` for a near miss, otherwise nothing."""
-    close = get_close_matches(name, list(known), 1, 0.6)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"config '{path}' does not exist")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected lines such as 'crop_size: 256', found a {type(values).__name__}")
-    return {str(key): value for key, value in values.items()}
-
-
-def _without_recipe(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a file's settings without those that a preset decides: flags win over the file."""
-    from .presets import NAMED_BY_RECIPE
-
-    return {name: value for name, value in values.items() if name not in NAMED_BY_RECIPE}
-
-
-def _problems(error: ValidationError, source: Mapping[str, str], known: Iterable[str]) -> list[str]:
-    """Return one readable line for each setting that is wrong."""
-    lines: dict[str, str] = {}
-    for problem in error.errors():
-        name = str(problem["loc"][0]) if problem["loc"] else ""
-        where = f"{source[name]}: " if source.get(name) else ""
-        if problem["type"] == "extra_forbidden":
-            line = f"{where}{name} is not a setting{suggestion(name, known)}"
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            line = f"{where}{name} is {problem['input']!r}; {message}" if name else message
-            if problem["type"] == "literal_error":
-                choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
-                line += suggestion(str(problem["input"]), choices)
-        lines.setdefault(name, line)
-    return list(lines.values())

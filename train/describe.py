@@ -48,7 +48,7 @@ def style_header(
     return StyleHeader(
         dtype=config.dtype,
         style_name=style.name,
-        style_sha256=hashlib.sha256(style.read_bytes()).hexdigest(),
+        style_sha256=checksum(style),
         style_thumbnail=_thumbnail(pixels),
         loss={
             **settings,
@@ -68,6 +68,12 @@ def style_header(
         licence=config.licence,
         author=config.author,
     )
+
+
+def checksum(file: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _thumbnail(pixels: Pixels) -> str:

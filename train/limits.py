@@ -1,7 +1,13 @@
 """How long a run lasts, and what ends it early."""
 
+import logging
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from types import FrameType
 from typing import Any
 
 import torch
@@ -14,6 +20,7 @@ EXPLOSION = 20.0
 """Times the first steps' mean objective at which a run counts as diverged."""
 
 REFERENCE_STEPS = 10
+_log = logging.getLogger(__name__)
 
 
 class DivergenceError(RuntimeError):
@@ -30,7 +37,7 @@ class RunLimits(Callback):
 
     def __init__(self, max_steps: int | None, max_time: timedelta | None) -> None:
         self.max_steps = max_steps
-        self.max_seconds = max_time.total_seconds() if max_time else None
+        self.max_seconds = None if max_time is None else max_time.total_seconds()
         self.elapsed = 0.0
         self._last = 0.0
 
@@ -42,13 +49,15 @@ class RunLimits(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Advance the clock; every process follows that of the first."""
+        """Advance the clock; every process follows that of the first, and all stop together."""
         now = time.monotonic()
         self.elapsed += now - self._last
         self._last = now
         if self.max_seconds is not None and trainer.world_size > 1:
             self.elapsed = trainer.strategy.broadcast(self.elapsed)
         self._update(trainer, pl_module)
+        if trainer.world_size > 1:  # a signal reaches them between different steps
+            trainer.should_stop = trainer.strategy.reduce_boolean_decision(trainer.should_stop, all=False)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the training time so far."""
@@ -111,7 +120,8 @@ class DivergenceGuard(Callback):
             return
         value = float(self._latest)
         self._latest = None
-        bound = EXPLOSION * sum(self._reference) / len(self._reference) if self._reference else torch.inf
+        known = len(self._reference) == REFERENCE_STEPS
+        bound = EXPLOSION * sum(self._reference) / REFERENCE_STEPS if known else torch.inf
         if not value <= bound or value == torch.inf:
             raise DivergenceError(
                 f"the loss is {value:.3g} at step {trainer.global_step}"
@@ -123,3 +133,30 @@ class DivergenceGuard(Callback):
             )
         if len(self._reference) < REFERENCE_STEPS:
             self._reference.append(value)
+
+
+class Interruption:
+    """Whether the user asked the run to end."""
+
+    is_requested = False
+
+
+@contextmanager
+def interruptible(trainer: Trainer) -> Iterator[Interruption]:
+    """Let Ctrl-C end the run after the current step; a second one aborts at once."""
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption  # only the main thread may handle signals
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def finish(number: int, frame: FrameType | None) -> None:
+        _log.warning("finishing the current step; press Ctrl-C again to abort")
+        interruption.is_requested = trainer.should_stop = True
+        signal.signal(signal.SIGINT, previous)
+
+    signal.signal(signal.SIGINT, finish)
+    try:
+        yield interruption
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -13,12 +13,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
+from .data.module import ContentDataModule
 from .module import StyleTransferModule, to_unit_range
 
 LINE_SECONDS = 30.0
 """Seconds between lines where there is no terminal to draw a bar on."""
 
 REFRESH_SECONDS = 0.5
+PREVIEWS = 4
+"""Photographs in the preview grid."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -131,14 +135,7 @@ class ImageRate(Callback):
 
 
 class Previews(Callback):
-    """Write a fixed grid of held-out photographs and their stylised versions to TensorBoard.
-
-    Args:
-        photographs: `(B, 3, H, W)`, uint8.
-    """
-
-    def __init__(self, photographs: Tensor) -> None:
-        self._photographs = photographs
+    """Write a fixed grid of held-out photographs and their stylised versions to TensorBoard."""
 
     @rank_zero_only
     @torch.no_grad()
@@ -146,7 +143,9 @@ class Previews(Callback):
         """Stylise the photographs as the network stands."""
         if trainer.state.fn != TrainerFn.FITTING or not isinstance(trainer.logger, TensorBoardLogger):
             return
-        photographs = to_unit_range(self._photographs.to(pl_module.device))
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, ContentDataModule)
+        photographs = to_unit_range(data.preview_pictures(PREVIEWS).to(pl_module.device))
         grid = torch.cat([_row(photographs), _row(pl_module(photographs))], dim=1)
         trainer.logger.experiment.add_image("preview", grid.clamp(0, 1).float().cpu(), trainer.global_step)
 

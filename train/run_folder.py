@@ -3,17 +3,21 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import yaml
 
 from allaprima.models.atomic import write_atomically
 
-from .config import TrainConfig, load_config
+from .config import TrainConfig
+from .parsing import load_config
 
 NEEDED_BYTES = 200_000_000
-"""Free disk that a run asks for: two checkpoints of the paper's network and its logs take 60 MB."""
+"""Free disk that a run asks for: three checkpoints of the paper's network and its logs take 60 MB."""
 
 
 @dataclass(frozen=True)
@@ -46,34 +50,38 @@ class RunFolder:
         """The trained style, named after the style picture."""
         return self.root / f"{style.stem}.safetensors"
 
-    def newest_checkpoint(self) -> Path | None:
-        """Return the checkpoint with the most steps, if there is one."""
-        found = [path for path in self.checkpoints.glob("*.ckpt") if path.stem.isdigit()]
-        return max(found, key=lambda path: int(path.stem), default=None)
-
     def save_config(self, config: TrainConfig) -> None:
         """Write the resolved settings as YAML."""
         with write_atomically(self.config) as temporary:
             temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
 
+    def discard_unused(self) -> None:
+        """Remove the folder again if no run began in it and nothing else is there."""
+        if not self.config.exists():
+            with suppress(OSError):
+                self.checkpoints.rmdir()
+            with suppress(OSError):
+                self.root.rmdir()
+
 
 def create_run_folder(output: Path | None, style: Path) -> RunFolder:
     """Make a new run's folder, `runs/STYLE` (or `runs/STYLE-2` ...) if none is named.
 
+    Two runs that start at once get different folders, or the later one an error.
+
     Raises:
-        FileExistsError: If `output` holds a run already.
+        FileExistsError: If there is something in `output` already.
         OSError: If the folder cannot be written, or the disk is nearly full.
     """
-    root = output or _free_name(Path("runs") / style.stem)
-    folder = RunFolder(root)
     if not is_first_process():
-        return folder  # the first one checks and writes for all
-    if folder.config.exists():
-        raise FileExistsError(
-            f"'{root}' holds a run already: continue it with --resume {root}, or name another --output"
-        )
-    _check_writable(root)
-    folder.checkpoints.mkdir(exist_ok=True)
+        return RunFolder(output or Path("runs") / style.stem)  # the first one checks and writes for all
+    folder = RunFolder(_claim_named(output) if output else _claim_free(Path("runs") / style.stem))
+    try:
+        _check_writable(folder.root)
+        folder.checkpoints.mkdir()
+    except BaseException:
+        folder.discard_unused()
+        raise
     return folder
 
 
@@ -87,7 +95,9 @@ def open_run_folder(root: Path) -> tuple[RunFolder, TrainConfig, Path]:
     folder = RunFolder(root)
     if not folder.config.is_file():
         raise FileNotFoundError(f"'{root}' holds no run to resume: there is no config.yaml in it")
-    checkpoint = folder.newest_checkpoint()
+    from .checkpoints import newest_whole  # loads torch, which `--help` does without
+
+    checkpoint = newest_whole(folder.checkpoints)
     if checkpoint is None:
         raise FileNotFoundError(f"'{root}' has no checkpoint yet: start the run anew under another --output")
     _check_writable(root)
@@ -100,24 +110,44 @@ def is_first_process() -> bool:
     return all(int(os.environ.get(name, "0")) == 0 for name in names)
 
 
-def _free_name(path: Path) -> Path:
-    """Return the path itself, or with the first number behind it that no run has."""
-    candidate, number = path, 2
-    while RunFolder(candidate).config.exists():
-        candidate = path.with_name(f"{path.name}-{number}")
-        number += 1
-    return candidate
+def _claim_named(root: Path) -> Path:
+    """Make the folder, unless somebody uses it."""
+    with _explained(root):
+        root.mkdir(parents=True, exist_ok=True)
+        used = any(root.iterdir())
+    if RunFolder(root).config.exists():
+        raise FileExistsError(
+            f"'{root}' holds a run already: continue it with --resume {root}, or name another --output"
+        )
+    if used:
+        raise FileExistsError(f"'{root}' is not empty: name a new folder with --output")
+    return root
+
+
+def _claim_free(root: Path) -> Path:
+    """Make the folder, or the first with a number behind its name that nobody has made."""
+    for number in count(1):
+        candidate = root if number == 1 else root.with_name(f"{root.name}-{number}")
+        with _explained(candidate), suppress(FileExistsError):
+            candidate.mkdir(parents=True)
+            return candidate
+    raise AssertionError("numbers do not end")
+
+
+@contextmanager
+def _explained(root: Path) -> Iterator[None]:
+    """Say of which folder an error of the operating system speaks."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"the run folder '{root}' cannot be written: {error.strerror or error}") from error
 
 
 def _check_writable(root: Path) -> None:
     """Raise OSError now rather than after hours of training."""
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=root) as file:
-            file.write(b"\0" * 4096)
-            file.flush()
-    except OSError as error:
-        raise OSError(f"the run folder '{root}' cannot be written: {error.strerror or error}") from error
+    with _explained(root), tempfile.TemporaryFile(dir=root) as file:
+        file.write(b"\0" * 4096)
+        file.flush()
     free = shutil.disk_usage(root).free
     if free < NEEDED_BYTES:
         raise OSError(

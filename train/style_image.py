@@ -8,6 +8,9 @@ from allaprima.models.transformer import MINIMUM_SIZE
 
 from .pixels import resized
 
+MAX_PIXELS = 400_000_000
+"""More than for a photograph: museums' scans are large, and there is only one."""
+
 
 def read_style(path: Path, size: int | None) -> Pixels:
     """Return the style picture with a shorter side of at most `size` pixels, `(H, W, 3)`, uint8.
@@ -18,7 +21,7 @@ def read_style(path: Path, size: int | None) -> Pixels:
         PictureError: If it cannot be read.
         ValueError: If it is smaller than 16x16 pixels.
     """
-    pixels = read_picture(path).rgb
+    pixels = read_picture(path, max_pixels=MAX_PIXELS).rgb
     height, width = pixels.shape[:2]
     if min(height, width) < MINIMUM_SIZE:
         raise ValueError(

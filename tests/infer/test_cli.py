@@ -15,7 +15,8 @@ from PIL import Image
 
 from allaprima import __main__
 from allaprima.models.images import Picture, read_picture, write_picture
-from allaprima.models.style_file import NetworkSettings, StyleHeader, save_style
+from allaprima.models.network_settings import NetworkSettings
+from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens:UserWarning")

@@ -14,7 +14,8 @@ from allaprima.infer import engines
 from allaprima.infer.engines import PictureTooLargeError, TorchEngine
 from allaprima.infer.stylize import Stylizer
 from allaprima.models.images import Picture, PictureError, write_picture
-from allaprima.models.style_file import NetworkSettings, StyleHeader, save_style
+from allaprima.models.network_settings import NetworkSettings
+from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork
 
 

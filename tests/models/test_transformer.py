@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from allaprima.models.layers import UpsampleBlock
-from allaprima.models.style_file import NetworkSettings
+from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.transformer import TransformerNetwork
 
 

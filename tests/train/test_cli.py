@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from allaprima.__main__ import main
+from allaprima.train.data.batches import StepBatches
 
 FLAGS = ["--width", "4", "--residual-blocks", "1", "--crop-size", "32", "--loss-network", "vgg16"]
 LAYERS = ["--content-layers", "relu1_2", "--style-layers", "relu1_1"]
@@ -70,6 +74,40 @@ def test_bench_writes_its_figures(
     assert 0 <= measured["data_wait_share"] < 1
     assert measured["peak_memory_bytes"] > 10**8
     assert "images/s" in capsys.readouterr().out
+
+
+def test_bench_reads_what_it_is_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = ["--content", str(tmp_path / "missing")]
+    assert run(monkeypatch, "bench", "train", *FLAGS, *LAYERS, "--accelerator", "cpu", *content) == 2
+    assert "missing' does not exist" in capsys.readouterr().err
+
+
+def test_waiting_for_data_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photographs: Path) -> None:
+    decode = StepBatches.__iter__
+
+    def slow(self: StepBatches) -> Iterator[Tensor]:
+        for batch in decode(self):
+            time.sleep(0.3)
+            yield batch
+
+    monkeypatch.setattr(StepBatches, "__iter__", slow)
+    path = tmp_path / "bench.json"
+    arguments = ["--steps", "3", "--workers", "0", "--content", str(photographs), "--json", str(path)]
+    assert run(monkeypatch, "bench", "train", *FLAGS, *LAYERS, "--accelerator", "cpu", *arguments) == 0
+    measured = json.loads(path.read_text())
+    assert measured["seconds_per_step"] > 0.3
+    assert measured["data_wait_share"] > 0.5
+
+
+def test_a_run_that_never_began_leaves_no_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, style_picture: Path
+) -> None:
+    root = tmp_path / "run"
+    content = ["--content", str(tmp_path / "missing"), "--accelerator", "cpu"]
+    assert run(monkeypatch, "train", "--style", str(style_picture), *content, "--output", str(root)) == 2
+    assert not root.exists()
 
 
 @pytest.mark.parametrize(

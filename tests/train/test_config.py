@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from allaprima.train.config import DEFAULT_STEPS, ConfigError, TrainConfig, load_config, require
+from allaprima.train.config import DEFAULT_STEPS, TrainConfig
+from allaprima.train.durations import format_duration, parse_duration
+from allaprima.train.parsing import ConfigError, load_config, require
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 
@@ -50,6 +52,28 @@ def test_all_problems_are_reported_at_once_with_suggestions(tmp_path: Path) -> N
 )
 def test_times(text: str, seconds: int) -> None:
     assert load_config(None, {"max_time": text}).max_time == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("value", ["0s", "90", 90, "-5m", "m", True])
+def test_what_is_no_time(value: object) -> None:
+    with pytest.raises(ConfigError, match="max_time"):
+        load_config(None, {"max_time": value})
+
+
+@pytest.mark.parametrize("text", ["14d", "0.25s", "1h0.001s"])
+def test_times_survive_being_written(text: str) -> None:
+    assert parse_duration(format_duration(parse_duration(text))) == parse_duration(text)
+
+
+@pytest.mark.parametrize("value", ["0", -5, "0s", "often"])
+def test_what_is_no_interval(value: object) -> None:
+    with pytest.raises(ConfigError, match="checkpoint_every"):
+        load_config(None, {"checkpoint_every": value})
+
+
+def test_a_network_compared_at_no_layer_learns_nothing() -> None:
+    with pytest.raises(ConfigError, match="content_layers"):
+        load_config(None, {"content_layers": ""})
 
 
 def test_intervals_are_steps_or_time() -> None:

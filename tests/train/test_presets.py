@@ -16,8 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from allaprima.models.features import gram_matrix
-from allaprima.train.config import ConfigError, LossSettings, PresetName, load_config
+from allaprima.train.config import LossSettings, PresetName
 from allaprima.train.objective import build_loss, load_loss_network
+from allaprima.train.parsing import ConfigError, load_config
 from allaprima.train.presets import PRESETS
 
 Array = NDArray[np.float64]

@@ -1,11 +1,13 @@
 """Whole runs on a small loss network: what they leave behind, and that they can be interrupted."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from allaprima.models.style_file import load_style, read_header
-from allaprima.train.config import TrainConfig, load_config
+from allaprima.train.config import TrainConfig
 from allaprima.train.limits import DivergenceError
+from allaprima.train.parsing import load_config
 from allaprima.train.run import TrainedStyle, train_style
 from allaprima.train.run_folder import create_run_folder, open_run_folder
 
@@ -73,6 +76,14 @@ def state(root: Path) -> dict[str, Any]:
     return loaded
 
 
+def wait_for_checkpoint(root: Path, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 90
+    while not any((root / "checkpoints").glob("*.ckpt")):
+        assert process.poll() is None, process.stdout and process.stdout.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
 def assert_same_weights(one: Path, other: Path, *, rtol: float = 0.0, atol: float = 0.0) -> None:
     first, second = state(one), state(other)
     assert first["global_step"] == second["global_step"]
@@ -89,7 +100,7 @@ def test_a_run_leaves_everything_in_its_folder(settings: dict[str, Any], tmp_pat
     assert result.style_file == root / "waves.safetensors"
     with Image.open(result.contact_sheet) as sheet:
         assert sheet.width > 400
-    assert [path.name for path in (root / "checkpoints").iterdir()] == ["6.ckpt"]
+    assert {path.name for path in (root / "checkpoints").iterdir()} == {"4.ckpt", "6.ckpt"}
     assert TrainConfig.model_validate(yaml.safe_load((root / "config.yaml").read_text())).crop_size == 32
 
     header = read_header(result.style_file)
@@ -150,13 +161,11 @@ def test_killed_run_resumes_exactly(settings: dict[str, Any], tmp_path: Path) ->
     settings |= {"max_steps": 60}
     start(settings, tmp_path / "whole")
     root = tmp_path / "killed"
-    process = subprocess.Popen(command(settings, "--output", str(root)), stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command(settings, "--output", str(root)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     try:
-        deadline = time.monotonic() + 90
-        while not any((root / "checkpoints").glob("*.ckpt")):
-            assert process.poll() is None, process.stderr and process.stderr.read().decode()
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
+        wait_for_checkpoint(root, process)
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -187,6 +196,31 @@ def test_two_processes_equal_one_with_the_same_global_batch(settings: dict[str, 
     difference = (pictures[0] - pictures[1]).abs().mean()
     assert difference < 2e-3
     assert difference < 0.1 * (pictures[0] - pictures[2]).abs().mean()
+    calibrated = [state(tmp_path / name)["loss_weights"]["style"]["relu1_1"] for name in ("one", "two")]
+    assert calibrated[0] == pytest.approx(calibrated[1], rel=1e-5)
+
+
+def test_interrupt_ends_all_processes_together(settings: dict[str, Any], tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    arguments = ("--devices", "2", "--strategy", "ddp", "--output", str(root))
+    process = subprocess.Popen(
+        command(settings | {"max_steps": 100_000}, *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+    try:
+        wait_for_checkpoint(root, process)
+        os.killpg(process.pid, signal.SIGINT)
+        output = process.communicate(timeout=100)[0].decode()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert process.returncode == 0, output
+    assert "go on with: allaprima train --resume" in output
+    assert read_header(root / "waves.safetensors").steps == state(root)["global_step"]
 
 
 def test_time_limits_a_run(settings: dict[str, Any], tmp_path: Path) -> None:
@@ -286,23 +320,95 @@ def test_compiled_run_saves_clean_names(settings: dict[str, Any], tmp_path: Path
     assert not any("_orig_mod" in name for name in state(tmp_path / "run")["state_dict"])
 
 
+def test_a_damaged_checkpoint_is_left_out(
+    settings: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a power cut: the newest is cut off, and the run goes on from the one before."""
+    start(settings, tmp_path / "whole")
+    newest = tmp_path / "whole" / "checkpoints" / "6.ckpt"
+    expected = torch.load(newest, weights_only=True)["state_dict"]
+    newest.write_bytes(newest.read_bytes()[:-1000])
+    assert open_run_folder(tmp_path / "whole")[2].name == "4.ckpt"
+    assert "6.ckpt' is damaged" in caplog.text
+    resume(tmp_path / "whole")
+    again = torch.load(newest, weights_only=True)["state_dict"]
+    assert all(torch.equal(expected[name], again[name]) for name in expected)
+
+
+def test_a_foreign_checkpoint_is_refused(settings: dict[str, Any], tmp_path: Path) -> None:
+    start(settings, tmp_path / "run")
+    torch.save({"weights": [1, 2]}, tmp_path / "run" / "checkpoints" / "7.ckpt")
+    with pytest.raises(ValueError, match=r"7.ckpt' cannot be gone on from: it is damaged or from another"):
+        resume(tmp_path / "run")
+
+
+def test_changed_pictures_are_reported_on_resuming(
+    settings: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("style", "content"):
+        copy = tmp_path / Path(settings[name]).name
+        (shutil.copytree if name == "content" else shutil.copy)(settings[name], copy)
+        settings[name] = str(copy)
+    start(settings, tmp_path / "run")
+    resume(tmp_path / "run", max_steps=8)
+    assert "changed" not in caplog.text
+    shutil.copy(next(Path(settings["content"]).iterdir()), Path(settings["content"]) / "another.jpg")
+    with Image.open(settings["style"]) as style:
+        style.rotate(180).save(settings["style"])
+    resume(tmp_path / "run", max_steps=10)
+    assert "the style picture changed since this run began" in caplog.text
+    assert "the photographs changed since this run began" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"style_layers": "relu1_1,relu9_1"}, "unknown layer 'relu9_1'"),
+        ({"strategy": "dpp"}, "this machine cannot train with .*strategy dpp"),
+        ({"accelerator": "cuda"}, "this machine cannot train with accelerator cuda"),
+    ],
+)
+def test_what_cannot_work_is_said_before_the_photographs_are_read(
+    settings: dict[str, Any], tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    if change == {"accelerator": "cuda"} and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(ValueError, match=message):
+        start({**settings, **change, "content": str(tmp_path / "missing")}, tmp_path / "run")
+
+
 def test_nothing_is_overwritten(
     settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start(settings, tmp_path / "run")
     with pytest.raises(FileExistsError, match=r"holds a run already: continue it with --resume"):
         start(settings, tmp_path / "run")
-    monkeypatch.chdir(tmp_path)
     style = Path(settings["style"])
-    first = create_run_folder(None, style)
-    first.save_config(TrainConfig())
-    assert create_run_folder(None, style).root == Path("runs/waves-2")
+    with pytest.raises(FileExistsError, match=r"is not empty: name a new folder with --output"):
+        create_run_folder(Path(settings["content"]), style)
+    (tmp_path / "empty").mkdir()
+    assert create_run_folder(tmp_path / "empty", style).checkpoints.is_dir()
+    monkeypatch.chdir(tmp_path)
+    roots = [create_run_folder(None, style).root for _ in range(3)]  # claimed before anything is written
+    assert roots == [Path("runs/waves"), Path("runs/waves-2"), Path("runs/waves-3")]
+
+
+def test_a_folder_is_given_back_if_no_run_began(tmp_path: Path) -> None:
+    folder = create_run_folder(tmp_path / "run", Path("a.png"))
+    folder.discard_unused()
+    assert not folder.root.exists()
+    folder = create_run_folder(tmp_path / "run", Path("a.png"))
+    folder.save_config(TrainConfig())
+    folder.discard_unused()
+    assert folder.checkpoints.is_dir()
 
 
 def test_folders_that_cannot_be_used_fail_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="cannot be written"):
         create_run_folder(tmp_path / "file" / "run", Path("a.png"))
+    with pytest.raises(OSError, match="cannot be written"):
+        create_run_folder(tmp_path / "file", Path("a.png"))
     with pytest.raises(FileNotFoundError, match="holds no run to resume"):
         open_run_folder(tmp_path)
     (tmp_path / "config.yaml").write_text("")
@@ -311,6 +417,7 @@ def test_folders_that_cannot_be_used_fail_at_once(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("allaprima.train.run_folder.NEEDED_BYTES", 10**18)
     with pytest.raises(OSError, match="MB are free"):
         create_run_folder(tmp_path / "run", Path("a.png"))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.gpu

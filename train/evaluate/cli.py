@@ -97,14 +97,15 @@ def evaluate(
 
 def _photographs(content: Path, height: int | None) -> "list[Photograph]":
     """Return every picture in a folder, or one picture."""
+    from allaprima.models.folders import files_below
     from allaprima.models.images import PICTURE_SUFFIXES
 
     from .measure import Photograph
 
     if not content.exists():
         raise FileNotFoundError(f"content '{content}' does not exist")
-    files = [content] if content.is_file() else sorted(content.rglob("*"))
-    pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+    files = [content] if content.is_file() else files_below(content)
+    pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
     if not pictures:
         raise ValueError(f"no pictures in '{content}'")
     root = content.parent if content.is_file() else content

@@ -10,8 +10,9 @@ import yaml
 from allaprima.models.contact_sheet import Pixels
 from allaprima.models.loss_network import LossNetwork
 from allaprima.models.style_file import Style, StyleHeader
-from allaprima.train.config import ConfigError, LossSettings, PresetName, parse_settings
+from allaprima.train.config import LossSettings, PresetName
 from allaprima.train.objective import build_loss
+from allaprima.train.parsing import ConfigError, parse_settings
 from allaprima.train.perceptual import LossWeights, PerceptualLoss
 from allaprima.train.pixels import to_image
 

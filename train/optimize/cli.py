@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.train.as_typed import AsTyped
-from allaprima.train.config import parse_settings
+from allaprima.train.parsing import parse_settings
 
 from .settings import OptimizeConfig
 

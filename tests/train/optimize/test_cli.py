@@ -12,9 +12,9 @@ from PIL import Image
 
 from allaprima import __main__
 from allaprima.models.images import read_picture
-from allaprima.train.config import parse_settings
 from allaprima.train.optimize.paint import scaled_sizes, target_size
 from allaprima.train.optimize.settings import OptimizeConfig
+from allaprima.train.parsing import parse_settings
 
 Run = Callable[..., tuple[int, str, str]]
 LAYERS = ("--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")

@@ -1,0 +1,14 @@
+"""The settings that define a transformer network; light, so that command lines can have them as flags."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class NetworkSettings(BaseModel):
+    """The transformer network."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    width: int = Field(32, ge=1)
+    """Channels of its first layer; the residual blocks have four times as many."""
+    residual_blocks: int = Field(5, ge=0)
+    """Residual blocks."""

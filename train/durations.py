@@ -1,0 +1,49 @@
+"""Lengths of time as people write them: 45s, 20m, 1h30m."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from annotated_types import Gt
+from pydantic import BeforeValidator, Field
+
+UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+def parse_duration(value: Any) -> timedelta:
+    """Return the time that `1h30m`, `20m` or `45s` stands for.
+
+    Raises:
+        ValueError: If it is anything else; a bare number too, since nobody knows its unit.
+    """
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"(\d+(\.\d+)?[dhms])+", value):
+        raise ValueError("expected a time such as 45s, 20m or 1h30m")
+    parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", value)
+    return timedelta(seconds=sum(float(number) * UNITS[unit] for number, unit in parts))
+
+
+def format_duration(duration: timedelta) -> str:
+    """Return text that `parse_duration` reads as the same time."""
+    seconds = duration / timedelta(microseconds=1) / 1e6
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
+
+
+def parse_interval(value: Any) -> int | timedelta:
+    """Return a number of steps, or the time between two.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
+        return int(value)
+    try:
+        return parse_duration(value)
+    except ValueError:
+        raise ValueError("expected steps, such as 500, or a time, such as 5m") from None
+
+
+_Time = Annotated[timedelta, Gt(timedelta(0))]
+Duration = Annotated[_Time, BeforeValidator(parse_duration)]
+Interval = Annotated[Annotated[int, Field(gt=0)] | _Time, BeforeValidator(parse_interval)]
