@@ -5,13 +5,13 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from .as_typed import AsTyped
 from .config import FileSettings, RunSettings, TrainConfig
+from .flags import flags_of, given
 from .parsing import ConfigError, load_config, require
 from .run_folder import create_run_folder, is_first_process, open_run_folder
 
@@ -33,8 +33,10 @@ RESUMABLE = {*RunSettings.model_fields, *FileSettings.model_fields} | {
 _log = logging.getLogger(__name__)
 
 
-class Flags(AsTyped, TrainConfig):
-    """The settings of a run as flags."""
+if TYPE_CHECKING:
+    Flags = dict[str, Any]
+else:
+    Flags = flags_of(TrainConfig)
 
 
 def train(
@@ -50,7 +52,7 @@ def train(
         config: Settings as YAML; flags win over it. configs/ has some to start from.
         resume: Run folder of an earlier run to go on with, with its settings.
     """
-    overrides = _overrides(settings, unknown)
+    overrides = given(settings, unknown)
     return _resume(resume, config, overrides) if resume else _start(config, overrides)
 
 
@@ -74,7 +76,7 @@ def bench_train(
         warmup: Steps before them.
         json_file: Where to write the figures as JSON.
     """
-    settled = load_config(config, _overrides(settings, unknown))
+    settled = load_config(config, given(settings, unknown))
     from .benchmark import measure
 
     measured = measure(settled, steps=steps, warmup=warmup)
@@ -88,12 +90,6 @@ def bench_train(
     if json_file:
         json_file.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
     return 0
-
-
-def _overrides(settings: Flags | None, unknown: dict[str, str]) -> dict[str, Any]:
-    """Return everything given on the command line, settings or not, unchecked."""
-    given = {name.replace("-", "_"): value for name, value in unknown.items()}
-    return given | (settings.given() if settings else {})
 
 
 def _start(config_file: Path | None, overrides: dict[str, Any]) -> int:

@@ -173,7 +173,7 @@ class InputSettings(BaseModel):
     """The style picture."""
     content: str | None = None
     """Photographs: a folder, parquet or tar files, or the name of a data set on the hub."""
-    output: Path | None = None
+    output: Annotated[Path | None, Parameter(alias="-o")] = None
     """Run folder; runs/NAME-OF-STYLE if not given."""
 
 

@@ -99,7 +99,7 @@ def open_run_folder(root: Path) -> tuple[RunFolder, TrainConfig, Path]:
 
     checkpoint = newest_whole(folder.checkpoints)
     if checkpoint is None:
-        raise FileNotFoundError(f"'{root}' has no checkpoint yet: start the run anew under another --output")
+        raise FileNotFoundError(f"'{root}' has no checkpoint: start anew under another --output")
     _check_writable(root)
     return folder, load_config(folder.config), checkpoint
 

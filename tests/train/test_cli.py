@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from torch import Tensor
 
 from allaprima.__main__ import main
@@ -48,7 +49,7 @@ def test_resume_refuses_settings_that_make_another_run(
 ) -> None:
     (tmp_path / "config.yaml").write_text("crop_size: 64\n")
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "5.ckpt").touch()
+    torch.save({}, tmp_path / "checkpoints" / "5.ckpt")
     assert run(monkeypatch, "train", "--resume", str(tmp_path), "--width", "8", "--crop-size", "64") == 2
     assert "width cannot change when" in capsys.readouterr().err
 

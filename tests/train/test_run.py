@@ -412,7 +412,7 @@ def test_folders_that_cannot_be_used_fail_at_once(tmp_path: Path, monkeypatch: p
     with pytest.raises(FileNotFoundError, match="holds no run to resume"):
         open_run_folder(tmp_path)
     (tmp_path / "config.yaml").write_text("")
-    with pytest.raises(FileNotFoundError, match="has no checkpoint yet"):
+    with pytest.raises(FileNotFoundError, match="has no checkpoint"):
         open_run_folder(tmp_path)
     monkeypatch.setattr("allaprima.train.run_folder.NEEDED_BYTES", 10**18)
     with pytest.raises(OSError, match="MB are free"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from allaprima.train.as_typed import AsTyped
+from allaprima.train.flags import flags_of, given
 from allaprima.train.parsing import parse_settings
 
 from .settings import OptimizeConfig
@@ -23,8 +23,10 @@ LINE_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 
 
-class Flags(AsTyped, OptimizeConfig):
-    """The settings as flags."""
+if TYPE_CHECKING:
+    Flags = dict[str, Any]
+else:
+    Flags = flags_of(OptimizeConfig)
 
 
 def optimize(
@@ -54,8 +56,7 @@ def optimize(
     Returns:
         0, or 1 if it ended early because the objective was not finite.
     """
-    values = {name.replace("-", "_"): value for name, value in unknown.items()}
-    config = parse_settings(OptimizeConfig, values | (settings.given() if settings else {}))
+    config = parse_settings(OptimizeConfig, given(settings, unknown))
     _check_output(output, overwrite=overwrite)
     painting = _paint(content, style, output, config, save_every)
     if curve is not None:
