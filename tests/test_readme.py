@@ -2,13 +2,19 @@
 
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
 from allaprima.__main__ import build_app, main
+from allaprima.train.config import TrainConfig
+from allaprima.train.flags import given
+from allaprima.train.optimize.settings import OptimizeConfig
+from allaprima.train.parsing import parse_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,7 +50,8 @@ def test_every_command_is_one(words: list[str]) -> None:
     if "--help" in words:
         return
     _, bound, _ = build_app().parse_args(words, exit_on_error=False)
-    assert "unknown" not in bound.arguments
+    settings = given(bound.arguments.get("settings"), bound.arguments.get("unknown", {}))
+    parse_settings(OptimizeConfig if words[0] == "optimize" else TrainConfig, settings)
 
 
 def test_painting_works_as_written(in_a_checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,11 +69,36 @@ def test_painting_works_as_written(in_a_checkout: Path, monkeypatch: pytest.Monk
             assert one.size == other.size
 
 
-def test_python_examples_name_what_exists(in_a_checkout: Path) -> None:
-    painting, training = blocks("python")
-    exec(painting, {})
+def test_painting_from_python_works_as_written(in_a_checkout: Path) -> None:
+    painting = blocks("python")[0]
+    exec(painting, {"__name__": "__main__"})
     assert (in_a_checkout / "painted.png").exists()
-    exec("\n".join(line for line in training.splitlines() if "import" in line), {})
+
+
+def test_training_from_python_works_as_written(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    photographs: Path,
+    style_picture: Path,
+    small_weights_file: Path,
+) -> None:
+    """With a config of the same name that takes seconds instead of minutes."""
+    tiny = {
+        "loss_weights": str(small_weights_file),
+        "content_layers": "relu2_1",
+        "style_layers": "relu1_1",
+        **{"width": 4, "residual_blocks": 1, "crop_size": 32, "max_steps": 2, "accelerator": "cpu"},
+        **{"cache_dir": str(tmp_path / "cache")},
+    }
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "quick.yaml").write_text(yaml.safe_dump(tiny))
+    (tmp_path / "photographs").symlink_to(photographs)
+    shutil.copy(style_picture, "night.jpg")
+    exec(blocks("python")[1], {"__name__": "__main__"})
+    assert capsys.readouterr().out.startswith("runs/night/night.safetensors {'content': ")
+    assert (tmp_path / "runs/night/night.safetensors").exists()
 
 
 def test_every_linked_file_exists() -> None:
