@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import warnings
 
 from cyclopts import App
 
@@ -33,7 +34,9 @@ def main() -> None:
     """Run the command line; a user's mistake ends with its message and exit code 2."""
     _setup_logging()
     try:
-        code = build_app()(sys.argv[1:], result_action="return_value", exit_on_error=True)
+        with warnings.catch_warnings():  # Pillow's, about damaged metadata, do not say which picture
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+            code = build_app()(sys.argv[1:], result_action="return_value", exit_on_error=True)
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, OSError, MemoryError) as error:

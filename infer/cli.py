@@ -1,6 +1,5 @@
 """The commands `stylize` and `info`."""
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -66,9 +65,7 @@ def stylize(
         quality=quality or DEFAULT_QUALITY,
         max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
     )
-    with warnings.catch_warnings():  # about damaged metadata, without the name of the picture
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-        return _report(jobs, outcomes)
+    return _report(jobs, outcomes)
 
 
 def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:

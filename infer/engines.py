@@ -9,6 +9,7 @@ import psutil
 import torch
 from torch import Tensor
 
+from allaprima.models.memory import give_back_freed_memory, keep_freed_memory
 from allaprima.models.transformer import TransformerNetwork
 
 Precision = Literal["auto", "float32", "float16", "bfloat16"]
@@ -51,6 +52,8 @@ class Engine(Protocol):
 class TorchEngine:
     """The network in PyTorch, eager.
 
+    On a CPU it lets the whole process keep the memory that it frees: `models/memory.py` says why.
+
     Args:
         network: What to carry out; it is moved and converted in place.
         device: `auto` takes CUDA, then Apple's MPS, then the CPU; or any torch device.
@@ -64,6 +67,7 @@ class TorchEngine:
         self, network: TransformerNetwork, *, device: str = "auto", precision: Precision = "auto"
     ) -> None:
         self.device = _resolve_device(device)
+        keep_freed_memory()
         if precision == "auto":
             precision = "float16" if self.device.type == "cuda" else "float32"
         self.dtype: torch.dtype = getattr(torch, precision)
@@ -79,7 +83,10 @@ class TorchEngine:
         free = _free_memory(self.device)
         # Linux kills a process that takes too much rather than tell it, so look first.
         if self.device.type == "cpu" and free is not None and needed > free:
-            raise _too_large(content_images, needed, free)
+            give_back_freed_memory()  # of earlier pictures
+            free = _free_memory(self.device)
+            if free is not None and needed > free:
+                raise _too_large(content_images, needed, free)
         with _memory_errors_explained(content_images, needed, free):
             batch = content_images.to(self.device, self.dtype, memory_format=self._layout)
             stylized: Tensor = self._network(batch)

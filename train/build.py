@@ -45,7 +45,6 @@ def build_trainer(
     Raises:
         ConfigError: If the machine has no such devices, or Lightning no such strategy.
     """
-    hardware.keep_freed_memory()
     try:
         device = hardware.device_type(config.accelerator)
         return Trainer(

@@ -1,8 +1,6 @@
 """What the machine can do, and the settings that follow from it."""
 
-import ctypes
 import os
-import platform
 from typing import Literal
 
 import torch
@@ -10,8 +8,6 @@ import torch
 from .config import OptimizerSettings
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
-
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 
 
 def device_type(accelerator: str) -> str:
@@ -47,19 +43,6 @@ def channels_last(settings: OptimizerSettings, device: str) -> bool:
 def compiles(settings: OptimizerSettings, device: str) -> bool:
     """Return whether the networks are compiled in place."""
     return device == "cuda" if settings.compile is None else settings.compile
-
-
-def keep_freed_memory() -> None:
-    """Let this process keep the memory that it frees, for the next step to use again.
-
-    The C library of Linux gives blocks as large as feature maps back to the system at once, and the
-    system clears them page by page when the next step asks for them: a third of a step on a CPU
-    (docs/speed.md).
-    """
-    if platform.libc_ver()[0] == "glibc":
-        library = ctypes.CDLL(None)
-        library.mallopt(_M_MMAP_MAX, 0)
-        library.mallopt(_M_TRIM_THRESHOLD, -1)
 
 
 def _has_bfloat16(device: str) -> bool:

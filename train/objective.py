@@ -8,6 +8,7 @@ from torch import Tensor
 
 from allaprima.models.loss_network import Lineage, LossNetwork
 from allaprima.models.loss_weights import load_loss_weights
+from allaprima.models.memory import keep_freed_memory
 
 from .calibration import calibrate
 from .config import LossSettings
@@ -48,6 +49,7 @@ def build_loss_network(settings: LossSettings, weights: Mapping[str, Tensor]) ->
     Raises:
         ValueError: If a layer is unknown, or the weights are not those of the network.
     """
+    keep_freed_memory()  # feature maps come and go with every evaluation
     network = LossNetwork(settings.loss_network, (*settings.content_layers, *settings.style_layers), weights)
     if settings.loss_preset is not None:
         lineage = PRESETS[settings.loss_preset]().lineage

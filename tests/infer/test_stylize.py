@@ -162,6 +162,15 @@ def test_too_large_for_memory_is_told_before_it_runs(monkeypatch: pytest.MonkeyP
     assert engine(torch.zeros(1, 3, 447, 670)).shape == (1, 3, 447, 670)
 
 
+def test_memory_kept_from_earlier_pictures_counts_as_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = [100_000_000]
+    monkeypatch.setattr(engines, "_free_memory", lambda device: free[-1])
+    monkeypatch.setattr(engines, "give_back_freed_memory", lambda: free.append(10**9))
+    image = torch.zeros(1, 3, 600, 800)
+    assert TorchEngine(network(), device="cpu")(image).shape == image.shape
+    assert len(free) == 2
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -1,6 +1,5 @@
 """What is evaluated: a style file's network, and the objective it is held against."""
 
-import hashlib
 import logging
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from allaprima.models.contact_sheet import Pixels
 from allaprima.models.loss_network import LossNetwork
 from allaprima.models.style_file import Style, StyleHeader
 from allaprima.train.config import LossSettings, PresetName
+from allaprima.train.describe import checksum
 from allaprima.train.objective import build_loss
 from allaprima.train.parsing import ConfigError, parse_settings
 from allaprima.train.perceptual import LossWeights, PerceptualLoss
@@ -76,16 +76,12 @@ def find_style_picture(style_file: Path, style: Style, given: Path | None) -> Pa
     """
     header = style.header
     if given is not None:
-        if given.is_file() and _digest(given) != header.style_sha256:
+        if given.is_file() and checksum(given) != header.style_sha256:
             _log.warning("'%s' is not the picture that %s was trained on", given, header.style_name)
         return given
     config = style_file.parent / "config.yaml"
     if config.is_file():
         named = (yaml.safe_load(config.read_text(encoding="utf-8")) or {}).get("style")
-        if named and Path(named).is_file() and _digest(Path(named)) == header.style_sha256:
+        if named and Path(named).is_file() and checksum(Path(named)) == header.style_sha256:
             return Path(named)
     raise ValueError(f"the style picture {header.style_name} is needed: give it with --style PICTURE")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
