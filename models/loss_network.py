@@ -95,9 +95,14 @@ class LossNetwork(nn.Module):
                     break
         return features
 
+    @property
+    def smallest_side(self) -> int:
+        """The least height and width of a picture that reaches all of its layers."""
+        return smallest_side(self.layers)
+
     def _check_size(self, image: Tensor, wanted: set[str]) -> None:
         stage = max(int(name[4]) for name in wanted)
-        smallest = 2 ** (stage - 1)
+        smallest = smallest_side(wanted)
         if min(image.shape[-2:]) < smallest:
             raise ValueError(
                 f"picture is {image.shape[-1]}x{image.shape[-2]} pixels; layers of stage {stage} "
@@ -114,6 +119,11 @@ def layer_names(architecture: str) -> list[str]:
     if architecture not in STAGES:
         raise ValueError(f"unknown loss network {architecture!r}; there are {', '.join(STAGES)}")
     return [f"relu{stage}_{i}" for stage, n in enumerate(STAGES[architecture], 1) for i in range(1, n + 1)]
+
+
+def smallest_side(layers: Iterable[str]) -> int:
+    """Return the least height and width of a picture of which all these layers leave something."""
+    return 1 << (max(int(name[4]) for name in layers) - 1)
 
 
 def check_layers(architecture: str, layers: Iterable[str]) -> None:
@@ -163,6 +173,13 @@ def _position(names: list[str], layer: str, architecture: str) -> int:
 
 def _checked(weights: Mapping[str, Tensor], key: str, shape: tuple[int, ...], architecture: str) -> Tensor:
     if key not in weights:
+        for other in STAGES:
+            if not weights.keys() <= weight_shapes(architecture).keys() and (
+                weights.keys() <= weight_shapes(other).keys()
+            ):
+                raise ValueError(
+                    f"these are weights of {other}, and {architecture} is wanted: give a file of that one"
+                )
         raise ValueError(f"the weights have no {key}; expected torchvision's names of {architecture}")
     tensor = weights[key]
     if tuple(tensor.shape) != shape:

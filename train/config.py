@@ -13,7 +13,7 @@ from allaprima.models.network_settings import NetworkSettings
 from .durations import Duration, Interval, format_duration
 
 DEFAULT_STEPS = 8000
-_WEIGHTS = ("content_weight", "style_weight", "tv_weight")
+WEIGHTS = ("content_weight", "style_weight", "tv_weight")
 
 
 def _split(value: Any) -> Any:
@@ -63,7 +63,7 @@ class LossSettings(BaseModel):
 
         recipe = PRESETS[values["loss_preset"]]().settings()
         # A weight that is None is one to be found, which a preset does not leave open.
-        given = {name: value for name, value in values.items() if value is not None or name not in _WEIGHTS}
+        given = {name: value for name, value in values.items() if value is not None or name not in WEIGHTS}
         return {**recipe, **given}
 
     @model_validator(mode="after")

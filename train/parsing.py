@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from .config import TrainConfig
+from .config import WEIGHTS, TrainConfig
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -26,7 +26,7 @@ def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = 
         ConfigError: If anything is not a setting or has a value that does not fit; all
             problems are named.
     """
-    values = {} if path is None else _read_yaml(path)
+    values = {} if path is None else read_yaml(path)
     if overrides and overrides.get("loss_preset") not in (None, values.get("loss_preset")):
         values = _without_recipe(values)
     source = dict.fromkeys(values, str(path)) | dict.fromkeys(overrides or {}, "")
@@ -79,7 +79,13 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the lines of a YAML file of settings, unchecked.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+        ConfigError: If it is not YAML, or not of lines such as `crop_size: 256`.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"config '{path}' does not exist")
     try:
@@ -94,10 +100,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _without_recipe(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a file's settings without those that a preset decides: flags win over the file."""
+    """Return a file's settings without what a preset on the command line decides; weights stay explicit."""
     from .presets import NAMED_BY_RECIPE
 
-    return {name: value for name, value in values.items() if name not in NAMED_BY_RECIPE}
+    decided = set(NAMED_BY_RECIPE) - set(WEIGHTS)
+    return {name: value for name, value in values.items() if name not in decided}
 
 
 def _problems(error: ValidationError, source: Mapping[str, str], known: Iterable[str]) -> list[str]:

@@ -1,6 +1,5 @@
 """What a person sees while a style is trained."""
 
-import logging
 import time
 from typing import Any
 
@@ -10,29 +9,22 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 from torch import Tensor
 
 from .data.module import ContentDataModule
 from .module import StyleTransferModule, to_unit_range
+from .terminal import TermsBar
 
-LINE_SECONDS = 30.0
-"""Seconds between lines where there is no terminal to draw a bar on."""
-
-REFRESH_SECONDS = 0.5
 PREVIEWS = 4
 """Photographs in the preview grid."""
-
-_log = logging.getLogger(__name__)
 
 
 class TrainingProgress(Callback):
     """A bar with losses, images per second and time left; plain lines where there is no terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
+        self._bar = TermsBar("step", console)
         self._shown = 0.0
         self._shown_step = 0
 
@@ -40,18 +32,7 @@ class TrainingProgress(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the empty bar."""
         self._shown, self._shown_step = time.monotonic(), trainer.global_step
-        if self._console.is_terminal:
-            self._bar = Progress(
-                TextColumn("step {task.fields[step]}"),
-                BarColumn(),
-                TextColumn("{task.percentage:3.0f} %  {task.fields[losses]}"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                console=self._console,
-            )
-            self._task = self._bar.add_task("", total=1.0, step=trainer.global_step, losses="")
-            self._bar.start()
+        self._bar.start()
 
     @rank_zero_only
     def on_train_batch_end(
@@ -59,32 +40,22 @@ class TrainingProgress(Callback):
     ) -> None:
         """Refresh the bar now and then, so that the device is seldom waited for."""
         assert isinstance(pl_module, StyleTransferModule)
-        now = time.monotonic()
-        if now - self._shown < (LINE_SECONDS if self._bar is None else REFRESH_SECONDS):
+        if not self._bar.is_due:
             return
+        now = time.monotonic()
         steps = trainer.global_step - self._shown_step
         rate = steps * len(batch) * trainer.world_size / (now - self._shown)
         self._shown, self._shown_step = now, trainer.global_step
         losses = f"{_losses(trainer)}  {rate:.1f} images/s"
-        if self._bar is None:
-            _log.info("step %d (%.0f %%): %s", trainer.global_step, 100 * pl_module.progress, losses)
-        else:
-            self._bar.update(
-                self._task, completed=pl_module.progress, step=trainer.global_step, losses=losses
-            )
+        self._bar.show(str(trainer.global_step), pl_module.progress, losses)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the last state of the bar on the screen."""
-        self._stop()
+        self._bar.stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Give the terminal back."""
-        self._stop()
-
-    def _stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self._bar.stop()
 
 
 class PreparationProgress:
@@ -158,7 +129,7 @@ def _row(images: Tensor) -> Tensor:
 def _losses(trainer: Trainer) -> str:
     metrics = trainer.callback_metrics
     return "  ".join(
-        f"{name} {float(metrics[f'train/{name}']):.3f}"
+        f"{name} {float(metrics[f'train/{name}']):.4g}"
         for name in ("content", "style", "tv", "total")
         if f"train/{name}" in metrics
     )

@@ -9,7 +9,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from allaprima.models.loss_network import IMAGENET_MEAN, IMAGENET_STD, LossNetwork, conv_index, layer_names
-from allaprima.models.loss_weights import ORIGINAL_MEAN, ORIGINAL_STD, fold_input, load_loss_weights
+from allaprima.models.loss_weights import (
+    ORIGINAL_MEAN,
+    ORIGINAL_STD,
+    fold_input,
+    load_loss_weights,
+    random_loss_weights,
+)
 
 MakeWeights = Callable[[str], dict[str, Tensor]]
 
@@ -68,6 +74,8 @@ def test_unknown_names_are_explained(small_weights: dict[str, Tensor]) -> None:
         LossNetwork("vgg19", ["relu5_5"], small_weights)
     with pytest.raises(ValueError, match="unknown loss network 'vgg11'; there are vgg16, vgg19"):
         LossNetwork("vgg11", ["relu1_1"], small_weights)
+    with pytest.raises(ValueError, match=r"these are weights of vgg16, and vgg19 is wanted"):
+        LossNetwork("vgg19", ["relu4_1"], random_loss_weights("vgg16"))
     with pytest.raises(ValueError, match=r"no features.10.weight"):
         LossNetwork("vgg19", ["relu3_1"], small_weights)
     with pytest.raises(ValueError, match="lie outside"):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from allaprima.models.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.calibration import calibrate, moments, unpaired_distance
+from allaprima.train.calibration import STYLE_SHARE, calibrate, moments, unpaired_distance
 from allaprima.train.perceptual import LossWeights, PerceptualLoss, style_targets
 
 STYLE_LAYERS = ("relu1_1", "relu2_1")
@@ -60,9 +60,13 @@ def test_terms_equal_an_independent_float64_computation(
     assert terms["total"].item() == pytest.approx(sum(expected.values()), rel=1e-4)
 
 
-def test_only_total_variation_is_left_for_the_photograph_itself(loss: PerceptualLoss) -> None:
-    photograph = torch.rand(1, 3, 16, 16)
-    assert loss(photograph, photograph)["content"].item() == 0
+def test_only_total_variation_is_left_where_style_and_photograph_are_one(loss: PerceptualLoss) -> None:
+    targets = style_targets(loss.loss_network, (style := torch.rand(1, 3, 16, 16)), STYLE_LAYERS)
+    terms = PerceptualLoss(loss.loss_network, targets, WEIGHTS)(style, style)
+    assert terms["content"].item() == 0
+    assert terms["style"].item() == pytest.approx(0, abs=1e-9)
+    assert terms["total"].item() == pytest.approx(terms["tv"].item())
+    assert terms["tv"].item() > 0
 
 
 def test_gradient_reaches_the_transformer_and_nothing_else(loss: PerceptualLoss) -> None:
@@ -96,8 +100,12 @@ def test_calibration_sets_photograph_and_style_to_the_ends_of_the_scale(loss_net
     loss = PerceptualLoss(loss_network, style_targets(loss_network, style, STYLE_LAYERS), weights)
     untouched = loss(photographs, photographs)
     assert untouched["content"].item() == 0
-    for layer in STYLE_LAYERS:  # an unstyled photograph: every layer counts the same
+    for layer in STYLE_LAYERS:
         assert doubled.style[layer] == pytest.approx(2 * weights.style[layer])
+        alone = LossWeights(weights.content, {layer: weights.style[layer]}, 0.0)
+        targets = style_targets(loss_network, style, [layer])
+        of_photographs = PerceptualLoss(loss_network, targets, alone)(photographs, photographs)
+        assert of_photographs["style"].item() == pytest.approx(STYLE_SHARE / 2, rel=1e-4)  # for each of two
     style_only = loss(style.expand(3, 3, 64, 64), photographs)
     assert style_only["style"].item() == pytest.approx(0, abs=1e-6)
     assert style_only["content"].item() == pytest.approx(1, rel=0.05)

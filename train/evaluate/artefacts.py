@@ -20,6 +20,12 @@ BLOB_RADII = (3.0, 9.0)
 BLOB_STRENGTH = 0.15
 """Least answer of a blob, for pictures in [0, 1]; a disc of full contrast and radius 6 gives 0.6."""
 
+BLOB_RING = 16
+"""Pixels from its middle at which a blob has faded; lines, corners and rims go on there."""
+
+BLOB_FADED = 0.5
+"""Share of a blob's answer that may be left there."""
+
 BLOB_RARITY = 4.0
 """How many times the median answer of the picture a blob stands out, so that strokes do not count."""
 
@@ -66,8 +72,8 @@ def clipped_share(stylized_image: Tensor) -> float:
 def count_blobs(stylized_image: Tensor, content_image: Tensor) -> int:
     """Return the number of lone round spots that are not in the photograph.
 
-    A spot is a local maximum of a difference of Gaussians that is strong, rare in the picture, and
-    at least three times as strong as the photograph's there.
+    A spot is a local maximum of a difference of Gaussians that is strong, rare in the picture, at
+    least three times as strong as the photograph's there, and fades in all directions.
 
     Args:
         stylized_image: `(1, 3, H, W)`, RGB in [0, 1].
@@ -78,7 +84,8 @@ def count_blobs(stylized_image: Tensor, content_image: Tensor) -> int:
     nearby = F.max_pool2d(of_photograph, reach, stride=1, padding=reach // 2)
     is_peak = answer == F.max_pool2d(answer, reach, stride=1, padding=reach // 2)
     is_strong = answer > max(BLOB_STRENGTH, BLOB_RARITY * float(answer.median()))
-    return int((is_peak & is_strong & (answer > 3 * nearby)).sum())
+    found = (is_peak & is_strong & (answer > 3 * nearby))[0, 0].nonzero().tolist()
+    return len(_lone_and_round(answer[0, 0], found))
 
 
 @torch.no_grad()
@@ -112,6 +119,22 @@ def picture_figures(stylized_image: Tensor, content_image: Tensor) -> dict[str, 
         "clipped": clipped_share(stylized_image),
         "blobs": float(count_blobs(stylized_image, content_image)),
     }
+
+
+def _lone_and_round(answer: Tensor, peaks: list[list[int]]) -> list[list[int]]:
+    """Return those peaks of an answer, `(H, W)`, around which it fades, one for each spot."""
+    kept: list[list[int]] = []
+    for row, column in peaks:
+        if any((row - r) ** 2 + (column - c) ** 2 < BLOB_RING**2 for r, c in kept):
+            continue
+        top, left = max(0, row - BLOB_RING), max(0, column - BLOB_RING)
+        around = answer[top : row + BLOB_RING + 1, left : column + BLOB_RING + 1]
+        y, x = torch.meshgrid(*(torch.arange(side) for side in around.shape), indexing="ij")
+        distance = ((y - row + top) ** 2 + (x - column + left) ** 2).sqrt()
+        ring = around[(distance > BLOB_RING - 2) & (distance <= BLOB_RING)]
+        if ring.max() <= BLOB_FADED * answer[row, column]:
+            kept.append([row, column])
+    return kept
 
 
 def _border_statistics(image: Tensor) -> Tensor:

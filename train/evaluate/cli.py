@@ -1,6 +1,8 @@
 """The command `allaprima evaluate`."""
 
 import json
+import logging
+import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.train.config import PresetName
+from allaprima.train.optimize.settings import PROGRAMS
 
 if TYPE_CHECKING:
     from allaprima.models.contact_sheet import Pixels
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
 
 
 Item = TypeVar("Item")
+_log = logging.getLogger(__name__)
+
+REPORT = ("report.json", "contact-sheet.png", "equivalent-evaluations.png")
+"""Files of a report; the last only where there is a comparison with the optimiser."""
 
 FILE_WIDTH = 120
 """Columns of the table where there is no terminal to ask."""
@@ -38,6 +45,7 @@ def evaluate(
     evaluations: Annotated[int, Parameter(validator=Number(gte=2))] = 50,
     height: Annotated[int | None, Parameter(validator=Number(gte=16))] = None,
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto",
 ) -> int:
     """Measure a trained style: its objective and artefacts on photographs, and its rank as an optimiser.
@@ -54,6 +62,7 @@ def evaluate(
         height: Reduce photographs that are higher than this many pixels.
         output: Folder to write report.json, contact-sheet.png and, against the optimiser,
             equivalent-evaluations.png into.
+        overwrite: Replace a report that is there.
         accelerator: Kind of device.
 
     Returns:
@@ -61,7 +70,7 @@ def evaluate(
     """
     photographs = _photographs(content, height)
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
+        _check_output(output, overwrite=overwrite)
     from allaprima.models.style_file import load_style
     from allaprima.train import hardware
     from allaprima.train.objective import load_loss_network
@@ -74,12 +83,20 @@ def evaluate(
     picture = find_style_picture(style_file, trained, style)
     yardstick = choose_yardstick(trained.header, preset, loss_weights)
     settings = yardstick.settings
+    if height is None and preset in PROGRAMS:
+        _log.warning(
+            "%s adds up over pixels and belongs to pictures %d px high: compare no pictures of different "
+            "sizes, or give --height",
+            preset,
+            PROGRAMS[preset]["height"],
+        )
     pixels = read_style(picture, settings.style_size)
     device = hardware.device(accelerator)
     loss = build_yardstick(trained.header, yardstick, load_loss_network(settings, device), pixels)
     network = trained.network.to(device)
     scores, failures = _score(network, loss, photographs)
     comparisons = _compare(scores, loss, evaluations) if against else []
+    failures += [f"{item.name}: {item.problem} of the optimiser" for item in comparisons if item.problem]
     _print(scores, comparisons)
     if output is not None:
         about = {
@@ -91,8 +108,16 @@ def evaluate(
         }
         _write(output, {**about, **as_dict(scores, comparisons)}, sheet(pixels, network, scores), comparisons)
     for failure in failures:
-        print(f"error: {failure}")
+        print(f"error: {failure}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _check_output(output: Path, *, overwrite: bool) -> None:
+    """Raise now rather than after the work."""
+    if output.exists() and not output.is_dir():
+        raise FileExistsError(f"output '{output}' is a file; name a folder")
+    if not overwrite and any((output / name).exists() for name in REPORT):
+        raise FileExistsError(f"'{output}' holds a report already: --overwrite replaces it")
 
 
 def _photographs(content: Path, height: int | None) -> "list[Photograph]":
@@ -148,7 +173,7 @@ def _compare(scores: "Scores", loss: "PerceptualLoss", evaluations: int) -> "lis
 def _print(scores: "Scores", comparisons: "Sequence[Comparison]") -> None:
     from rich.console import Console
 
-    from .equivalent import summary
+    from .equivalent import headline
     from .report import as_table
 
     console = Console()
@@ -157,26 +182,27 @@ def _print(scores: "Scores", comparisons: "Sequence[Comparison]") -> None:
     console.print(as_table(scores, comparisons))
     print("  ".join(f"{name} {value:.3g}" for name, value in scores.artefacts.items()))
     if comparisons:
-        known = summary(comparisons)
-        missed = f", {known['not_reached']} not reached" if known["not_reached"] else ""
-        print(
-            f"equivalent L-BFGS evaluations: {known['mean']:.1f} "
-            f"({known['lowest']:.1f} to {known['highest']:.1f}{missed})"
-        )
+        print(headline(comparisons))
 
 
 def _write(
     output: Path, report: dict[str, Any], sheet: "Pixels", comparisons: "Sequence[Comparison]"
 ) -> None:
+    from allaprima.models.atomic import write_atomically
     from allaprima.models.images import Picture, write_picture
 
     from .equivalent import plot
 
-    (output / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    write_picture(Picture(sheet), output / "contact-sheet.png")
+    output.mkdir(parents=True, exist_ok=True)
+    figures, pictures, curves = (output / name for name in REPORT)
+    with write_atomically(figures) as temporary:
+        temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_picture(Picture(sheet), pictures)
+    curves.unlink(missing_ok=True)  # an earlier report's
     if comparisons:
-        plot(comparisons, output / "equivalent-evaluations.png")
-    print(f"written to {output}: {', '.join(sorted(path.name for path in output.iterdir()))}")
+        plot(comparisons, curves)
+    written = [path.name for path in (figures, pictures, curves) if path.exists()]
+    print(f"written to {output}: {', '.join(written)}")
 
 
 def _tracked(items: "Sequence[Item]", what: str) -> "Iterable[Item]":

@@ -23,6 +23,8 @@ class Comparison:
     """The total of the network's result."""
     totals: list[float]
     """The optimiser's total at every evaluation, from the photograph."""
+    problem: str | None = None
+    """Why the optimisation ended before its time."""
 
     @property
     def evaluations(self) -> float | None:
@@ -37,7 +39,8 @@ def compare(score: PictureScore, loss: PerceptualLoss, evaluations: int) -> Comp
     if descent.is_interrupted:
         raise KeyboardInterrupt
     totals = [terms["total"] for terms in descent.curve if math.isfinite(terms["total"])]
-    return Comparison(score.photograph.name, score.terms["total"], totals)
+    totals = totals or [score.untouched]
+    return Comparison(score.photograph.name, score.terms["total"], totals, descent.problem)
 
 
 def equivalent_evaluations(totals: Sequence[float], level: float) -> float | None:
@@ -55,7 +58,7 @@ def equivalent_evaluations(totals: Sequence[float], level: float) -> float | Non
     lowest = totals[0]
     for number, total in enumerate(totals, start=1):
         if total <= level:
-            if number == 1 or lowest == total:
+            if number == 1:
                 return float(number)
             share = math.log(lowest / level) / math.log(lowest / total) if total > 0 else 1.0
             return number - 1 + share
@@ -64,7 +67,11 @@ def equivalent_evaluations(totals: Sequence[float], level: float) -> float | Non
 
 
 def summary(comparisons: Sequence[Comparison]) -> dict[str, float | int]:
-    """Return mean and range over pictures; one that is not reached counts with all its evaluations."""
+    """Return mean and range over pictures, and how many networks the optimiser did not reach.
+
+    Such a picture counts with all the evaluations that were made, so where `not_reached` is not 0
+    mean and highest are lower bounds.
+    """
     counts = [
         len(comparison.totals) if comparison.evaluations is None else comparison.evaluations
         for comparison in comparisons
@@ -75,6 +82,19 @@ def summary(comparisons: Sequence[Comparison]) -> dict[str, float | int]:
         "highest": max(counts),
         "not_reached": sum(comparison.evaluations is None for comparison in comparisons),
     }
+
+
+def headline(comparisons: Sequence[Comparison]) -> str:
+    """Return the summary in words."""
+    known = summary(comparisons)
+    least, beyond, missed = "", "", ""
+    if known["not_reached"]:
+        least, beyond = "at least ", "more than "
+        missed = f", {known['not_reached']} of {len(comparisons)} not reached"
+    return (
+        f"equivalent L-BFGS evaluations: {least}{known['mean']:.1f} "
+        f"({known['lowest']:.1f} to {beyond}{known['highest']:.1f}{missed})"
+    )
 
 
 def plot(comparisons: Sequence[Comparison], path: Path) -> None:

@@ -1,5 +1,6 @@
 """A trained network's objective and artefact figures on photographs."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -76,7 +77,7 @@ def score_picture(network: TransformerNetwork, loss: PerceptualLoss, photograph:
 
     Raises:
         PictureError: If the photograph cannot be read.
-        ValueError: If it is too small for the network or the objective.
+        ValueError: If it is too small for the network or the objective, or that is not finite.
     """
     device = next(network.parameters()).device
     pixels = photograph.read()
@@ -85,6 +86,11 @@ def score_picture(network: TransformerNetwork, loss: PerceptualLoss, photograph:
     targets = loss.content_targets(content_image)
     terms = {name: float(value) for name, value in loss.terms(stylized_image, targets).items()}
     untouched = float(loss.terms(content_image, targets)["total"])
+    if not (math.isfinite(terms["total"]) and math.isfinite(untouched)):
+        raise ValueError(
+            f"the objective is not finite: {terms['total']:g}, of the photograph itself {untouched:g}; "
+            "check the loss network's weights"
+        )
     return PictureScore(photograph, terms, untouched, picture_figures(stylized_image, content_image))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from allaprima.models.contact_sheet import Pixels, contact_sheet
 from allaprima.models.transformer import TransformerNetwork
@@ -40,7 +41,7 @@ def as_table(scores: Scores, comparisons: Sequence[Comparison]) -> Table:
         cells = [f"{score.terms[name]:.4g}" for name in TERMS] + [f"{score.untouched:.4g}"]
         if score.photograph.name in by_name:
             cells.append(_count(by_name[score.photograph.name]))
-        table.add_row(score.photograph.name, *cells)
+        table.add_row(Text(score.photograph.name), *cells)
     mean = sum(score.untouched for score in scores.pictures) / len(scores.pictures)
     cells = [f"{scores.terms[name]:.4g}" for name in TERMS] + [f"{mean:.4g}"]
     if comparisons:

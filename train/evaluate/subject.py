@@ -1,10 +1,9 @@
 """What is evaluated: a style file's network, and the objective it is held against."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import yaml
 
 from allaprima.models.contact_sheet import Pixels
 from allaprima.models.loss_network import LossNetwork
@@ -12,7 +11,7 @@ from allaprima.models.style_file import Style, StyleHeader
 from allaprima.train.config import LossSettings, PresetName
 from allaprima.train.describe import checksum
 from allaprima.train.objective import build_loss
-from allaprima.train.parsing import ConfigError, parse_settings
+from allaprima.train.parsing import ConfigError, parse_settings, read_yaml
 from allaprima.train.perceptual import LossWeights, PerceptualLoss
 from allaprima.train.pixels import to_image
 
@@ -79,9 +78,8 @@ def find_style_picture(style_file: Path, style: Style, given: Path | None) -> Pa
         if given.is_file() and checksum(given) != header.style_sha256:
             _log.warning("'%s' is not the picture that %s was trained on", given, header.style_name)
         return given
-    config = style_file.parent / "config.yaml"
-    if config.is_file():
-        named = (yaml.safe_load(config.read_text(encoding="utf-8")) or {}).get("style")
-        if named and Path(named).is_file() and checksum(Path(named)) == header.style_sha256:
-            return Path(named)
+    with suppress(OSError, ConfigError):  # whatever else has that name
+        named = Path(str(read_yaml(style_file.parent / "config.yaml").get("style")))
+        if named.is_file() and checksum(named) == header.style_sha256:
+            return named
     raise ValueError(f"the style picture {header.style_name} is needed: give it with --style PICTURE")

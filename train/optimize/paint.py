@@ -10,6 +10,7 @@ from allaprima.models.contact_sheet import Pixels
 from allaprima.models.images import read_picture
 from allaprima.models.loss_network import LossNetwork
 from allaprima.train.objective import build_loss
+from allaprima.train.perceptual import PerceptualLoss
 from allaprima.train.pixels import resized, to_image, to_pixels
 
 from .minimize import Descent, Terms, minimize
@@ -33,6 +34,8 @@ class Painting:
 
     pixels: Pixels
     """The best picture, `(H, W, 3)`."""
+    before: Terms
+    """The terms of the first picture at this size."""
     terms: Terms
     """Its terms, as 8-bit pixels."""
     descents: list[Descent]
@@ -66,29 +69,28 @@ def paint(
             not finite.
         PictureError: If the picture to start from cannot be read.
     """
-    device = loss_network.device
     sizes = scaled_sizes(*target_size(photograph, config.height), config.scales)
-    image = _first_picture(photograph, config, *sizes[0]).to(device)
+    _check_smallest(sizes[0], loss_network.smallest_side, config.scales)
+    first = image = _first_picture(photograph, config, *sizes[0]).to(loss_network.device)
     descents: list[Descent] = []
     done = 0
-    for index, (height, width) in enumerate(sizes):
-        content_image = to_image(resized(photograph, height, width), device)
-        factor = height / sizes[-1][0]
-        small_style = resized(style, *(max(16, round(side * factor)) for side in style.shape[:2]))
-        loss = build_loss(config, loss_network, to_image(small_style, device), photographs=[content_image])
-        share = (config.steps - done) // (len(sizes) - index)
-        settings = config.model_copy(update={"steps": max(1, share)})
-        start = _enlarged(image, height, width)
+    for index, size in enumerate(sizes):
+        loss, content_image = _objective(photograph, style, loss_network, config, size, sizes[-1])
+        settings = config.model_copy(update={"steps": (config.steps - done) // (len(sizes) - index)})
+        start = _enlarged(image, size)
         descents.append(minimize(loss, content_image, start, settings, watch=_from(watch, done)))
         done += len(descents[-1].curve)
         image = descents[-1].image
         if descents[-1].problem or descents[-1].is_interrupted:
             break
     _check_first(descents)
-    pixels = to_pixels(image[0])
-    with torch.no_grad():
-        terms = loss(to_image(pixels, device), content_image)
-    return Painting(pixels, {name: float(value) for name, value in terms.items()}, descents)
+    loss, content_image = _objective(photograph, style, loss_network, config, sizes[-1], sizes[-1])
+    pixels = to_pixels(_enlarged(image, sizes[-1])[0])
+    before, terms = (
+        _terms_of(loss, picture, content_image)
+        for picture in (_enlarged(first, sizes[-1]), to_image(pixels, loss_network.device))
+    )
+    return Painting(pixels, before, terms, descents)
 
 
 def target_size(photograph: Pixels, height: int | None) -> tuple[int, int]:
@@ -104,6 +106,41 @@ def scaled_sizes(height: int, width: int, scales: int) -> list[tuple[int, int]]:
     return [(max(1, round(height * factor)), max(1, round(width * factor))) for factor in factors]
 
 
+def _objective(
+    photograph: Pixels,
+    style: Pixels,
+    loss_network: LossNetwork,
+    config: OptimizeConfig,
+    size: tuple[int, int],
+    full: tuple[int, int],
+) -> tuple[PerceptualLoss, Tensor]:
+    """Return the objective at a size, the style reduced as the photograph is, and the photograph."""
+    device = loss_network.device
+    content_image = to_image(resized(photograph, *size), device)
+    small_style = resized(style, *(max(16, round(side * size[0] / full[0])) for side in style.shape[:2]))
+    style_image = to_image(small_style, device)
+    return build_loss(config, loss_network, style_image, photographs=[content_image]), content_image
+
+
+@torch.no_grad()
+def _terms_of(loss: PerceptualLoss, image: Tensor, content_image: Tensor) -> Terms:
+    return {name: float(value) for name, value in loss(image, content_image).items()}
+
+
+def _check_smallest(coarsest: tuple[int, int], layers_need: int, scales: int) -> None:
+    """Raise ValueError now if the coarsest picture is too small for the layers or for neighbours."""
+    height, width = coarsest
+    smallest = max(2, layers_need)
+    if min(coarsest) < smallest:
+        where, remedy = "", ""
+        if scales > 1:
+            where, remedy = f"at the coarsest of {scales} scales the ", ": take fewer --scales"
+        raise ValueError(
+            f"{where}picture is {width}x{height} pixels; the smallest that works with these layers is "
+            f"{smallest}x{smallest}{remedy}"
+        )
+
+
 def _first_picture(photograph: Pixels, config: OptimizeConfig, height: int, width: int) -> Tensor:
     if config.start == "noise":
         generator = torch.Generator().manual_seed(config.seed)
@@ -113,10 +150,10 @@ def _first_picture(photograph: Pixels, config: OptimizeConfig, height: int, widt
     return to_image(resized(photograph, height, width))
 
 
-def _enlarged(image: Tensor, height: int, width: int) -> Tensor:
-    if image.shape[-2:] == (height, width):
+def _enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
+    if image.shape[-2:] == size:
         return image
-    return torch.nn.functional.interpolate(image, (height, width), mode="bicubic").clamp(0, 1)
+    return torch.nn.functional.interpolate(image, size, mode="bicubic").clamp(0, 1)
 
 
 def _from(watch: Callable[[Stage], None] | None, done: int) -> Callable[[int, Terms, Tensor], None] | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -28,7 +28,7 @@ class MinimizeSettings(BaseModel):
     """Evaluations of the objective and its gradient, over all scales."""
     line_search: Literal["strong-wolfe", "none"] = "strong-wolfe"
     """How L-BFGS chooses its steps: by the strong Wolfe conditions, or one evaluation a step."""
-    restart_every: int | None = Field(None, ge=1)
+    restart_every: int | None = Field(None, ge=2)
     """Evaluations after which L-BFGS forgets its history, as a program does that calls it in rounds."""
     lr: float = Field(0.02, gt=0)
     """Learning rate of Adam, for pictures in [0, 1]."""
@@ -56,6 +56,12 @@ class OptimizeConfig(MinimizeSettings, LossSettings):
         if not isinstance(values, Mapping):
             return values
         return {**PROGRAMS.get(values.get("loss_preset"), {}), **values}
+
+    @model_validator(mode="after")
+    def _every_scale_is_evaluated(self) -> Self:
+        if self.steps < self.scales:
+            raise ValueError(f"steps is {self.steps}; {self.scales} scales need at least {self.scales}")
+        return self
 
     @property
     def start_file(self) -> Path | None:

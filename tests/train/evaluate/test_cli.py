@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from allaprima import __main__
+from allaprima.models.contact_sheet import contact_sheet
+from allaprima.models.images import read_picture
 from allaprima.models.style_file import StyleHeader, read_header, save_style
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.evaluate.subject import choose_yardstick
-from allaprima.train.perceptual import LossWeights
+from allaprima.train.perceptual import LossWeights, PerceptualLoss
 from allaprima.train.presets import PRESETS, LossRecipe
 
 Run = Callable[..., tuple[int, str, str]]
@@ -95,7 +98,11 @@ def test_a_report_against_the_optimiser(run: Run, style_file: Path, content: Pat
     assert report["mean"]["artefacts"].keys() > {"checkerboard", "flat_border"}
     totals = [picture["terms"]["total"] for picture in report["pictures"]]
     assert totals == sorted(totals)
-    assert 0 <= report["equivalent_evaluations"]["lowest"] <= report["equivalent_evaluations"]["highest"] <= 8
+    counts = [picture["equivalent_evaluations"] for picture in report["pictures"]]
+    assert report["equivalent_evaluations"]["not_reached"] == counts.count(None)
+    assert report["equivalent_evaluations"]["mean"] == pytest.approx(
+        sum(8 if count is None else count for count in counts) / 6
+    )
 
 
 def test_a_preset_is_another_objective(
@@ -112,7 +119,7 @@ def test_a_preset_is_another_objective(
     monkeypatch.setitem(PRESETS, "johnson", small)
     for preset in ("--preset", "--loss-preset"):
         arguments = (preset, "johnson", "-o", tmp_path / "report")
-        code, printed, _ = run(style_file, "--content", content / "0.jpg", *arguments)
+        code, printed, _ = run(style_file, "--content", content / "0.jpg", *arguments, "--overwrite")
         assert code == 0
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["objective"]["loss_preset"] == "johnson"
@@ -136,11 +143,80 @@ def test_broken_and_small_photographs_are_reported_and_the_others_go_on(
 ) -> None:
     (content / "broken.jpg").write_bytes(b"not a picture")
     Image.new("RGB", (8, 8)).save(content / "small.png")
-    code, printed, _ = run(style_file, "--content", content, "--height", 48)
+    code, printed, errors = run(style_file, "--content", content, "--height", 48)
     assert code == 1
-    assert "error: broken.jpg: picture" in printed
-    assert "error: small.png: picture is 8x8 pixels; the smallest that works is 16x16" in printed
+    assert "error: broken.jpg: picture" in errors
+    assert "error: small.png: picture is 8x8 pixels; the smallest that works is 16x16" in errors
     assert "mean" in printed
+
+
+def test_names_are_printed_as_they_are(run: Run, style_file: Path, content: Path) -> None:
+    (content / "0.jpg").rename(content / "cat[red].jpg")
+    assert "cat[red].jpg" in run(style_file, "--content", content)[1]
+
+
+def test_the_sheet_shows_the_best_and_the_worst(
+    run: Run, style_file: Path, content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+
+    def recorded(style: Any, photographs: list[Any], *rest: Any, **named: Any) -> Any:
+        shown.extend(photographs)
+        return contact_sheet(style, photographs, *rest, **named)
+
+    monkeypatch.setattr("allaprima.train.evaluate.report.contact_sheet", recorded)
+    assert run(style_file, "--content", content, "-o", tmp_path / "report")[0] == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    names = [picture["name"] for picture in report["pictures"]]
+    expected = [read_picture(content / name).rgb for name in (*names[:2], *names[-2:])]
+    assert [picture.tobytes() for picture in shown] == [picture.tobytes() for picture in expected]
+
+
+def test_a_report_is_not_replaced_unasked(run: Run, style_file: Path, content: Path, tmp_path: Path) -> None:
+    output = tmp_path / "report"
+    one = (style_file, "--content", content / "0.jpg", "-o", output)
+    assert run(*one, "--against", "optimizer", "--evaluations", 2)[0] == 0
+    code, _, errors = run(*one)
+    assert code == 2
+    assert "holds a report already: --overwrite replaces it" in errors
+    (output / "notes.txt").touch()
+    code, printed, _ = run(*one, "--overwrite")
+    assert code == 0
+    assert "written to" in printed
+    assert "notes.txt" not in printed
+    assert {path.name for path in output.iterdir()} == {"report.json", "contact-sheet.png", "notes.txt"}
+
+
+def test_an_objective_that_is_not_finite_is_said(
+    run: Run, style_file: Path, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms = PerceptualLoss.terms
+
+    def poisoned(self: PerceptualLoss, image: Tensor, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        values = terms(self, image, targets)
+        return values | {"total": values["total"] * float("nan")}
+
+    def failing(self: PerceptualLoss, image: Tensor, targets: dict[str, Tensor]) -> dict[str, Tensor]:
+        return (poisoned if image.requires_grad else terms)(self, image, targets)
+
+    monkeypatch.setattr(PerceptualLoss, "terms", failing)
+    code, _, errors = run(style_file, "--content", content / "0.jpg", "--against", "optimizer")
+    assert code == 1
+    assert "0.jpg: the objective is not finite at evaluation 1 of the optimiser" in errors
+    monkeypatch.setattr(PerceptualLoss, "terms", poisoned)
+    code, _, errors = run(style_file, "--content", content)
+    assert code == 2
+    assert errors.count("the objective is not finite: nan, of the photograph itself nan") == 6
+
+
+@pytest.mark.parametrize("text", ["a: [b", "- a", "style: 5"])
+def test_a_foreign_config_beside_the_style_is_no_hint(
+    run: Run, style_file: Path, content: Path, text: str
+) -> None:
+    (style_file.parent / "config.yaml").write_text(text)
+    code, _, errors = run(style_file, "--content", content)
+    assert code == 2
+    assert "waves.png is needed: give it with --style PICTURE" in errors
 
 
 def test_mistakes_get_their_message(run: Run, style_file: Path, content: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ from PIL import Image
 
 from allaprima import __main__
 from allaprima.models.images import read_picture
+from allaprima.train.optimize.minimize import Descent, minimize
 from allaprima.train.optimize.paint import scaled_sizes, target_size
 from allaprima.train.optimize.settings import OptimizeConfig
 from allaprima.train.parsing import parse_settings
+from allaprima.train.perceptual import PerceptualLoss
+from allaprima.train.terminal import TermsBar
 
 Run = Callable[..., tuple[int, str, str]]
 LAYERS = ("--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")
@@ -75,22 +79,33 @@ def test_the_three_starts_differ(run: Run, photograph: Path, photographs: Path, 
         assert np.abs(results[index] - results[other]).mean() > 10
 
 
-def test_coarse_to_fine_with_adam(run: Run, photograph: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out.jpg"
+def test_coarse_to_fine_with_adam(
+    run: Run, photograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, sizes = tmp_path / "out.jpg", list[tuple[int, ...]]()
+
+    def recorded(loss: PerceptualLoss, content_image: torch.Tensor, *rest: Any, **named: Any) -> Descent:
+        sizes.append(tuple(content_image.shape[-2:]))
+        return minimize(loss, content_image, *rest, **named)
+
+    monkeypatch.setattr("allaprima.train.optimize.paint.minimize", recorded)
     arguments = ("--scales", 2, "--steps", 9, "--optimizer", "adam", "--height", 48)
     code, printed, _ = run(photograph, "-o", output, *arguments)
     assert code == 0
     assert "72x48, 9 evaluations" in printed
+    assert sizes == [(24, 36), (48, 72)]
     assert scaled_sizes(48, 72, 3) == [(12, 18), (24, 36), (48, 72)]
 
 
 def test_transparency_is_kept(run: Run, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (40, 32, 4), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "in.png")
-    assert run(tmp_path / "in.png", "-o", tmp_path / "out.png", "--steps", 2, "--height", 20)[0] == 0
-    alpha = read_picture(tmp_path / "out.png").alpha
-    assert alpha is not None
-    assert alpha.shape == (20, 16)
+    arguments = ("--steps", 2, "--height", 20, "--save-every", 2)
+    assert run(tmp_path / "in.png", "-o", tmp_path / "out.png", *arguments)[0] == 0
+    for name in ("out.png", "out-0002.png"):
+        alpha = read_picture(tmp_path / name).alpha
+        assert alpha is not None
+        assert alpha.shape == (20, 16)
 
 
 def test_the_seeds_program() -> None:
@@ -108,6 +123,7 @@ def test_mistakes_get_their_message(run: Run, photograph: Path, tmp_path: Path) 
         (("--wieght", "3"), "wieght is not a setting"),
         (("--style-layers", "relu5_5"), "unknown layer 'relu5_5' (did you mean"),
         (("--steps", "0"), "steps is '0'"),
+        (("--steps", "2", "--scales", "3"), "steps is 2; 3 scales need at least 3"),
         (("--start", tmp_path / "no.png"), "no.png' cannot be read: it does not exist"),
         (("--style", tmp_path / "no.jpg"), "no.jpg' cannot be read: it does not exist"),
         (("--content-weight", "inf", "--style-weight", "1"), "not finite at evaluation 1"),
@@ -131,13 +147,27 @@ def test_outputs_that_cannot_be_written_are_refused_at_once(
         code, _, errors = run(photograph, "-o", tmp_path / name)
         assert code == 2
         assert message in errors
+    (tmp_path / "out-0004.png").touch()
+    for more, message in (
+        (("--curve", tmp_path / "missing" / "curve.json"), "there is no folder"),
+        (("--curve", tmp_path / "there.png"), "there.png' is there already"),
+        (("--save-every", 2, "--steps", 5), "out-0004.png' is there already"),
+    ):
+        code, _, errors = run(photograph, "-o", tmp_path / "out.png", *more)
+        assert code == 2
+        assert message in errors
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_too_small_pictures_name_the_smallest(run: Run, photograph: Path, tmp_path: Path) -> None:
     Image.new("RGB", (30, 1)).save(tmp_path / "small.png")
     code, _, errors = run(tmp_path / "small.png", "-o", tmp_path / "out.png")
     assert code == 2
-    assert "picture is 30x1 pixels; layers of stage 2 need at least 2x2" in errors
+    assert "picture is 30x1 pixels; the smallest that works with these layers is 2x2" in errors
+    code, _, errors = run(photograph, "-o", tmp_path / "out.png", "--scales", 7)
+    assert code == 2
+    assert "at the coarsest of 7 scales the picture is 2x1 pixels" in errors
+    assert "take fewer --scales" in errors
     code, _, errors = run(photograph, "-o", tmp_path / "out.png", "--style", tmp_path / "small.png")
     assert code == 2
     assert "smallest that works is 16x16" in errors
@@ -158,8 +188,6 @@ def test_pictures_of_any_mode(run: Run, tmp_path: Path, mode: str) -> None:
 def test_what_stops_at_once_writes_the_best(
     run: Run, photograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from allaprima.train.perceptual import PerceptualLoss
-
     terms, calls = PerceptualLoss.terms, [0]
 
     def poisoned(self: PerceptualLoss, *arguments: object) -> dict[str, torch.Tensor]:
@@ -168,7 +196,30 @@ def test_what_stops_at_once_writes_the_best(
         return {name: value * (float("nan") if calls[0] == 4 else 1) for name, value in values.items()}
 
     monkeypatch.setattr(PerceptualLoss, "terms", poisoned)
-    code, printed, _ = run(photograph, "-o", tmp_path / "out.png", "--steps", 9)
+    output, curve = tmp_path / "out.png", tmp_path / "curve.json"
+    code, _, errors = run(photograph, "-o", output, "--steps", 9, "--curve", curve)
     assert code == 1
-    assert "not finite at evaluation 4; the best picture before it is kept" in printed
-    assert read_picture(tmp_path / "out.png").rgb.shape == (64, 96, 3)
+    assert "not finite at evaluation 4; the best picture before it is kept" in errors
+    assert len(json.loads(curve.read_text())) == 3
+    shorter = tmp_path / "shorter.png"
+    calls[0] = 10
+    assert run(photograph, "-o", shorter, "--steps", 3)[0] == 0
+    assert np.array_equal(read_picture(output).rgb, read_picture(shorter).rgb)
+
+
+def test_what_stops_at_a_coarse_scale_is_written_whole(
+    run: Run, photograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show, output = TermsBar.show, tmp_path / "out.png"
+
+    def interrupt(self: TermsBar, number: str, done: float, terms: str) -> None:
+        show(self, number, done, terms)
+        if number == "2/9":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TermsBar, "show", interrupt)
+    code, printed, _ = run(photograph, "-o", output, "--steps", 9, "--scales", 3)
+    assert code == 0
+    assert "stopped early" in printed
+    assert "96x64, 2 evaluations" in printed
+    assert read_picture(output).rgb.shape == (64, 96, 3)
