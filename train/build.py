@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from allaprima.models.contact_sheet import Pixels
+from allaprima.models.style_file import load_style, read_header
 from allaprima.models.transformer import TransformerNetwork
 
 from . import hardware
@@ -112,13 +113,29 @@ def build_module(
         weights=loss_weights_in(checkpoint) if checkpoint else None,
     )
     torch.manual_seed(config.seed)
-    module = StyleTransferModule(TransformerNetwork(config.width, config.residual_blocks), loss, config)
+    network = TransformerNetwork(config.width, config.residual_blocks)
+    if config.init is not None and checkpoint is None:
+        network.load_state_dict(load_style(config.init).network.state_dict())
+    module = StyleTransferModule(network, loss, config)
     if hardware.channels_last(config, device.type):
         module.to(memory_format=torch.channels_last)
     if hardware.compiles(config, device.type):
         module.network.compile()
         module.loss.compile()
     return module
+
+
+def check_init(config: TrainConfig) -> None:
+    """Raise ValueError if the style file to start from is not one, or of another network."""
+    if config.init is None:
+        return
+    found = read_header(config.init).network
+    if (found.width, found.residual_blocks) != (config.width, config.residual_blocks):
+        raise ValueError(
+            f"init '{config.init}' has width {found.width} and {found.residual_blocks} residual blocks, "
+            f"this run {config.width} and {config.residual_blocks}: give --width {found.width} "
+            f"--residual-blocks {found.residual_blocks}, or another file"
+        )
 
 
 @contextmanager

@@ -173,6 +173,8 @@ class InputSettings(BaseModel):
     """The style picture."""
     content: str | None = None
     """Photographs: a folder, parquet or tar files, or the name of a data set on the hub."""
+    init: Path | None = None
+    """A style file whose network is trained on, instead of one of random weights."""
     output: Annotated[Path | None, Parameter(alias="-o")] = None
     """Run folder; runs/NAME-OF-STYLE if not given."""
 

@@ -13,7 +13,7 @@ from allaprima.models.loss_network import check_layers
 from allaprima.models.style_file import save_style
 from allaprima.models.transformer import TransformerNetwork
 
-from .build import build_module, build_trainer, without_advice
+from .build import build_module, build_trainer, check_init, without_advice
 from .checkpoints import save_last
 from .config import TrainConfig
 from .data.module import ContentDataModule
@@ -57,8 +57,8 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
     Raises:
         ConfigError: If the style picture or the photographs are not given, or this machine has
             not the devices.
-        ValueError: If a layer is unknown, nothing can be read in `content`, or the loss network's
-            weights or the checkpoint are damaged.
+        ValueError: If a layer is unknown, nothing can be read in `content`, the network of `init` is
+            another one, or the loss network's weights or the checkpoint are damaged.
         PictureError: If the style picture cannot be read.
         ConnectionError: If the loss network's weights are not at hand.
         DivergenceError: If the objective is no longer finite; the last checkpoints stay.
@@ -66,6 +66,8 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
     """
     style, content = require(config)
     check_layers(config.loss_network, (*config.content_layers, *config.style_layers))
+    if checkpoint is None:
+        check_init(config)
     with without_advice():
         trainer = build_trainer(config, folder, checksum(style))
     pixels = read_style(style, config.style_size)

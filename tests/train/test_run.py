@@ -291,6 +291,20 @@ def test_interrupt_finishes_the_run_early(
     assert load_style(result.style_file).header.steps == 3
 
 
+def test_a_run_may_start_from_another_style(settings: dict[str, Any], tmp_path: Path) -> None:
+    first = start(settings, tmp_path / "first", dtype="float32")
+    again = start(settings, tmp_path / "again", dtype="float32", init=first.style_file, lr=1e-9, max_steps=1)
+    expected = load_style(first.style_file).network.state_dict()
+    for name, tensor in load_style(again.style_file).network.state_dict().items():
+        torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-6)
+    with pytest.raises(ValueError, match=r"width 4 and 1 residual blocks, this run 8 and 1: give --width 4"):
+        start(settings, tmp_path / "wider", init=first.style_file, width=8)
+    with pytest.raises(FileNotFoundError, match=r"none.safetensors' does not exist"):
+        start(settings, tmp_path / "none", init=tmp_path / "none.safetensors")
+    first.style_file.unlink()
+    resume(tmp_path / "again", max_steps=2)  # the checkpoint has what is needed
+
+
 def test_explicit_weights_switch_calibration_off(settings: dict[str, Any], tmp_path: Path) -> None:
     result = start(settings, tmp_path / "run", content_weight=3, style_weight=5, tv_weight=7, strength=9)
     loss = read_header(result.style_file).loss
