@@ -57,7 +57,7 @@ class RunFolder:
 
     def discard_unused(self) -> None:
         """Remove the folder again if no run began in it and nothing else is there."""
-        if not self.config.exists():
+        if is_first_process() and not self.config.exists():
             with suppress(OSError):
                 self.checkpoints.rmdir()
             with suppress(OSError):
