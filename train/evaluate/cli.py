@@ -1,18 +1,19 @@
 """The command `allaprima evaluate`."""
 
-import json
 import logging
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.train.config import PresetName
 from allaprima.train.optimize.settings import PROGRAMS
+
+from .report_folder import check_report_folder, write_report
 
 if TYPE_CHECKING:
     from allaprima.models.contact_sheet import Pixels
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 _log = logging.getLogger(__name__)
-
-REPORT = ("report.json", "contact-sheet.png", "equivalent-evaluations.png")
-"""Files of a report; the last only where there is a comparison with the optimiser."""
 
 FILE_WIDTH = 120
 """Columns of the table where there is no terminal to ask."""
@@ -70,7 +68,7 @@ def evaluate(
     """
     photographs = _photographs(content, height)
     if output is not None:
-        _check_output(output, overwrite=overwrite)
+        check_report_folder(output, overwrite=overwrite)
     from allaprima.models.style_file import load_style
     from allaprima.train import hardware
     from allaprima.train.objective import load_loss_network
@@ -106,18 +104,12 @@ def evaluate(
             "weights": loss.weights.to_dict(),
             "lineage": loss.loss_network.lineage,
         }
-        _write(output, {**about, **as_dict(scores, comparisons)}, sheet(pixels, network, scores), comparisons)
+        report = {**about, **as_dict(scores, comparisons)}
+        written = write_report(output, report, sheet(pixels, network, scores), comparisons)
+        print(f"written to {output}: {', '.join(written)}")
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     return 1 if failures else 0
-
-
-def _check_output(output: Path, *, overwrite: bool) -> None:
-    """Raise now rather than after the work."""
-    if output.exists() and not output.is_dir():
-        raise FileExistsError(f"output '{output}' is a file; name a folder")
-    if not overwrite and any((output / name).exists() for name in REPORT):
-        raise FileExistsError(f"'{output}' holds a report already: --overwrite replaces it")
 
 
 def _photographs(content: Path, height: int | None) -> "list[Photograph]":
@@ -183,26 +175,6 @@ def _print(scores: "Scores", comparisons: "Sequence[Comparison]") -> None:
     print("  ".join(f"{name} {value:.3g}" for name, value in scores.artefacts.items()))
     if comparisons:
         print(headline(comparisons))
-
-
-def _write(
-    output: Path, report: dict[str, Any], sheet: "Pixels", comparisons: "Sequence[Comparison]"
-) -> None:
-    from allaprima.models.atomic import write_atomically
-    from allaprima.models.images import Picture, write_picture
-
-    from .equivalent import plot
-
-    output.mkdir(parents=True, exist_ok=True)
-    figures, pictures, curves = (output / name for name in REPORT)
-    with write_atomically(figures) as temporary:
-        temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    write_picture(Picture(sheet), pictures)
-    curves.unlink(missing_ok=True)  # an earlier report's
-    if comparisons:
-        plot(comparisons, curves)
-    written = [path.name for path in (figures, pictures, curves) if path.exists()]
-    print(f"written to {output}: {', '.join(written)}")
 
 
 def _tracked(items: "Sequence[Item]", what: str) -> "Iterable[Item]":

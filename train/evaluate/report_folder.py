@@ -1,0 +1,50 @@
+"""Where a report is kept: figures as JSON, a contact sheet, and a plot of the comparison."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from allaprima.models.atomic import write_atomically
+
+if TYPE_CHECKING:
+    from allaprima.models.contact_sheet import Pixels
+
+    from .equivalent import Comparison
+
+REPORT = ("report.json", "contact-sheet.png", "equivalent-evaluations.png")
+"""Files of a report; the last only where there is a comparison with the optimiser."""
+
+
+def check_report_folder(output: Path, *, overwrite: bool) -> None:
+    """Raise FileExistsError now, rather than after the work, if something would be replaced."""
+    if output.exists() and not output.is_dir():
+        raise FileExistsError(f"output '{output}' is a file; name a folder")
+    if not overwrite and any((output / name).exists() for name in REPORT):
+        raise FileExistsError(f"'{output}' holds a report already: --overwrite replaces it")
+
+
+def write_report(
+    output: Path, report: dict[str, Any], sheet: "Pixels", comparisons: "Sequence[Comparison]"
+) -> list[str]:
+    """Write a report, making the folder, and return the names of its files.
+
+    Args:
+        output: The folder.
+        report: All figures.
+        sheet: The contact sheet, `(H, W, 3)`.
+        comparisons: What to plot; nothing if empty.
+    """
+    from allaprima.models.images import Picture, write_picture
+
+    from .equivalent import plot
+
+    output.mkdir(parents=True, exist_ok=True)
+    figures, pictures, curves = (output / name for name in REPORT)
+    with write_atomically(figures) as temporary:
+        temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_picture(Picture(sheet), pictures)
+    curves.unlink(missing_ok=True)  # an earlier report's
+    if comparisons:
+        plot(comparisons, curves)
+    return [path.name for path in (figures, pictures, curves) if path.exists()]
