@@ -1,5 +1,6 @@
 """Pictures to check exports on, and photographs to calibrate int8 with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ Batch = NDArray[np.float32]
 
 # Batch, height and width: the smallest, odd ones, each remainder by four.
 CHECKED_SHAPES = ((1, 16, 16), (3, 17, 30), (2, 61, 47), (1, 128, 203), (1, 211, 152))
+# Of a static size, as far as they have no more pixels than this; one picture is always checked.
 CHECKED_BATCHES = (1, 3)
+CHECKED_PIXELS = 2**21
 
 CALIBRATION_PHOTOGRAPHS = 32
 CALIBRATION_SIDE = 256
@@ -19,7 +22,11 @@ CALIBRATION_SIDE = 256
 
 def check_batches(static: tuple[int, int] | None) -> list[Batch]:
     """Return pictures of several sizes, or of the one size, to compare networks on."""
-    shapes = CHECKED_SHAPES if static is None else tuple((count, *static) for count in CHECKED_BATCHES)
+    shapes: Sequence[tuple[int, int, int]] = CHECKED_SHAPES
+    if static is not None:
+        pixels = static[0] * static[1]
+        counts = [count for count in CHECKED_BATCHES if count == 1 or count * pixels <= CHECKED_PIXELS]
+        shapes = [(count, *static) for count in counts]
     return [
         np.stack([natural_picture(height, width, seed=100 * number + index) for index in range(count)])
         for number, (count, height, width) in enumerate(shapes)
