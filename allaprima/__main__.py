@@ -15,6 +15,10 @@ COMMANDS = {
     "optimize": ("allaprima.train.optimize.cli:optimize", "Paint one picture by optimising its pixels."),
     "evaluate": ("allaprima.train.evaluate.cli:evaluate", "Measure how good a trained style is."),
     "bench train": ("allaprima.train.cli:bench_train", "Measure how fast this machine trains."),
+    "export": (
+        "allaprima.infer.export.cli:export",
+        "Make a trained style into a model file for another runtime.",
+    ),
     "info": ("allaprima.infer.cli:info", "Print what a style file says of itself."),
 }
 

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,12 +23,34 @@ def write_atomically(path: Path) -> Iterator[Path]:
     try:
         os.close(descriptor)
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        _put_in_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_together(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield a temporary folder whose files become `paths`, all of one folder, when the block ends well.
+
+    The block writes each of them in the temporary folder under its own name; what else it leaves there is
+    removed. The first of `paths` is put in place last, so that once it is there the others are. When the
+    block raises, earlier files stay as they were.
+
+    Raises:
+        OSError: If the folder is missing or unwritable, or the disk is full.
+    """
+    with tempfile.TemporaryDirectory(dir=paths[0].parent, prefix=".unfinished-") as name:
+        folder = Path(name)
+        yield folder
+        for path in reversed(paths):
+            _put_in_place(folder / path.name, path)
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    temporary.chmod(0o666 & ~_umask())
+    temporary.replace(path)
 
 
 def _umask() -> int:

@@ -66,13 +66,18 @@ class TransformerNetwork(nn.Module):
             ValueError: If the shape is not `(B, 3, H, W)` or a side is below 16.
         """
         height, width = _checked_size(content_image)
-        padding = (0, -width % STRIDE, 0, -height % STRIDE)
+        padding = (0, _next_multiple(width) - width, 0, _next_multiple(height) - height)
         x = F.pad(content_image, padding, mode="reflect")  # (B, 3, H', W'), multiples of 4
         x = self.encoder(2 * x - 1)  # (B, 4 width, H'/4, W'/4)
         x = self.residual(x)  # (B, 4 width, H'/4, W'/4)
         x = self.decoder(x)[..., :height, :width]  # (B, 3, H, W)
         stylized_image = 0.5 + 0.5 * OVERSHOOT * torch.tanh(x)
         return stylized_image if self.training else stylized_image.clamp(0, 1)
+
+
+def _next_multiple(side: int) -> int:
+    """Round up to a multiple of STRIDE, in a form that exporters understand faster than a remainder."""
+    return (side + STRIDE - 1) // STRIDE * STRIDE
 
 
 def _checked_size(image: Tensor) -> tuple[int, int]:

@@ -1,0 +1,1 @@
+"""Export: a style file becomes a model for another runtime, checked against the network it came from."""

@@ -1,0 +1,138 @@
+"""What an exported file says of itself, read without the runtime that it is for."""
+
+import io
+import json
+import xml.etree.ElementTree as ET
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+METADATA_KEY = "allaprima"
+"""Under which every format keeps the style file's header, with what was measured under `export`."""
+
+JSON_NAME = f"{METADATA_KEY}.json"
+AOTI_SUFFIX = ".aoti.pt2"
+AOTI_METADATA_END = "_metadata.json"
+
+# Field numbers of onnx.proto: ModelProto.metadata_props, and key and value of StringStringEntryProto.
+_METADATA_PROPS, _KEY, _VALUE = 14, 1, 2
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+def read_artefact_header(path: Path) -> dict[str, Any]:
+    """Return the style header that an exported file carries, with `export`: what was made and measured.
+
+    Reads no weights, executes and unpickles nothing, and needs neither torch nor onnx.
+
+    Args:
+        path: An .onnx, .xml (with its .bin beside it), .pt2 or .aoti.pt2 file.
+
+    Raises:
+        FileNotFoundError: If the file, or the .bin of an .xml, does not exist.
+        ValueError: If it is cut short, damaged, or was not made by `allaprima export`.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"model file '{path}' does not exist")
+    readers = {".onnx": _read_onnx, ".xml": _read_openvino, ".pt2": _read_zip}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise ValueError(f"'{path}' is not an exported model: expected one of {', '.join(readers)}")
+    try:
+        text = reader(path)
+    except (EOFError, ET.ParseError, zipfile.BadZipFile, zlib.error, ValueError, LookupError) as error:
+        raise ValueError(f"'{path}' is cut short, damaged or no {path.suffix} model: {error}") from error
+    if text is None:
+        raise ValueError(f"'{path}' is a model, but not one made by allaprima export")
+    return _parse(path, text)
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        header = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"'{path}' has a header that cannot be read: {error}") from error
+    if not isinstance(header, dict) or not isinstance(header.get("export"), dict):
+        raise ValueError(f"'{path}' has a header that does not say what was exported; export the style again")
+    return header
+
+
+def _read_onnx(path: Path) -> str | None:
+    found = None
+    with path.open("rb") as file:
+        end = path.stat().st_size
+        if end == 0:
+            raise EOFError("the file is empty")
+        for number, content in _fields(file, end, wanted={_METADATA_PROPS}):
+            if number == _METADATA_PROPS:
+                entry = dict(_entry(content))
+                if entry.get(_KEY) == METADATA_KEY.encode():
+                    found = entry.get(_VALUE, b"").decode()
+    return found
+
+
+def _entry(content: bytes) -> Iterator[tuple[int, bytes]]:
+    return _fields(io.BytesIO(content), len(content), wanted={_KEY, _VALUE})
+
+
+def _fields(file: IO[bytes], end: int, wanted: set[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield number and content of a protobuf message's byte fields; those not wanted are skipped, empty."""
+    while file.tell() < end:
+        tag = _varint(file)
+        number, kind = tag >> 3, tag & 7
+        length = {_FIXED64: 8, _FIXED32: 4}.get(kind, 0)
+        if kind == _VARINT:
+            _varint(file)
+        elif kind == _BYTES:
+            length = _varint(file)
+        elif kind not in (_FIXED64, _FIXED32):
+            raise EOFError(f"unknown wire type {kind}")
+        if number == 0 or file.tell() + length > end:
+            raise EOFError(f"a field ends {file.tell() + length - end} bytes after the file")
+        if kind == _BYTES and number in wanted:
+            yield number, file.read(length)
+        else:
+            file.seek(length, 1)
+
+
+def _varint(file: IO[bytes]) -> int:
+    value = 0
+    for shift in range(0, 64, 7):
+        byte = file.read(1)
+        if not byte:
+            raise EOFError("it ends inside a number")
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return value
+    raise EOFError("a number is too long")
+
+
+def _read_openvino(path: Path) -> str | None:
+    weights = path.with_suffix(".bin")
+    if not weights.is_file():
+        raise FileNotFoundError(f"'{path}' needs its weights beside it: '{weights}' does not exist")
+    root = ET.parse(path).getroot()
+    needed = max(
+        (
+            int(data.get("offset", 0)) + int(data.get("size", 0))
+            for data in root.iterfind("layers/layer/data")
+        ),
+        default=0,
+    )
+    if weights.stat().st_size < needed:
+        raise EOFError(f"'{weights}' has {weights.stat().st_size} of {needed} bytes")
+    element = root.find(f"rt_info/{METADATA_KEY}")
+    return None if element is None else element.get("value")
+
+
+def _read_zip(path: Path) -> str | None:
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(f"/{JSON_NAME}"):
+                return archive.read(name).decode()
+            if name.endswith(AOTI_METADATA_END):
+                found = json.loads(archive.read(name))
+                text = found.get(METADATA_KEY) if isinstance(found, dict) else None
+                return text if isinstance(text, str) else None
+    return None

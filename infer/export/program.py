@@ -1,0 +1,79 @@
+"""A network as a torch.export program: any size, in one precision, for floats or bytes."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config as symbolic_shapes
+
+from allaprima.models.transformer import MINIMUM_SIZE, TransformerNetwork
+
+from .formats import Request
+
+LARGEST_BATCH = 1024
+LARGEST_SIDE = 32768
+
+
+class _Floats(nn.Module):
+    """Float pictures in and out, computed in another type."""
+
+    def __init__(self, network: TransformerNetwork, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.network = deepcopy(network).to(dtype)
+        self.dtype = dtype
+
+    def forward(self, content_image: Tensor) -> Tensor:
+        """Map `(B, 3, H, W)` float32 to the same."""
+        stylized: Tensor = self.network(content_image.to(self.dtype))
+        return stylized.float()
+
+
+class _Bytes(_Floats):
+    """Byte pictures in and out, as decoders and screens have them."""
+
+    def forward(self, content_image: Tensor) -> Tensor:
+        """Map `(B, H, W, 3)` uint8 to the same."""
+        floats = content_image.permute(0, 3, 1, 2).float() / 255
+        stylized = super().forward(floats)
+        return (stylized * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def make_program(network: TransformerNetwork, request: Request) -> ExportedProgram:
+    """Return the network traced for what is requested; int8 is float32 here.
+
+    Args:
+        network: In evaluation mode, float32.
+        request: Decides types, sizes and the device.
+    """
+    dtype = torch.float32 if request.precision == "int8" else getattr(torch, request.precision)
+    wrapper = _Bytes if request.uint8 else _Floats
+    module = wrapper(network, dtype).eval().requires_grad_(False).to(request.device)
+    example = _example(request)
+    height, width = (1, 2) if request.uint8 else (2, 3)
+    side = Dim.DYNAMIC(min=MINIMUM_SIZE, max=LARGEST_SIDE)
+    dynamic = {0: Dim.DYNAMIC(min=1, max=LARGEST_BATCH)}
+    if request.static is None:
+        dynamic |= {height: side, width: side}
+    # Without this, a batch of one is taken for another program than a batch of two.
+    with quiet_exporters(), symbolic_shapes.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
+        return torch.export.export(module, (example,), dynamic_shapes={"content_image": dynamic})
+
+
+@contextmanager
+def quiet_exporters() -> Iterator[None]:
+    """Silence what torch's exporters warn of their own code."""
+    with warnings.catch_warnings():
+        for category in (DeprecationWarning, FutureWarning, UserWarning):
+            warnings.filterwarnings("ignore", category=category, module=r"(torch|onnx|onnxscript|copyreg)\b")
+        yield
+
+
+def _example(request: Request) -> Tensor:
+    height, width = request.static or (37, 46)
+    if request.uint8:
+        return torch.zeros(2, height, width, 3, dtype=torch.uint8, device=request.device)
+    return torch.zeros(2, 3, height, width, device=request.device)

@@ -1,0 +1,67 @@
+"""PyTorch's own formats: torch.export programs, and packages of compiled code."""
+
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch.export import ExportedProgram
+
+from .artefact import AOTI_METADATA_END, JSON_NAME, METADATA_KEY
+from .check import Runner
+from .formats import Request
+from .pictures import Batch
+from .program import quiet_exporters
+
+
+def write_pt2(program: ExportedProgram, request: Request, photographs: Sequence[Batch], path: Path) -> None:
+    """Write a program that torch.export.load reads."""
+    with quiet_exporters():
+        torch.export.save(program, path)
+
+
+def run_pt2(path: Path, request: Request) -> Runner:
+    """Return what carries out a program, on the CPU."""
+    with quiet_exporters():
+        return _runner(torch.export.load(path).module(), "cpu")
+
+
+def stamp_pt2(path: Path, text: str) -> None:
+    """Write the header into the program's extra files."""
+    with quiet_exporters():
+        torch.export.save(torch.export.load(path), path, extra_files={JSON_NAME: text})
+
+
+def write_aoti(program: ExportedProgram, request: Request, photographs: Sequence[Batch], path: Path) -> None:
+    """Compile the program for this kind of processor, into a package that needs torch but not allaprima."""
+    with quiet_exporters():
+        torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+
+
+def run_aoti(path: Path, request: Request) -> Runner:
+    """Return what carries out a package, on its device."""
+    return _runner(torch._inductor.aoti_load_package(str(path)), request.device)
+
+
+def stamp_aoti(path: Path, text: str) -> None:
+    """Write the header into a package's metadata, without compiling again to have it there."""
+    signed = path.with_suffix(".signed")
+    with zipfile.ZipFile(path) as package, zipfile.ZipFile(signed, "w") as copy:
+        for entry in package.infolist():
+            content = package.read(entry)
+            if entry.filename.endswith(AOTI_METADATA_END):
+                content = json.dumps({**json.loads(content), METADATA_KEY: text}).encode()
+            copy.writestr(entry, content)
+    signed.replace(path)
+
+
+def _runner(model: Any, device: str) -> Runner:
+    @torch.inference_mode()
+    def runner(pictures: NDArray[Any]) -> NDArray[Any]:
+        stylized: NDArray[Any] = model(torch.from_numpy(pictures).to(device)).cpu().numpy()
+        return stylized
+
+    return runner

@@ -1,0 +1,132 @@
+"""Each format and precision that this machine can run, in its own runtime at sizes not checked before."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from allaprima.infer.export.artefact import read_artefact_header
+from allaprima.infer.export.formats import SUFFIXES, Format
+from allaprima.models.style_file import load_style
+
+from .conftest import Run
+
+pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens:UserWarning")
+
+ROOT = Path(__file__).parents[3]
+STATIC = (37, 50)
+CASES: list[tuple[Format, str, tuple[str, ...]]] = [
+    ("onnx", "float32", ()),
+    ("onnx", "float32", ("--static", "37x50")),
+    ("onnx", "float16", ("--uint8",)),
+    ("onnx", "int8", ("--uint8",)),
+    ("openvino", "float32", ("--uint8",)),
+    ("openvino", "float16", ("--static", "37x50")),
+    ("openvino", "int8", ()),
+    ("pt2", "float32", ()),
+    ("pt2", "float16", ("--static", "37x50", "--uint8")),
+    ("pt2", "bfloat16", ()),
+]
+MEAN_ERROR = {"float32": 1e-5, "float16": 1e-3, "bfloat16": 8e-3, "int8": 0.02}
+
+
+def carry_out(path: Path, format: str, pictures: NDArray[Any]) -> NDArray[Any]:
+    """Use the file as the documentation tells people to."""
+    if format == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(path)
+        (stylized,) = session.run(["stylized_image"], {"content_image": pictures})
+        return np.asarray(stylized)
+    if format == "openvino":
+        import openvino
+
+        compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return np.array(compiled({"content_image": pictures})["stylized_image"])
+    if format == "pt2":
+        model: Any = torch.export.load(path).module()
+    else:
+        model = torch._inductor.aoti_load_package(str(path))
+    with torch.inference_mode():
+        return np.asarray(model(torch.from_numpy(pictures)).numpy())
+
+
+def check(style: Path, path: Path, format: str, precision: str, static: bool, uint8: bool) -> None:
+    """Compare with the eager network."""
+    network = load_style(style).network
+    rng = np.random.default_rng(5)
+    sizes = [STATIC] if static else [(45, 31), (16, 17), (66, 80)]
+    for batch, (height, width) in zip((2, 1, 3), sizes, strict=False):
+        pixels = rng.integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
+        floats = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(floats)).numpy()
+        stylized = carry_out(path, format, pixels if uint8 else floats)
+        if uint8:
+            assert stylized.dtype == np.uint8
+            stylized = stylized.transpose(0, 3, 1, 2).astype(np.float32) / 255
+        assert stylized.shape == expected.shape
+        assert np.abs(stylized - expected).mean() < MEAN_ERROR[precision] + 0.26 / 255 * uint8
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning:torch")
+@pytest.mark.parametrize(("format", "precision", "options"), CASES, ids=lambda value: str(value))
+def test_artefact_equals_the_network(
+    format: Format,
+    precision: str,
+    options: tuple[str, ...],
+    run: Run,
+    small_style: Path,
+    photographs: Path,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / f"wave{SUFFIXES[format]}"
+    more = ("--calibration", photographs) if precision == "int8" else ()
+    code, out, err = run(
+        small_style, "--format", format, "--precision", precision, "-o", path, *options, *more
+    )
+    assert (code, err) == (0, "")
+    assert out.startswith("compared with the network: max ")
+    static, uint8 = "--static" in options, "--uint8" in options
+    files = {path, path.with_suffix(".bin")} if format == "openvino" else {path}
+    assert set(tmp_path.iterdir()) == files
+    header = read_artefact_header(path)
+    assert header["style_name"] == "wave"
+    exported = header["export"]
+    assert (exported["format"], exported["precision"]) == (format, precision)
+    assert (exported["static"], exported["uint8"]) == (list(STATIC) if static else None, uint8)
+    assert exported["mean_error"] <= exported["max_error"]
+    assert exported["psnr"] > 30
+    assert "torch" in exported["versions"]
+    check(small_style, path, format, precision, static, uint8)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+@pytest.mark.timeout(1200)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+def test_compiled_package_equals_the_network(run: Run, small_style: Path, tmp_path: Path) -> None:
+    path = tmp_path / "wave.aoti.pt2"
+    code, _, _ = run(small_style, "--format", "aoti", "-o", path)
+    assert code == 0
+    assert read_artefact_header(path)["export"]["format"] == "aoti"
+    check(small_style, path, "aoti", "float32", static=False, uint8=False)
+
+
+def test_documented_snippet_works(
+    run: Run, small_style: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    assert run(small_style, "--format", "onnx", "-o", "great-wave.onnx")[0] == 0
+    shutil.copy(photographs / "03.jpg", "photograph.jpg")
+    exec(snippet, {})
+    with Image.open("photograph.jpg") as photograph, Image.open("painted.png") as painted:
+        assert painted.size == photograph.size

@@ -1,0 +1,189 @@
+"""What cannot be exported or read is refused with the way out, and leaves nothing behind."""
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from allaprima.infer.export import formats
+from allaprima.infer.export.artefact import read_artefact_header
+from allaprima.infer.export.formats import Tolerance
+
+from .conftest import Run
+
+pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens:UserWarning")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--format onnx --precision bfloat16", "choose --precision float16, or --format openvino or pt2"),
+        ("--format pt2 --precision int8", "only --format onnx and openvino have int8"),
+        ("--format onnx --precision int8", "needs --calibration FOLDER"),
+        ("--format onnx --calibration photos", "--calibration is for --precision int8"),
+        ("--format onnx --static 12x400", "--static is 12x400; the smallest is 16x16"),
+        ("--format onnx --static big", "expected height x width in pixels, such as 720x1280"),
+        ("--format onnx --device cuda", "--device cuda is for --format aoti"),
+        ("--format onnx -o wave.pt2", "output 'wave.pt2' does not fit --format onnx"),
+        ("--format pt2 -o nowhere/wave.pt2", "there is no folder 'nowhere'"),
+    ],
+)
+def test_impossible_request(run: Run, small_style: Path, options: str, message: str) -> None:
+    code, out, err = run(small_style, *options.split())
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_missing_extra(run: Run, small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    for format in ("onnx", "openvino"):
+        code, _, err = run(small_style, "--format", format)
+        assert code == 2
+        assert f"needs onnxscript: pip install 'allaprima[{format}]'" in err
+
+
+def test_missing_compiler(run: Run, small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    code, _, err = run(small_style, "--format", "aoti")
+    assert code == 2
+    assert "install g++ or set CXX" in err
+
+
+@pytest.mark.parametrize("name", ["wave.xml", "wave.bin"])
+def test_earlier_output_is_kept(run: Run, small_style: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    code, _, err = run(small_style, "--format", "openvino", "-o", tmp_path / "wave.xml")
+    assert code == 2
+    assert "is there already: --overwrite replaces it" in err
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_too_different_leaves_the_earlier_file(
+    run: Run, small_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(formats.TOLERANCES, "float16", Tolerance(0, 0))
+    path = tmp_path / "wave.pt2"
+    path.write_text("earlier")
+    code, out, err = run(
+        small_style,
+        "--format",
+        "pt2",
+        "--precision",
+        "float16",
+        "-o",
+        path,
+        "--overwrite",
+        "--static",
+        "16x20",
+    )
+    assert (code, out) == (1, "")
+    assert "the pt2 float16 artefact differs from the network: max " in err
+    assert [item.read_text() for item in tmp_path.iterdir()] == ["earlier"]
+
+
+def test_default_output_is_beside_the_style(tmp_path: Path) -> None:
+    style = tmp_path / "wave.safetensors"
+    names = {
+        format: [file.name for file in formats.output_files(style, None, format, overwrite=False)]
+        for format in formats.SUFFIXES
+    }
+    assert names == {
+        "onnx": ["wave.onnx"],
+        "openvino": ["wave.xml", "wave.bin"],
+        "pt2": ["wave.pt2"],
+        "aoti": ["wave.aoti.pt2"],
+    }
+
+
+def test_missing_calibration_leaves_nothing(run: Run, small_style: Path, tmp_path: Path) -> None:
+    path = tmp_path / "wave.onnx"
+    folder = tmp_path / "photographs"
+    arguments = (small_style, "--format", "onnx", "--precision", "int8", "--calibration", folder, "-o", path)
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert f"calibration folder '{folder}' does not exist" in err
+    folder.mkdir()
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert f"no pictures in calibration folder '{folder}'" in err
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def onnx_bytes(header: str) -> bytes:
+    """Return an ONNX file that holds an IR version and metadata."""
+
+    def field(number: int, content: bytes) -> bytes:
+        assert len(content) < 128
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    entry = field(1, b"allaprima") + field(2, header.encode())
+    return b"\x08\x0a" + field(2, b"torch") + field(14, entry)
+
+
+def write_zip(path: Path, name: str, text: str) -> bytes:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, text)
+    return path.read_bytes()
+
+
+HEADER = json.dumps({"style_name": "wave", "export": {"uint8": False}})
+
+
+def test_headers_are_read_without_the_runtimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("onnx", "onnxruntime", "openvino", "torch"):
+        monkeypatch.setitem(sys.modules, name, None)
+    (tmp_path / "a.onnx").write_bytes(onnx_bytes(HEADER))
+    write_zip(tmp_path / "a.pt2", "a/extra/allaprima.json", HEADER)
+    write_zip(tmp_path / "a.aoti.pt2", "a/data/x_metadata.json", json.dumps({"allaprima": HEADER}))
+    xml = f"<net><layers/><rt_info><allaprima value='{HEADER}'/></rt_info></net>"
+    (tmp_path / "a.xml").write_text(xml)
+    (tmp_path / "a.bin").touch()
+    for name in ("a.onnx", "a.xml", "a.pt2", "a.aoti.pt2"):
+        assert read_artefact_header(tmp_path / name) == json.loads(HEADER)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml", ".pt2", ".aoti.pt2"])
+def test_damaged_or_foreign_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        read_artefact_header(path)
+    path.with_suffix(".bin").touch()
+    whole = {
+        ".onnx": onnx_bytes(HEADER),
+        ".xml": b"<net><layers><layer><data offset='0' size='40'/></layer></layers></net>",
+    }.get(suffix) or write_zip(path, "a/extra/allaprima.json", HEADER)
+    contents = (b"", b"some text, which is no model at all", whole[: len(whole) // 2], whole[:-3])
+    for content in contents:
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="is cut short, damaged or no"):
+            read_artefact_header(path)
+
+
+def test_model_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"\x08\x0a\x12\x05torch")
+    write_zip(tmp_path / "a.pt2", "a/data.pkl", "")
+    (tmp_path / "a.xml").write_text("<net/>")
+    (tmp_path / "a.bin").touch()
+    for name in ("a.onnx", "a.pt2", "a.xml"):
+        with pytest.raises(ValueError, match="is a model, but not one made by allaprima export"):
+            read_artefact_header(tmp_path / name)
+    (tmp_path / "a.bin").write_bytes(b"1234")
+    (tmp_path / "a.xml").write_text("<net><layers><layer><data offset='0' size='40'/></layer></layers></net>")
+    with pytest.raises(ValueError, match="has 4 of 40 bytes"):
+        read_artefact_header(tmp_path / "a.xml")
+
+
+@pytest.mark.parametrize("header", ["{", "[]", "{}"])
+def test_header_that_says_nothing(tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.onnx").write_bytes(onnx_bytes(header))
+    with pytest.raises(ValueError, match="has a header that"):
+        read_artefact_header(tmp_path / "a.onnx")
+
+
+def test_another_kind_of_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(ValueError, match=r"expected one of \.onnx, \.xml, \.pt2"):
+        read_artefact_header(tmp_path / "a.txt")
