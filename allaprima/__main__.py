@@ -15,6 +15,10 @@ COMMANDS = {
     "optimize": ("allaprima.train.optimize.cli:optimize", "Paint one picture by optimising its pixels."),
     "evaluate": ("allaprima.train.evaluate.cli:evaluate", "Measure how good a trained style is."),
     "bench train": ("allaprima.train.cli:bench_train", "Measure how fast this machine trains."),
+    "bench infer": (
+        "allaprima.infer.bench_cli:bench_infer",
+        "Measure how fast a style runs on this machine.",
+    ),
     "info": ("allaprima.infer.cli:info", "Print what a style file says of itself."),
 }
 

@@ -50,7 +50,9 @@ class EagerEngine(BaseEngine):
         self.dtype: torch.dtype = getattr(torch, precision)
         on_cpu, half = self.device.type == "cpu", self.dtype.itemsize < 4
         per_width = _FLOAT32_BYTES_PER_PIXEL_AND_WIDTH * self.dtype.itemsize // 4
-        super().__init__(_CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH if on_cpu and half else per_width, network.width)
+        if on_cpu and half:
+            per_width = _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH
+        super().__init__(per_width, network.width, precision)
         # On a CPU without bfloat16 units, contiguous half-precision convolutions took 12 times as long.
         self._layout = torch.channels_last if half else torch.contiguous_format
         if on_cpu and not half:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from .protocol import Engine, EngineName, Precision
+from .protocol import BaseEngine, EngineName, Precision
 
 Choice = Literal["auto", "eager", "compiled", "onnx", "openvino", "aoti"]
 
@@ -38,7 +38,7 @@ _ON_CPU = (
 
 def load_engine(
     path: Path, *, engine: Choice = "auto", device: str = "auto", precision: Precision = "auto"
-) -> Engine:
+) -> BaseEngine:
     """Return a style made ready to run.
 
     Args:
@@ -93,7 +93,7 @@ def fastest(device: str, *, mean_error: float = MEAN_ERROR) -> EngineName:
     return max(ready, key=lambda row: row.speed).engine
 
 
-def _load(path: Path, engine: EngineName, device: str, precision: Precision) -> Engine:
+def _load(path: Path, engine: EngineName, device: str, precision: Precision) -> BaseEngine:
     match engine:
         case "onnx":
             from .onnx import OnnxEngine

@@ -44,9 +44,11 @@ class BaseEngine(ABC):
     Args:
         bytes_per_pixel_and_width: Peak memory of a pass per pixel and unit of the network's width.
         width: The network's width.
+        precision: In which it computes.
     """
 
-    def __init__(self, bytes_per_pixel_and_width: int, width: int) -> None:
+    def __init__(self, bytes_per_pixel_and_width: int, width: int, precision: str) -> None:
+        self.precision = precision
         self._bytes_per_pixel = bytes_per_pixel_and_width * width + _BYTES_PER_PIXEL_AROUND
 
     def __call__(self, content_images: NDArray[Any], /) -> NDArray[Any]:
