@@ -96,6 +96,7 @@ def _show(rows: list[dict[str, Any]], around: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.width = max(console.width, 100)  # of a file or a pipe it is 80, and columns would be cut
     console.print(_table(rows))
     console.print("milliseconds a batch; 'x plain': times as fast as plain; mean error in levels of 255")
     console.print(", ".join(f"{name} {value}" for name, value in around.items()))
@@ -105,13 +106,15 @@ def _table(rows: list[dict[str, Any]]) -> "Table":
     from rich.box import SIMPLE
     from rich.table import Table
 
+    from .benchmark import label
+
     table = Table(box=SIMPLE, pad_edge=False)
     headings = ("engine", "precision", "size", "median", "p95", "per s", "x plain", "peak MB", "error")
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="right" if number > 1 else "left", no_wrap=True)
     for row in rows:
         table.add_row(
-            row["engine"],
+            label(row),
             row["precision"],
             f"{row['width']}x{row['height']}",
             f"{row['median_ms']:.1f}",

@@ -99,6 +99,12 @@ def measure(plan: Plan) -> Iterator[dict[str, Any]]:
                 yield row
 
 
+def label(row: dict[str, Any]) -> str:
+    """Return what to call the engine of a row; a .pt2 program and a style file both run on `eager`."""
+    program = row["engine"] == "eager" and row["file"].endswith(".pt2")
+    return f"{row['engine']}{' pt2' if program else ''}"
+
+
 def circumstances(device: str) -> dict[str, Any]:
     """Return machine, threads and versions."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .benchmark import label
+
 
 def plot_latencies(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Write bars of the median latency, one group for each size.
@@ -26,7 +28,7 @@ def plot_latencies(rows: Sequence[dict[str, Any]], path: Path) -> None:
     panels = figure.subplots(len(sizes), 1, squeeze=False, height_ratios=heights)[:, 0]
     for (height, width), panel in zip(sizes, panels, strict=True):
         chosen = [row for row in rows if (row["height"], row["width"]) == (height, width)]
-        names = [f"{row['engine']} {row['precision']}" for row in chosen]
+        names = [f"{label(row)} {row['precision']}" for row in chosen]
         medians = [row["median_ms"] for row in chosen]
         late = [max(0, row["p95_ms"] - row["median_ms"]) for row in chosen]
         bars = panel.barh(range(len(chosen)), medians, xerr=[[0] * len(late), late])

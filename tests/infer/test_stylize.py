@@ -158,9 +158,9 @@ def test_too_large_for_memory_is_told_before_it_runs(monkeypatch: pytest.MonkeyP
     engine = EagerEngine(network(), device="cpu")
     with pytest.raises(PictureTooLargeError) as caught:
         engine(np.zeros((1, 3, 1000, 1500), np.float32))
-    message = "1500x1000 needs about 0.5 GB, 0.1 GB are free; 670x447 would fit: --max-side 670"
+    message = "1500x1000 needs about 0.3 GB, 0.1 GB are free; 800x533 would fit: --max-side 800"
     assert str(caught.value) == message
-    assert engine(np.zeros((1, 3, 447, 670), np.float32)).shape == (1, 3, 447, 670)
+    assert engine(np.zeros((1, 3, 533, 800), np.float32)).shape == (1, 3, 533, 800)
 
 
 def test_memory_kept_from_earlier_pictures_counts_as_free(monkeypatch: pytest.MonkeyPatch) -> None:
