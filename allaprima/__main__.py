@@ -19,6 +19,10 @@ COMMANDS = {
         "allaprima.infer.export.cli:export",
         "Make a trained style into a model file for another runtime.",
     ),
+    "bench infer": (
+        "allaprima.infer.bench_cli:bench_infer",
+        "Measure how fast a style runs on this machine.",
+    ),
     "info": ("allaprima.infer.cli:info", "Print what a style file says of itself."),
 }
 

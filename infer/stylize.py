@@ -1,20 +1,24 @@
 """One picture to one stylised picture, of the same kind and size."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional as F
 
 from allaprima.models.images import DEFAULT_MAX_PIXELS, Picture, read_picture
-from allaprima.models.style_file import load_style
-from allaprima.models.transformer import MINIMUM_SIZE
+from allaprima.models.network_settings import MINIMUM_SIZE
 
-from .engines import Engine, Precision, TorchEngine
+from .engines import Engine, Precision, load_engine
+from .engines.load import Choice
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Images = TypeVar("Images")
 
 
 class Stylizer:
@@ -43,6 +47,7 @@ class Stylizer:
         cls,
         style_file: Path | str,
         *,
+        engine: Choice = "auto",
         device: str = "auto",
         precision: Precision = "auto",
         max_side: int | None = None,
@@ -50,17 +55,21 @@ class Stylizer:
         """Return a stylizer for a style file.
 
         Args:
-            style_file: What `allaprima train` wrote.
-            device: `auto`, `cpu`, `cuda`, `mps` or another torch device.
-            precision: Of weights and activations; `auto` is float16 on CUDA and float32 elsewhere.
+            style_file: What `allaprima train` wrote, or what `allaprima export` made of that.
+            engine: `auto`, `eager`, `compiled`, `onnx`, `openvino` or `aoti`; `auto` is the file's own, and
+                for a style file the fastest that stays within 2/255 of eager float32.
+            device: `auto`, `cpu`, `cuda`, `mps` or another device of the runtime.
+            precision: Of weights and activations; `auto` is float16 on CUDA and float32 elsewhere, and an
+                exported file's own.
             max_side: As for the class.
 
         Raises:
             OSError: If the file cannot be read.
-            ValueError: If it is not a style file, or the device is absent.
+            ValueError: If it is not a style file, the engine does not fit it or is not installed, or the
+                device is absent.
         """
-        network = load_style(Path(style_file)).network
-        return cls(TorchEngine(network, device=device, precision=precision), max_side=max_side)
+        ready = load_engine(Path(style_file), engine=engine, device=device, precision=precision)
+        return cls(ready, max_side=max_side)
 
     @overload
     def __call__(self, picture: Path | str | Image.Image) -> Image.Image: ...
@@ -69,7 +78,7 @@ class Stylizer:
     @overload
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]: ...
     @overload
-    def __call__(self, picture: Tensor) -> Tensor: ...
+    def __call__(self, picture: "Tensor") -> "Tensor": ...
 
     def __call__(self, picture: Any) -> Any:
         """Return the stylised picture, as the kind that was given and of exactly its size.
@@ -95,19 +104,23 @@ class Stylizer:
                 return Picture(self._stylize_array(picture.rgb), picture.alpha)
             case np.ndarray():
                 return self._stylize_array(Picture(picture).rgb)
-            case Tensor():
-                return self._stylize_tensor(picture)
+        torch = sys.modules.get("torch")  # who has a tensor has imported it
+        if torch is not None and isinstance(picture, torch.Tensor):
+            return self._stylize_tensor(picture)
         raise TypeError(
             f"cannot stylise a {type(picture).__name__}; expected a path, a Pillow image, a Picture, "
             "a uint8 array or a float tensor"
         )
 
     def _stylize_array(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        content_image = torch.from_numpy(rgb.copy()).permute(2, 0, 1)[None].float() / 255
-        stylized = self._stylize_batch(content_image)[0].mul(255).round().byte()
-        return np.ascontiguousarray(stylized.permute(1, 2, 0).cpu().numpy())
+        def run(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            return np.asarray(self._engine(pixels[None])[0], np.uint8)
 
-    def _stylize_tensor(self, images: Tensor) -> Tensor:
+        return self._within_max_side(rgb, (rgb.shape[0], rgb.shape[1]), run, _resize_array)
+
+    def _stylize_tensor(self, images: "Tensor") -> "Tensor":
+        import torch
+
         shape = tuple(images.shape)
         right_shape = images.ndim in (3, 4) and shape[-3] == 3 and images.numel() > 0
         if not right_shape or not images.is_floating_point():
@@ -117,21 +130,44 @@ class Stylizer:
         low, high = (float(value) for value in images.aminmax())
         if not (low >= 0 and high <= 1):
             raise ValueError(f"tensor has values from {low:g} to {high:g}; expected [0, 1]")
-        stylized = self._stylize_batch(images.reshape(-1, *shape[-3:]).float())
+        with torch.inference_mode():
+            batch = images.reshape(-1, *shape[-3:]).float()
+            size = (shape[-2], shape[-1])
+            stylized = self._within_max_side(batch, size, self._run_tensors, _resize_tensor)
         # A copy made here works in autograd, an inference tensor does not.
         return stylized.reshape(shape).to(images, copy=True)
 
-    @torch.inference_mode()
-    def _stylize_batch(self, content_images: Tensor) -> Tensor:
-        height, width = content_images.shape[2:]
+    def _run_tensors(self, images: "Tensor") -> "Tensor":
+        import torch
+
+        from .engines.eager import EagerEngine
+
+        if isinstance(self._engine, EagerEngine):
+            return self._engine.on_tensors(images)
+        return torch.from_numpy(self._engine(images.cpu().contiguous().numpy()))
+
+    def _within_max_side(
+        self,
+        images: Images,
+        size: tuple[int, int],
+        run: Callable[[Images], Images],
+        resize: Callable[[Images, int, int], Images],
+    ) -> Images:
+        """Run pictures of a height and width, reduced before and enlarged after if they are too large."""
+        height, width = size
         if self._max_side is None:
-            return self._engine(content_images)
+            return run(images)
         scale = max(self._max_side / max(height, width), MINIMUM_SIZE / min(height, width))
         if scale >= 1:
-            return self._engine(content_images)
-        reduced = _resize(content_images, round(height * scale), round(width * scale))
-        return _resize(self._engine(reduced), height, width)
+            return run(images)
+        return resize(run(resize(images, round(height * scale), round(width * scale))), height, width)
 
 
-def _resize(images: Tensor, height: int, width: int) -> Tensor:
+def _resize_array(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _resize_tensor(images: "Tensor", height: int, width: int) -> "Tensor":
+    from torch.nn import functional as F
+
     return F.interpolate(images, (height, width), mode="bicubic", antialias=True).clamp(0, 1)

@@ -1,6 +1,9 @@
-"""The settings that define a transformer network; light, so that command lines can have them as flags."""
+"""What defines a transformer network; light, so that command lines and engines need no torch for it."""
 
 from pydantic import BaseModel, ConfigDict, Field
+
+MINIMUM_SIZE = 16
+"""Smallest height and width, in pixels, that the network accepts."""
 
 
 class NetworkSettings(BaseModel):

@@ -5,9 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .layers import ConvBlock, ResidualBlock, UpsampleBlock, padded_conv
-
-MINIMUM_SIZE = 16
-"""Smallest height and width, in pixels, that the network accepts."""
+from .network_settings import MINIMUM_SIZE
 
 STRIDE = 4
 """Factor between the picture and the residual blocks; sides are padded to a multiple of it."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from allaprima.models.contact_sheet import Pixels
 from allaprima.models.images import read_picture
-from allaprima.models.transformer import MINIMUM_SIZE
+from allaprima.models.network_settings import MINIMUM_SIZE
 
 from .pixels import resized
 

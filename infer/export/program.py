@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as symbolic_shapes
 
-from allaprima.models.transformer import MINIMUM_SIZE, TransformerNetwork
+from allaprima.models.network_settings import MINIMUM_SIZE
+from allaprima.models.transformer import TransformerNetwork
 
 from .formats import Request
 

@@ -7,11 +7,12 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from allaprima.infer import engines
-from allaprima.infer.engines import PictureTooLargeError, TorchEngine
+from allaprima.infer.engines import PictureTooLargeError, memory
+from allaprima.infer.engines.eager import EagerEngine
 from allaprima.infer.stylize import Stylizer
 from allaprima.models.images import Picture, PictureError, write_picture
 from allaprima.models.network_settings import NetworkSettings
@@ -48,8 +49,8 @@ class Identity:
     def __init__(self) -> None:
         self.sizes: list[tuple[int, ...]] = []
 
-    def __call__(self, content_images: Tensor) -> Tensor:
-        self.sizes.append(tuple(content_images.shape[2:]))
+    def __call__(self, content_images: NDArray[Any]) -> NDArray[Any]:
+        self.sizes.append(tuple(content_images.shape[1:3]))
         return content_images
 
 
@@ -146,28 +147,28 @@ def test_unknown_device_names_the_present(style_file: Path) -> None:
 
 def test_bfloat16_is_close_to_float32() -> None:
     image = torch.rand(1, 3, 24, 36)
-    exact = TorchEngine(network(), device="cpu")(image)
-    rounded = TorchEngine(network(), device="cpu", precision="bfloat16")(image)
+    exact = EagerEngine(network(), device="cpu").on_tensors(image)
+    rounded = EagerEngine(network(), device="cpu", precision="bfloat16").on_tensors(image)
     assert rounded.dtype == torch.float32
     assert (rounded - exact).abs().mean() < 0.02
 
 
 def test_too_large_for_memory_is_told_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "_free_memory", lambda device: 100_000_000)
-    engine = TorchEngine(network(), device="cpu")
+    monkeypatch.setattr(memory, "free_memory", lambda: 100_000_000)
+    engine = EagerEngine(network(), device="cpu")
     with pytest.raises(PictureTooLargeError) as caught:
-        engine(torch.zeros(1, 3, 1000, 1500))
-    message = "1500x1000 needs about 0.5 GB, 0.1 GB are free; 670x447 would fit: --max-side 670"
+        engine(np.zeros((1, 3, 1000, 1500), np.float32))
+    message = "1500x1000 needs about 0.3 GB, 0.1 GB are free; 800x533 would fit: --max-side 800"
     assert str(caught.value) == message
-    assert engine(torch.zeros(1, 3, 447, 670)).shape == (1, 3, 447, 670)
+    assert engine(np.zeros((1, 3, 533, 800), np.float32)).shape == (1, 3, 533, 800)
 
 
 def test_memory_kept_from_earlier_pictures_counts_as_free(monkeypatch: pytest.MonkeyPatch) -> None:
     free = [100_000_000]
-    monkeypatch.setattr(engines, "_free_memory", lambda device: free[-1])
-    monkeypatch.setattr(engines, "give_back_freed_memory", lambda: free.append(10**9))
-    image = torch.zeros(1, 3, 600, 800)
-    assert TorchEngine(network(), device="cpu")(image).shape == image.shape
+    monkeypatch.setattr(memory, "free_memory", lambda: free[-1])
+    monkeypatch.setattr(memory, "give_back_freed_memory", lambda: free.append(10**9))
+    image = np.zeros((1, 3, 600, 800), np.float32)
+    assert EagerEngine(network(), device="cpu")(image).shape == image.shape
     assert len(free) == 2
 
 
@@ -188,7 +189,7 @@ def test_errors_of_the_runtime_are_explained(error: Exception, monkeypatch: pyte
 
     monkeypatch.setattr(net, "forward", fail)
     with pytest.raises(PictureTooLargeError, match=r"200x100 needs about .* would fit: --max-side 130"):
-        TorchEngine(net, device="cpu")(torch.zeros(1, 3, 100, 200))
+        EagerEngine(net, device="cpu")(np.zeros((1, 3, 100, 200), np.float32))
 
 
 def test_other_errors_of_the_runtime_pass(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,18 +200,18 @@ def test_other_errors_of_the_runtime_pass(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(net, "forward", fail)
     with pytest.raises(RuntimeError, match="a bug"):
-        TorchEngine(net, device="cpu")(torch.zeros(1, 3, 16, 16))
+        EagerEngine(net, device="cpu")(np.zeros((1, 3, 16, 16), np.float32))
 
 
 def test_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "_CGROUP", tmp_path)
-    free = engines._free_memory(torch.device("cpu"))
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    free = memory.free_memory()
     assert free is not None
     assert free <= psutil.virtual_memory().total
     for name, text in {"max": "5000", "current": "4000", "stat": "anon 3000\ninactive_file 700\n"}.items():
         (tmp_path / f"memory.{name}").write_text(text)
-    assert engines._free_memory(torch.device("cpu")) == 1700
+    assert memory.free_memory() == 1700
     (tmp_path / "memory.max").write_text("max\n")
-    unlimited = engines._free_memory(torch.device("cpu"))
+    unlimited = memory.free_memory()
     assert unlimited is not None
     assert unlimited > 1700

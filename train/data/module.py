@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from allaprima.models.images import PictureError
-from allaprima.models.transformer import MINIMUM_SIZE
+from allaprima.models.network_settings import MINIMUM_SIZE
 from allaprima.train.config import DataSettings
 
 from .batches import (

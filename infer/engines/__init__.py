@@ -1,0 +1,7 @@
+"""The runtimes that carry out a style, behind one small protocol; none is imported before it is used."""
+
+from .load import load_engine
+from .memory import PictureTooLargeError
+from .protocol import Engine, EngineName, Precision
+
+__all__ = ["Engine", "EngineName", "PictureTooLargeError", "Precision", "load_engine"]

@@ -1,0 +1,46 @@
+"""PyTorch, compiled by Inductor when the first picture comes."""
+
+import shutil
+
+import torch
+
+from allaprima.models.transformer import TransformerNetwork
+
+from .eager import EagerEngine
+from .protocol import Precision
+
+
+class CompiledEngine(EagerEngine):
+    """The network through `torch.compile`, once for all sizes.
+
+    The first picture waits for the compiler: 1 to 4 minutes on two CPU cores, seconds when Inductor's
+    cache on disk has the network already.
+
+    Args:
+        network: As for `EagerEngine`.
+        device: As for `EagerEngine`.
+        precision: As for `EagerEngine`.
+
+    Raises:
+        ValueError: If the device is absent, or on a CPU there is no C++ compiler.
+    """
+
+    def __init__(
+        self, network: TransformerNetwork, *, device: str = "auto", precision: Precision = "auto"
+    ) -> None:
+        super().__init__(network, device=device, precision=precision)
+        if self.device.type == "cpu" and not has_compiler():
+            raise ValueError(
+                "engine 'compiled' needs a C++ compiler on a CPU and found no g++ or clang++; install one "
+                "(Debian: apt install g++), or use --engine eager"
+            )
+        self._network = torch.compile(self._network, dynamic=True)
+
+
+def has_compiler() -> bool:
+    """Return whether Inductor finds a C++ compiler."""
+    from torch._inductor import config
+
+    named = config.cpp.cxx
+    candidates = named if isinstance(named, (list, tuple)) else [named]
+    return any(shutil.which(name) for name in (*candidates, "g++", "clang++") if name)

@@ -1,0 +1,161 @@
+"""Exported files: what they say of themselves, and what their engines share."""
+
+import importlib
+import json
+import zipfile
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from allaprima.models.network_settings import NetworkSettings
+
+from .protocol import BaseEngine, Precision, as_bytes, as_floats
+
+METADATA_KEY = "allaprima"
+
+
+class ExportSettings(BaseModel):
+    """How a file was exported."""
+
+    precision: str = "float32"
+    static: tuple[int, int] | None = None
+    """Height and width of the only pictures that it takes; None takes any."""
+    uint8: bool = False
+    """Takes and returns bytes, `(B, H, W, 3)`, instead of floats, `(B, 3, H, W)`."""
+
+
+class ExportHeader(BaseModel):
+    """What an exported file says of itself, as far as running it needs that."""
+
+    network: NetworkSettings
+    export: ExportSettings = ExportSettings()
+
+
+@dataclass(frozen=True)
+class Model:
+    """An exported file on its runtime.
+
+    Attributes:
+        path: The file.
+        header: What it says of itself.
+        batch: Number of pictures of each call where it is fixed, else None.
+        run: Maps a batch of the kind that the header names to its stylised version.
+    """
+
+    path: Path
+    header: ExportHeader
+    batch: int | None
+    run: Callable[[NDArray[Any]], NDArray[Any]]
+
+
+class ExportedEngine(BaseEngine):
+    """An exported file on the runtime that it was made for.
+
+    Args:
+        path: The file.
+        device: `auto`, `cpu`, or what the runtime calls its devices.
+        precision: `auto`, or the one that the file was exported with.
+
+    Raises:
+        ValueError: If the file is damaged or foreign, the runtime is missing or cannot run it, or device
+            or precision are not to be had.
+    """
+
+    bytes_per_pixel_and_width: int
+
+    def __init__(self, path: Path, *, device: str = "auto", precision: Precision = "auto") -> None:
+        self._model = model = self._load(path, device)
+        exported = model.header.export.precision
+        if precision not in ("auto", exported):
+            raise ValueError(
+                f"'{path}' was exported in {exported}, not {precision}; leave out --precision, or export it "
+                f"with --precision {precision}"
+            )
+        super().__init__(self.bytes_per_pixel_and_width, model.header.network.width, exported)
+
+    @abstractmethod
+    def _load(self, path: Path, device: str) -> Model:
+        """Return the file on its runtime."""
+
+    def _memory_for(self, count: int, height: int, width: int) -> Any:
+        static = self._model.header.export.static
+        if static is not None and static != (height, width):
+            raise ValueError(
+                f"'{self._model.path}' takes pictures of {static[1]}x{static[0]} pixels only, and this one "
+                f"has {width}x{height}; resize it, or export the style without --static"
+            )
+        return super()._memory_for(self._model.batch or count, height, width)
+
+    def _run(self, content_images: NDArray[Any]) -> NDArray[Any]:
+        given_bytes, takes_bytes = content_images.dtype == np.uint8, self._model.header.export.uint8
+        if given_bytes != takes_bytes:
+            content_images = as_floats(content_images) if given_bytes else as_bytes(content_images)
+        stylized = self._run_batches(np.ascontiguousarray(content_images))
+        if given_bytes != takes_bytes:
+            return as_bytes(stylized) if given_bytes else as_floats(stylized)
+        return stylized
+
+    def _run_batches(self, images: NDArray[Any]) -> NDArray[Any]:
+        size = self._model.batch
+        if size is None or size == len(images):
+            return self._model.run(images)
+        missing = -len(images) % size
+        filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
+        parts = [self._model.run(filled[start : start + size]) for start in range(0, len(filled), size)]
+        return np.concatenate(parts)[: len(images)]
+
+
+def parse_header(path: Path, text: str | bytes | None) -> ExportHeader:
+    """Return what an exported file says of itself.
+
+    Args:
+        path: The file, for messages.
+        text: The JSON in its metadata, or None where there is none.
+
+    Raises:
+        ValueError: If it says nothing, or nothing that can be read.
+    """
+    if not text:
+        raise ValueError(f"'{path}' is not a style: only files made by allaprima export can be used")
+    try:
+        return ExportHeader.model_validate(json.loads(text))
+    except (json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
+        raise ValueError(f"'{path}' has a header that cannot be read: {error}") from error
+
+
+def unreadable(path: Path, runtime: str, error: Exception) -> ValueError:
+    """Return the error for a file that its runtime refuses."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = lines[-1] if lines else type(error).__name__
+    return ValueError(f"'{path}' is damaged, or not a model that {runtime} can run: {reason}")
+
+
+def import_runtime(module: str, extra: str) -> ModuleType:
+    """Import a runtime, or raise ValueError with the extra that installs it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(
+            f"engine '{extra}' needs {module}, which is not installed: pip install 'allaprima[{extra}]'"
+        ) from error
+
+
+def read_member(path: Path, ending: str) -> bytes | None:
+    """Return the file in a .pt2 archive whose name ends so, or None where there is none.
+
+    Raises:
+        ValueError: If it is not an archive, or damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = next((name for name in archive.namelist() if name.endswith(ending)), None)
+            return None if name is None else archive.read(name)
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(f"'{path}' is damaged, or not a .pt2 file: {error}") from error

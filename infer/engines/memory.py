@@ -1,0 +1,95 @@
+"""How much memory is free, and what is said when it does not suffice."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from allaprima.models.memory import give_back_freed_memory
+
+# What PyTorch, ONNX Runtime, OpenVINO and the C++ library say.
+_MARKS = (
+    "out of memory",
+    "not enough memory",
+    "DefaultCPUAllocator",
+    "Failed to allocate memory",
+    "bad allocation",
+    "bad_alloc",
+)
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+class PictureTooLargeError(MemoryError):
+    """A picture needs more memory than there is; the message names a size that would fit."""
+
+
+class WithinMemory:
+    """A context that refuses what does not fit, and explains a runtime's errors of memory.
+
+    Args:
+        size: Number of pictures, their height and width.
+        needed: Estimate of the bytes that they take.
+        free: Returns the bytes that are free, or None where nothing tells.
+        look_first: Refuse by the estimate. Linux kills a process that takes too much rather than
+            tell it; a GPU tells.
+    """
+
+    def __init__(
+        self, size: tuple[int, int, int], needed: int, free: Callable[[], int | None], *, look_first: bool
+    ) -> None:
+        self._size = size
+        self._needed = needed
+        self._free_memory = free
+        self._look_first = look_first
+        self._free: int | None = None
+
+    def __enter__(self) -> None:
+        """Raise PictureTooLargeError if the estimate is more than what is free."""
+        self._free = self._free_memory()
+        if self._look_first and self._free is not None and self._needed > self._free:
+            give_back_freed_memory()  # of earlier pictures
+            self._free = self._free_memory()
+            if self._free is not None and self._needed > self._free:
+                raise self._too_large()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Turn a runtime's error of memory into PictureTooLargeError."""
+        told = isinstance(error, Exception) and any(mark in str(error) for mark in _MARKS)
+        if told or isinstance(error, MemoryError):
+            raise self._too_large() from error
+
+    def _too_large(self) -> PictureTooLargeError:
+        count, height, width = self._size
+        free, needed = self._free, self._needed
+        # Where the estimate was too low, half of the memory is a fresh start.
+        share = 0.5 if free is None or free >= needed else max(free, 0) / needed
+        side = int(max(height, width) * share**0.5 * 0.97) // 10 * 10
+        fitting = [max(1, round(length * side / max(height, width))) for length in (width, height)]
+        pictures = "" if count == 1 else f"{count} pictures of "
+        known = "" if free is None else f", {free / 1e9:.1f} GB are free"
+        return PictureTooLargeError(
+            f"{pictures}{width}x{height} needs about {needed / 1e9:.1f} GB{known}; "
+            f"{fitting[0]}x{fitting[1]} would fit: --max-side {side}"
+        )
+
+
+def free_memory() -> int:
+    """Return the bytes that can still be had on the CPU."""
+    available = int(psutil.virtual_memory().available)
+    return min(available, _free_in_container(available))
+
+
+def _free_in_container(otherwise: int) -> int:
+    """Return what a container's memory limit (cgroup v2) leaves, its page cache not counted as used."""
+    try:
+        limit = int((_CGROUP / "memory.max").read_text())
+        used = int((_CGROUP / "memory.current").read_text())
+        statistics = (_CGROUP / "memory.stat").read_text().split()
+    except (OSError, ValueError):  # no container, or the limit "max"
+        return otherwise
+    cache = int(statistics[statistics.index("inactive_file") + 1])
+    return limit - used + cache

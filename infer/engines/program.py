@@ -1,0 +1,78 @@
+"""PyTorch's own exported files: programs (.pt2), and packages of machine code (.aoti.pt2)."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from allaprima.models.memory import keep_freed_memory
+
+from .eager import resolve_device
+from .exported import METADATA_KEY, ExportedEngine, Model, parse_header, read_member, unreadable
+
+_HEADER = f"/{METADATA_KEY}.json"
+_WRAPPER_METADATA = "wrapper_metadata.json"
+
+
+class ProgramEngine(ExportedEngine):
+    """A torch.export program, carried out operation by operation.
+
+    Loading one unpickles nothing but tensors.
+    """
+
+    # 1153 bytes a pixel at width 32 and 1024x1024, 1162 at 512x512; torch 2.15 on the CPU in float32.
+    bytes_per_pixel_and_width = 36
+
+    def _load(self, path: Path, device: str) -> Model:
+        header = parse_header(path, read_member(path, _HEADER))
+        target = resolve_device(device)
+        keep_freed_memory()
+        try:
+            program = torch.export.load(path)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise unreadable(path, "PyTorch", error) from error
+        return Model(path, header, None, _on_arrays(program.module().to(target), target))
+
+
+class AotiEngine(ExportedEngine):
+    """A package of machine code made by AOTInductor, for the kind of processor that made it.
+
+    It is a program: load only those from people you trust.
+    """
+
+    # 624 bytes a pixel at width 32 and 1024x1024, 760 at 512x512; torch 2.15 on the CPU in float32.
+    bytes_per_pixel_and_width = 22
+
+    def _load(self, path: Path, device: str) -> Model:
+        found = json.loads(read_member(path, _WRAPPER_METADATA) or "{}")
+        header = parse_header(path, read_member(path, _HEADER) or found.get(METADATA_KEY))
+        made_for = found.get("AOTI_DEVICE_KEY", "cpu")
+        target = resolve_device(made_for if device == "auto" else device)
+        if target.type != made_for:
+            raise ValueError(f"'{path}' was compiled for {made_for}, not for {target.type}; export it there")
+        keep_freed_memory()
+        try:
+            package = torch._inductor.aoti_load_package(str(path))
+        except RuntimeError as error:
+            raise unreadable(path, "this machine", error) from error
+        return Model(path, header, None, _on_arrays(package, target))
+
+
+def is_machine_code(path: Path) -> bool:
+    """Tell an AOTInductor package from a torch.export program; both are archives called .pt2."""
+    return read_member(path, _WRAPPER_METADATA) is not None
+
+
+def _on_arrays(
+    run: Callable[[Tensor], Tensor], device: torch.device
+) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    @torch.inference_mode()
+    def on_arrays(images: NDArray[Any]) -> NDArray[Any]:
+        writeable = images if images.flags.writeable else images.copy()
+        return run(torch.from_numpy(writeable).to(device)).cpu().numpy()
+
+    return on_arrays

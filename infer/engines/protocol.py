@@ -1,0 +1,95 @@
+"""What an engine is, and what all of them do around their runtime."""
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from allaprima.models.network_settings import MINIMUM_SIZE
+
+from . import memory
+
+EngineName = Literal["eager", "compiled", "onnx", "openvino", "aoti"]
+Precision = Literal["auto", "float32", "float16", "bfloat16"]
+
+# The picture before and after, as floats and as bytes.
+_BYTES_PER_PIXEL_AROUND = 60
+
+
+class Engine(Protocol):
+    """A style made ready on some runtime."""
+
+    def __call__(self, content_images: NDArray[Any], /) -> NDArray[Any]:
+        """Return stylised pictures.
+
+        Args:
+            content_images: RGB as bytes, `(B, H, W, 3)`, uint8; or as floats in [0, 1],
+                `(B, 3, H, W)`, float32. Of any size that the model allows.
+
+        Returns:
+            The same shape, range and type.
+
+        Raises:
+            ValueError: If a picture is smaller than the network allows, or not of the one size that
+                an exported model takes.
+            PictureTooLargeError: If memory does not suffice.
+        """
+        ...
+
+
+class BaseEngine(ABC):
+    """Checks of shape and memory around a runtime.
+
+    Args:
+        bytes_per_pixel_and_width: Peak memory of a pass per pixel and unit of the network's width.
+        width: The network's width.
+        precision: In which it computes.
+    """
+
+    def __init__(self, bytes_per_pixel_and_width: int, width: int, precision: str) -> None:
+        self.precision = precision
+        self._bytes_per_pixel = bytes_per_pixel_and_width * width + _BYTES_PER_PIXEL_AROUND
+
+    def __call__(self, content_images: NDArray[Any], /) -> NDArray[Any]:
+        """Return stylised pictures, as `Engine` describes."""
+        count, height, width = _checked_size(content_images)
+        with self._memory_for(count, height, width):
+            return self._run(content_images)
+
+    @abstractmethod
+    def _run(self, content_images: NDArray[Any]) -> NDArray[Any]:
+        """Stylise what has been checked."""
+
+    def _memory_for(self, count: int, height: int, width: int) -> memory.WithinMemory:
+        needed = count * height * width * self._bytes_per_pixel
+        return memory.WithinMemory((count, height, width), needed, memory.free_memory, look_first=True)
+
+
+def as_floats(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return `(B, H, W, 3)` bytes as `(B, 3, H, W)` floats in [0, 1]."""
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+
+
+def as_bytes(images: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return `(B, 3, H, W)` floats in [0, 1] as `(B, H, W, 3)` bytes."""
+    rounded = np.rint(images.clip(0, 1) * np.float32(255)).astype(np.uint8)
+    return np.ascontiguousarray(rounded.transpose(0, 2, 3, 1))
+
+
+def _checked_size(images: NDArray[Any]) -> tuple[int, int, int]:
+    """Return the number of pictures, height and width, or raise ValueError."""
+    shape = images.shape
+    if images.dtype == np.uint8 and images.ndim == 4 and shape[3] == 3:
+        count, height, width = shape[:3]
+    elif images.dtype == np.float32 and images.ndim == 4 and shape[1] == 3:
+        count, _, height, width = shape
+    else:
+        raise ValueError(
+            f"content_images is {images.dtype} {shape}; expected uint8 (B, H, W, 3) or float32 (B, 3, H, W)"
+        )
+    if min(height, width) < MINIMUM_SIZE:
+        raise ValueError(
+            f"picture is {width}x{height} pixels; the smallest that works is {MINIMUM_SIZE}x{MINIMUM_SIZE}"
+        )
+    return count, height, width
