@@ -43,8 +43,8 @@ def stylize(
             result to the picture's own size. Saves memory and time; makes the strokes larger.
         max_pixels: Refuse to read pictures with more pixels than this; by default 89 million, Pillow's
             own limit. Pictures above that are read one at a time.
-        engine: What carries it out. auto is an exported file's own, and for a style file the fastest that
-            stays within 2/255 of eager float32; compiled starts slowly and is for many pictures.
+        engine: What carries it out. auto is an exported file's own, and for a style file eager, which is
+            ready at once; compiled starts slowly and is for many pictures.
         device: auto, cpu, cuda, cuda:1, mps, ...
         precision: Of the computation; auto is float16 on CUDA and float32 elsewhere, and an exported
             file's own.

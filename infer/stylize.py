@@ -57,7 +57,7 @@ class Stylizer:
         Args:
             style_file: What `allaprima train` wrote, or what `allaprima export` made of that.
             engine: `auto`, `eager`, `compiled`, `onnx`, `openvino` or `aoti`; `auto` is the file's own, and
-                for a style file the fastest that stays within 2/255 of eager float32.
+                for a style file `eager`, which is ready at once.
             device: `auto`, `cpu`, `cuda`, `mps` or another device of the runtime.
             precision: Of weights and activations; `auto` is float16 on CUDA and float32 elsewhere, and an
                 exported file's own.

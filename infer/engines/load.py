@@ -1,39 +1,13 @@
-"""Which engine runs a file: the file's own, or for a style file the fastest that is there."""
+"""Which engine runs a file: the file's own, or for a style file the one that is ready at once."""
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from .protocol import BaseEngine, EngineName, Precision
 
 Choice = Literal["auto", "eager", "compiled", "onnx", "openvino", "aoti"]
 
-MEAN_ERROR = 2 / 255
-"""How far from eager float32 the results of `auto` may be on average, of [0, 1]."""
-
 _FORMATS: dict[EngineName, str] = {"onnx": "onnx", "openvino": "openvino", "aoti": "aoti"}
-
-
-class Measured(NamedTuple):
-    """An engine that can run a style file, as measured.
-
-    Attributes:
-        speed: Times as fast as plain eager float32.
-        mean_error: Mean difference from it, of [0, 1].
-        start_seconds: Until the first picture.
-    """
-
-    engine: EngineName
-    speed: float
-    mean_error: float
-    start_seconds: float
-
-
-# The paper's network at 512x512 on an AMD EPYC (AVX2) with torch 2.15, against the same network unfolded
-# (docs/speed.md). Compiled was 0.4 to 1.2 times eager on a busy machine; its start settles it here.
-_ON_CPU = (
-    Measured("eager", speed=1.2, mean_error=1e-6, start_seconds=1),
-    Measured("compiled", speed=1.0, mean_error=1e-6, start_seconds=120),
-)
 
 
 def load_engine(
@@ -43,8 +17,8 @@ def load_engine(
 
     Args:
         path: A style file, or what `allaprima export` made of one: .onnx, .xml (OpenVINO), .pt2.
-        engine: `auto` follows from an exported file; for a style file it is the fastest as measured once
-            (not here and now) whose results keep within `MEAN_ERROR`.
+        engine: `auto` follows from an exported file; for a style file it is `eager`, since compiling
+            takes minutes that pay for many pictures only.
         device: `auto`, `cpu`, `cuda`, ...
         precision: Of the computation; `auto` is float16 on CUDA and float32 elsewhere for a style file,
             and an exported file's own.
@@ -62,7 +36,7 @@ def load_engine(
         )
     found = engines_of(path)
     if engine == "auto":
-        engine = found[0] if len(found) == 1 or path.suffix == ".pt2" else fastest(device)
+        engine = found[0]
     if engine not in found:
         raise ValueError(_misfit(path, engine, found))
     return _load(path, engine, device, precision)
@@ -80,17 +54,6 @@ def engines_of(path: Path) -> tuple[EngineName, ...]:
 
             return ("aoti",) if is_machine_code(path) else ("eager",)
     return ("eager", "compiled")
-
-
-def fastest(device: str, *, mean_error: float = MEAN_ERROR) -> EngineName:
-    """Return the engine for a style file on a device.
-
-    Waiting for a compiler is never chosen: one asks for it, who has many pictures.
-    """
-    if device not in ("auto", "cpu"):
-        return "eager"  # the only one known to work on every device; none was at hand to measure
-    ready = [row for row in _ON_CPU if row.mean_error <= mean_error and row.start_seconds < 10]
-    return max(ready, key=lambda row: row.speed).engine
 
 
 def _load(path: Path, engine: EngineName, device: str, precision: Precision) -> BaseEngine:
