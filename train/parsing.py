@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from .config import WEIGHTS, TrainConfig
@@ -86,6 +85,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         FileNotFoundError: If it does not exist.
         ConfigError: If it is not YAML, or not of lines such as `crop_size: 256`.
     """
+    import yaml  # `--help` does without
+
     if not path.is_file():
         raise FileNotFoundError(f"config '{path}' does not exist")
     try:

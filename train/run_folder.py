@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-import yaml
-
 from allaprima.models.atomic import write_atomically
 
 from .config import TrainConfig
@@ -52,6 +50,8 @@ class RunFolder:
 
     def save_config(self, config: TrainConfig) -> None:
         """Write the resolved settings as YAML."""
+        import yaml  # `--help` does without
+
         with write_atomically(self.config) as temporary:
             temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
 
