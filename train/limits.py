@@ -56,8 +56,6 @@ class RunLimits(Callback):
         if self.max_seconds is not None and trainer.world_size > 1:
             self.elapsed = trainer.strategy.broadcast(self.elapsed)
         self._update(trainer, pl_module)
-        if trainer.world_size > 1:  # a signal reaches them between different steps
-            trainer.should_stop = trainer.strategy.reduce_boolean_decision(trainer.should_stop, all=False)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the training time so far."""
@@ -135,28 +133,36 @@ class DivergenceGuard(Callback):
             self._reference.append(value)
 
 
-class Interruption:
-    """Whether the user asked the run to end."""
+class Interruption(Callback):
+    """Let Ctrl-C end a run after the current step; a second one aborts at once."""
 
     is_requested = False
+    """Whether the user asked the run to end."""
 
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop if asked to. A signal reaches the processes at different places: here they agree."""
+        if trainer.world_size > 1:
+            self.is_requested = trainer.strategy.reduce_boolean_decision(self.is_requested, all=False)
+        if self.is_requested:
+            trainer.should_stop = True
 
-@contextmanager
-def interruptible(trainer: Trainer) -> Iterator[Interruption]:
-    """Let Ctrl-C end the run after the current step; a second one aborts at once."""
-    interruption = Interruption()
-    if threading.current_thread() is not threading.main_thread():
-        yield interruption  # only the main thread may handle signals
-        return
-    previous = signal.getsignal(signal.SIGINT)
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take Ctrl-C as a request while the block runs (in the main thread, which gets the signals)."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = signal.getsignal(signal.SIGINT)
 
-    def finish(number: int, frame: FrameType | None) -> None:
-        _log.warning("finishing the current step; press Ctrl-C again to abort")
-        interruption.is_requested = trainer.should_stop = True
-        signal.signal(signal.SIGINT, previous)
+        def finish(number: int, frame: FrameType | None) -> None:
+            _log.warning("finishing the current step; press Ctrl-C again to abort")
+            self.is_requested = True
+            signal.signal(signal.SIGINT, previous)
 
-    signal.signal(signal.SIGINT, finish)
-    try:
-        yield interruption
-    finally:
-        signal.signal(signal.SIGINT, previous)
+        signal.signal(signal.SIGINT, finish)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)

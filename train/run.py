@@ -20,7 +20,7 @@ from .data.module import ContentDataModule
 from .describe import checksum, style_header
 from .evaluate.measure import Photograph, Scores, collect, score_picture
 from .evaluate.report import sheet
-from .limits import interruptible
+from .limits import Interruption
 from .objective import read_loss_weights
 from .parsing import require
 from .perceptual import PerceptualLoss
@@ -68,8 +68,9 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
     check_layers(config.loss_network, (*config.content_layers, *config.style_layers))
     if checkpoint is None:
         check_init(config)
+    interruption = Interruption()
     with without_advice():
-        trainer = build_trainer(config, folder, checksum(style))
+        trainer = build_trainer(config, folder, checksum(style), [interruption])
     pixels = read_style(style, config.style_size)
     weights = read_loss_weights(config)
     data = ContentDataModule(content, config, progress=PreparationProgress())
@@ -79,7 +80,7 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
     if is_first_process():
         folder.save_config(config)
     with without_advice():
-        with interruptible(trainer) as interruption:
+        with interruption.listening():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         save_last(trainer, folder.checkpoints)
         validation = trainer.validate(module, data, verbose=False)[0]

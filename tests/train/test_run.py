@@ -291,6 +291,23 @@ def test_interrupt_finishes_the_run_early(
     assert load_style(result.style_file).header.steps == 3
 
 
+def test_interrupt_after_a_step_counts_from_the_next_one(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes that reacted at once would disagree on whether a validation or a step comes next."""
+    from allaprima.train.module import StyleTransferModule
+
+    end = StyleTransferModule.on_train_batch_end
+
+    def interrupted(self: StyleTransferModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        end(self, outputs, batch, batch_idx)  # Lightning calls the callbacks' before the module's
+        if self.global_step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(StyleTransferModule, "on_train_batch_end", interrupted)
+    assert start(settings, tmp_path / "run").steps == 3
+
+
 def test_a_run_may_start_from_another_style(settings: dict[str, Any], tmp_path: Path) -> None:
     first = start(settings, tmp_path / "first", dtype="float32")
     again = start(settings, tmp_path / "again", dtype="float32", init=first.style_file, lr=1e-9, max_steps=1)
