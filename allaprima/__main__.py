@@ -14,6 +14,7 @@ COMMANDS = {
     "stylize": ("allaprima.infer.cli:stylize", "Paint pictures in a trained style."),
     "optimize": ("allaprima.train.optimize.cli:optimize", "Paint one picture by optimising its pixels."),
     "evaluate": ("allaprima.train.evaluate.cli:evaluate", "Measure how good a trained style is."),
+    "distill": ("allaprima.train.distill.cli:distill", "Make a compact loss network of VGG-19."),
     "bench train": ("allaprima.train.cli:bench_train", "Measure how fast this machine trains."),
     "export": (
         "allaprima.infer.export.cli:export",

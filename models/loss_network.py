@@ -1,17 +1,14 @@
-"""The frozen VGG whose features the losses compare."""
+"""The frozen network whose features the losses compare: a VGG, or the compact one that stands in for it."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-STAGES = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
-"""Convolutions per stage; a 2x2 max pooling stands between stages (Simonyan and Zisserman 2014)."""
+from .architectures import STAGES, check_layers, conv_names, smallest_side, weight_keys, weight_shapes
 
-CHANNELS = (64, 128, 256, 512, 512)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -22,15 +19,16 @@ _LEAST_ORIGINAL_KERNEL = 2.0
 
 
 class LossNetwork(nn.Module):
-    """The convolutional part of a VGG, cut after the deepest layer asked for.
+    """The convolutional part of a VGG or of the compact network, cut after the deepest layer asked for.
 
     Its weights are buffers outside the state dict: no optimiser, checkpoint or call
     of `train` can change them. ImageNet's normalisation happens inside.
 
     Args:
-        architecture: `"vgg16"` or `"vgg19"`.
+        architecture: `"vgg16"`, `"vgg19"` or `"compact"`.
         layers: Names of the feature maps to return, `"relu1_1"` ... `"relu5_4"`.
-        weights: Tensors named as in torchvision, `features.N.weight` and `features.N.bias`.
+        weights: Tensors named as in torchvision, `features.N.weight` and `features.N.bias`; for
+            `"compact"` also `projections.LAYER.weight` and `projections.LAYER.bias`.
 
     Raises:
         ValueError: If the architecture, a layer or the shape of a weight is not the expected
@@ -41,15 +39,16 @@ class LossNetwork(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.layers = tuple(layers)
-        names = layer_names(architecture)
-        depth = max(_position(names, layer, architecture) for layer in self.layers) + 1
-        self._names = names[:depth]
+        check_layers(architecture, self.layers)
+        names = conv_names(architecture)
+        self._names = names[: max(names.index(layer) for layer in self.layers) + 1]
         expected = weight_shapes(architecture)
         for name in self._names:
-            for kind in ("weight", "bias"):
-                key = f"features.{conv_index(architecture, name)}.{kind}"
-                tensor = _checked(weights, key, expected[key], architecture)
-                self.register_buffer(f"{name}_{kind}", tensor, persistent=False)
+            for prefix in weight_keys(architecture, name):
+                for kind in ("weight", "bias"):
+                    key = f"{prefix}.{kind}"
+                    tensor = _checked(weights, key, expected[key], architecture)
+                    self.register_buffer(buffer_name(key), tensor, persistent=False)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
@@ -61,8 +60,8 @@ class LossNetwork(nn.Module):
 
     @property
     def lineage(self) -> Lineage:
-        """Which training the weights come from."""
-        return lineage_of(self.get_buffer("relu1_1_weight"))
+        """Which training the weights come from, or those that the compact network stands in for."""
+        return lineage_of(self._weights(weight_keys(self.architecture, "relu1_1")[-1])[0])
 
     def forward(self, image: Tensor, layers: Iterable[str] | None = None) -> dict[str, Tensor]:
         """Return feature maps by layer name, computing no deeper than needed.
@@ -72,7 +71,7 @@ class LossNetwork(nn.Module):
             layers: Some of the network's layers; all of them by default.
 
         Returns:
-            One `(B, C, H / 2^s, W / 2^s)` map a layer, s the number of poolings before it.
+            One `(B, C, H / 2^s, W / 2^s)` map a layer, s the number of poolings before it, C as in VGG.
 
         Raises:
             ValueError: If the picture is so small that a pooling leaves nothing, or a layer
@@ -87,10 +86,12 @@ class LossNetwork(nn.Module):
         for name in self._names:
             if name.endswith("_1") and name != "relu1_1":
                 x = F.max_pool2d(x, 2)
-            x = F.conv2d(x, self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias"), padding=1)
-            x = F.relu(x, inplace=True)
+            convolution, *projection = weight_keys(self.architecture, name)
+            x = F.relu(F.conv2d(x, *self._weights(convolution), padding=1), inplace=True)
             if name in wanted:
                 features[name] = x
+                for key in projection:
+                    features[name] = F.relu(F.conv2d(x, *self._weights(key)), inplace=True)
                 if len(features) == len(wanted):
                     break
         return features
@@ -99,6 +100,9 @@ class LossNetwork(nn.Module):
     def smallest_side(self) -> int:
         """The least height and width of a picture that reaches all of its layers."""
         return smallest_side(self.layers)
+
+    def _weights(self, key: str) -> tuple[Tensor, Tensor]:
+        return self.get_buffer(buffer_name(f"{key}.weight")), self.get_buffer(buffer_name(f"{key}.bias"))
 
     def _check_size(self, image: Tensor, wanted: set[str]) -> None:
         stage = max(int(name[4]) for name in wanted)
@@ -110,31 +114,13 @@ class LossNetwork(nn.Module):
             )
 
 
-def layer_names(architecture: str) -> list[str]:
-    """Return the names of an architecture's layers, shallow to deep.
-
-    Raises:
-        ValueError: If `architecture` is unknown.
-    """
-    if architecture not in STAGES:
-        raise ValueError(f"unknown loss network {architecture!r}; there are {', '.join(STAGES)}")
-    return [f"relu{stage}_{i}" for stage, n in enumerate(STAGES[architecture], 1) for i in range(1, n + 1)]
-
-
-def smallest_side(layers: Iterable[str]) -> int:
-    """Return the least height and width of a picture of which all these layers leave something."""
-    return 1 << (max(int(name[4]) for name in layers) - 1)
-
-
-def check_layers(architecture: str, layers: Iterable[str]) -> None:
-    """Raise ValueError, with what there is, if the architecture or one of the layers is unknown."""
-    names = layer_names(architecture)
-    for layer in layers:
-        _position(names, layer, architecture)
+def buffer_name(key: str) -> str:
+    """Return what a tensor of a file of weights is called inside the network."""
+    return key.replace(".", "_")
 
 
 def lineage_of(first_kernel: Tensor) -> Lineage:
-    """Return the lineage of weights, told from the first convolution's kernel, `(64, 3, 3, 3)`.
+    """Return the lineage of weights, told from the kernel that makes relu1_1, `(64, C, k, k)`.
 
     The original network was trained on pictures in 0..255. Brought to pictures in [0, 1] divided by
     ImageNet's deviations its first kernel is about 57 times as large: the mean magnitude is 9.0 for
@@ -144,33 +130,6 @@ def lineage_of(first_kernel: Tensor) -> Lineage:
     return "original" if magnitude > _LEAST_ORIGINAL_KERNEL else "torchvision"
 
 
-def conv_index(architecture: str, name: str) -> int:
-    """Return N of `features.N`, torchvision's number for the convolution below a layer."""
-    stage, i = int(name[4]), int(name[6])
-    return sum(2 * n + 1 for n in STAGES[architecture][: stage - 1]) + 2 * (i - 1)
-
-
-def weight_shapes(architecture: str) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every convolution's weight and bias by torchvision's name."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    channels = 3
-    for name in layer_names(architecture):
-        out = CHANNELS[int(name[4]) - 1]
-        index = conv_index(architecture, name)
-        shapes[f"features.{index}.weight"] = (out, channels, 3, 3)
-        shapes[f"features.{index}.bias"] = (out,)
-        channels = out
-    return shapes
-
-
-def _position(names: list[str], layer: str, architecture: str) -> int:
-    if layer not in names:
-        close = get_close_matches(layer, names, 1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        raise ValueError(f"unknown layer {layer!r}{hint}; {architecture} has {', '.join(names)}")
-    return names.index(layer)
-
-
 def _checked(weights: Mapping[str, Tensor], key: str, shape: tuple[int, ...], architecture: str) -> Tensor:
     if key not in weights:
         for other in STAGES:
@@ -178,9 +137,10 @@ def _checked(weights: Mapping[str, Tensor], key: str, shape: tuple[int, ...], ar
                 weights.keys() <= weight_shapes(other).keys()
             ):
                 raise ValueError(
-                    f"these are weights of {other}, and {architecture} is wanted: give a file of that one"
+                    f"these are weights of {other}, and {architecture} is wanted: give a file of that one, "
+                    f"or --loss-network {other}"
                 )
-        raise ValueError(f"the weights have no {key}; expected torchvision's names of {architecture}")
+        raise ValueError(f"the weights have no {key}; expected the names of {architecture}'s")
     tensor = weights[key]
     if tuple(tensor.shape) != shape:
         raise ValueError(f"{key} has shape {tuple(tensor.shape)}; {architecture} has {shape}")

@@ -1,4 +1,4 @@
-"""Where the loss network's weights come from: a file, torch's cache, or torchvision's download."""
+"""Where the loss network's weights come from: a file, the package, torch's cache, or a download."""
 
 import urllib.error
 from collections.abc import Mapping
@@ -8,7 +8,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .loss_network import IMAGENET_MEAN, IMAGENET_STD, Lineage, layer_names, weight_shapes
+from .architectures import layer_names, weight_shapes
+from .compact import embedded_weights
+from .loss_network import IMAGENET_MEAN, IMAGENET_STD, Lineage
 
 ORIGINAL_MEAN = (0.48235, 0.45882, 0.40784)
 """What torchvision's copy of the original VGG-16 subtracts from RGB in [0, 1]."""
@@ -20,23 +22,26 @@ ORIGINAL_STD = (1 / 255, 1 / 255, 1 / 255)
 def load_loss_weights(
     architecture: str, path: Path | None = None, *, lineage: Lineage | None = None
 ) -> dict[str, Tensor]:
-    """Return a VGG's weights, `features.N.weight` and `features.N.bias`.
+    """Return a loss network's weights by the names of `weight_shapes`.
 
     Args:
-        architecture: `"vgg16"` or `"vgg19"`.
-        path: A `.safetensors` or `.pth` file. Without it torchvision's weights are used,
-            downloaded into torch's cache, with progress, the first time.
+        architecture: `"vgg16"`, `"vgg19"` or `"compact"`.
+        path: A `.safetensors` or `.pth` file. Without it a VGG's are torchvision's, downloaded into
+            torch's cache, with progress, the first time, and the compact network's the package's.
         lineage: Which weights to prefer where there is no file. The original ones can be
             downloaded for VGG-16 alone; where they are not at hand the result is torchvision's.
 
     Raises:
-        ValueError: If the architecture is unknown or the file is not such weights.
+        ValueError: If the architecture is unknown, the file is not such weights, or the package's own
+            is missing or damaged.
         FileNotFoundError: If `path` does not exist.
         ConnectionError: If there is no `path`, nothing in the cache and no network.
     """
     layer_names(architecture)
     if path is not None:
         return _from_file(path)
+    if architecture == "compact":
+        return embedded_weights()
     if lineage == "original" and architecture == "vgg16":
         try:
             return fold_input(_downloaded("vgg16", "original"), ORIGINAL_MEAN, ORIGINAL_STD)
@@ -61,7 +66,7 @@ def random_loss_weights(architecture: str, seed: int = 0) -> dict[str, Tensor]:
     """
     generator = torch.Generator().manual_seed(seed)
     return {
-        name: torch.randn(shape, generator=generator) * (2 / (9 * shape[1])) ** 0.5
+        name: torch.randn(shape, generator=generator) * (2 / (shape[1] * shape[2] * shape[3])) ** 0.5
         if len(shape) == 4
         else torch.zeros(shape)
         for name, shape in weight_shapes(architecture).items()
@@ -105,7 +110,7 @@ def _from_file(path: Path) -> dict[str, Tensor]:
     if not isinstance(weights, dict):
         kind = type(weights).__name__
         raise ValueError(f"loss_weights '{path}' holds a {kind}, not a dictionary of tensors")
-    return {key: value for key, value in weights.items() if key.startswith("features.")}
+    return {key: value for key, value in weights.items() if key.startswith(("features.", "projections."))}
 
 
 def _downloaded(architecture: str, lineage: Lineage) -> dict[str, Tensor]:

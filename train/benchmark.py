@@ -45,7 +45,8 @@ def measure(config: TrainConfig, *, steps: int, warmup: int) -> dict[str, Any]:
         data.prepare_data()
         data.setup()
         style = read_style(config.style or make_picture(folder / "style.png"), config.style_size)
-        module = build_module(config, random_loss_weights(config.loss_network), style, data)
+        weights = random_loss_weights(config.loss_network)
+        module = build_module(config, weights, style, data)
         with without_advice():
             trainer = build_trainer(config, RunFolder(folder / "run"), more=[clock])
             trainer.fit(module, datamodule=data)
@@ -101,6 +102,8 @@ def _shortened(config: TrainConfig, folder: Path, steps: int) -> TrainConfig:
     """
     never = 10**9
     changes = {"cache_dir": config.cache_dir or folder, "max_steps": steps, "max_time": None, "lr": 1e-9}
+    if config.loss_network == "auto":
+        changes["loss_network"] = "vgg19"
     return config.model_copy(update={**changes, "validate_every": never, "checkpoint_every": never})
 
 

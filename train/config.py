@@ -39,10 +39,10 @@ class LossSettings(BaseModel):
     """Style against content: 2 paints more boldly, 0.5 stays closer to the photograph."""
     style_size: int | None = Field(384, ge=16)
     """Shorter side of the style picture in pixels, never enlarged: larger gives larger strokes."""
-    loss_network: Literal["vgg16", "vgg19"] = "vgg19"
-    """Network whose features are compared."""
+    loss_network: Literal["auto", "vgg19", "vgg16", "compact"] = "auto"
+    """Network whose features are compared; auto is vgg19 where its weights can be had, else compact."""
     loss_weights: Path | None = None
-    """Its weights (.safetensors or .pth, torchvision's names); torchvision's by default."""
+    """Its weights (.safetensors or .pth, torchvision's names); by default torchvision's, or the package's."""
     content_layers: Layers = ("relu4_2",)
     """Layers compared with the photograph."""
     style_layers: Layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

@@ -14,7 +14,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from .module import StyleTransferModule
+from .scheduled import ScheduledModule
 
 EXPLOSION = 20.0
 """Times the first steps' mean objective at which a run counts as diverged."""
@@ -66,7 +66,7 @@ class RunLimits(Callback):
         self.elapsed = state_dict["elapsed"]
 
     def _update(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, StyleTransferModule)
+        assert isinstance(pl_module, ScheduledModule)
         parts = [trainer.global_step / self.max_steps] if self.max_steps else []
         if self.max_seconds is not None:
             parts.append(self.elapsed / self.max_seconds)

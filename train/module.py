@@ -1,20 +1,21 @@
 """The LightningModule: one style's network, its moving average and its objective."""
 
+from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
 import torch
-from lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from allaprima.models.transformer import TransformerNetwork
 
 from .config import OptimizerSettings
 from .perceptual import PerceptualLoss
-from .schedule import averaging_decay, learning_rate_factor
+from .schedule import averaging_decay
+from .scheduled import ScheduledModule
 
 
-class StyleTransferModule(LightningModule):
+class StyleTransferModule(ScheduledModule):
     """Train a network against a perceptual loss, keeping an exponential moving average of it.
 
     Args:
@@ -26,13 +27,10 @@ class StyleTransferModule(LightningModule):
     def __init__(
         self, network: TransformerNetwork, loss: PerceptualLoss, settings: OptimizerSettings
     ) -> None:
-        super().__init__()
+        super().__init__(settings)
         self.network = network
         self.averaged = deepcopy(network).requires_grad_(False)
         self.loss = loss
-        self.settings = settings
-        self.progress = 0.0
-        """Part of the run that is done, 0 to 1; the limits of the run set it."""
 
     def forward(self, content_image: Tensor) -> Tensor:
         """Return the averaged network's stylised picture, `(B, 3, H, W)`, RGB in [0, 1]."""
@@ -55,29 +53,13 @@ class StyleTransferModule(LightningModule):
             {f"val/{name}": value for name, value in terms.items()}, batch_size=len(batch), sync_dist=True
         )
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return AdamW, which is Adam when there is no weight decay."""
-        return torch.optim.AdamW(
-            self.network.parameters(), lr=self.settings.lr, weight_decay=self.settings.weight_decay
-        )
+    def learned(self) -> Iterable[nn.Parameter]:
+        """Return the network's parameters; the average follows by itself."""
+        return self.network.parameters()
 
     def on_train_start(self) -> None:
         """Keep the average in evaluation mode; done here, since Lightning warns of it any earlier."""
         self.averaged.eval()
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Set the learning rate; a pure function of step and progress, so nothing of it is stored."""
-        factor = learning_rate_factor(
-            self.global_step,
-            self.progress,
-            warmup_steps=self.settings.warmup_steps,
-            final=self.settings.final_lr,
-        )
-        optimizer = self.optimizers()
-        assert not isinstance(optimizer, list)
-        for group in optimizer.param_groups:
-            group["lr"] = self.settings.lr * factor
-        self.log("train/lr", self.settings.lr * factor)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Update the network, then move the average towards it, before any callback can save them."""

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from allaprima.models.architectures import check_layers
 from allaprima.models.loss_network import Lineage, LossNetwork
 from allaprima.models.loss_weights import load_loss_weights
 from allaprima.models.memory import keep_freed_memory
@@ -18,31 +20,52 @@ from .presets import PRESETS, departures, formula_of
 _log = logging.getLogger(__name__)
 
 
+Settings = TypeVar("Settings", bound=LossSettings)
+
+
+def check_loss_layers(settings: LossSettings) -> None:
+    """Raise ValueError, with what there is, if the loss network lacks one of the layers to compare."""
+    check_layers(_first_choice(settings), (*settings.content_layers, *settings.style_layers))
+
+
 def load_loss_network(settings: LossSettings, device: torch.device | str = "cpu") -> LossNetwork:
-    """Return the frozen VGG of some loss settings, from their file or torchvision's.
+    """Return the frozen network of some loss settings.
 
     Raises:
         ValueError: If a layer is unknown, or the weights are not those of the network.
         FileNotFoundError: If the file of weights does not exist.
         ConnectionError: If no weights are at hand.
     """
-    return build_loss_network(settings, read_loss_weights(settings)).to(device)
+    return build_loss_network(*read_loss_weights(settings)).to(device)
 
 
-def read_loss_weights(settings: LossSettings) -> dict[str, Tensor]:
-    """Return the loss network's weights, of the preset's lineage where there is a choice.
+def read_loss_weights(settings: Settings) -> tuple[Settings, dict[str, Tensor]]:
+    """Return the settings with the loss network that `auto` comes to, and that network's weights.
+
+    They are of the preset's lineage where there is a choice.
 
     Raises:
         ValueError: If the file is not such weights.
         FileNotFoundError: If the file does not exist.
-        ConnectionError: If no weights are at hand.
+        ConnectionError: If no weights are at hand, and the network is not chosen by itself.
     """
     lineage = PRESETS[settings.loss_preset]().lineage if settings.loss_preset else None
-    return load_loss_weights(settings.loss_network, settings.loss_weights, lineage=lineage)
+    architecture = _first_choice(settings)
+    try:
+        weights = load_loss_weights(architecture, settings.loss_weights, lineage=lineage)
+    except ConnectionError:
+        if settings.loss_network != "auto":
+            raise
+        _log.info(
+            "VGG-19's weights are not at hand and could not be downloaded: using the compact loss network "
+            "that ships with allaprima (--loss-weights FILE gives VGG-19's)"
+        )
+        architecture, weights = "compact", load_loss_weights("compact")
+    return settings.model_copy(update={"loss_network": architecture}), weights
 
 
 def build_loss_network(settings: LossSettings, weights: Mapping[str, Tensor]) -> LossNetwork:
-    """Return the frozen VGG of some loss settings, cut after the deepest layer they name.
+    """Return the frozen network of some loss settings, cut after the deepest layer they name.
 
     Where the settings or the lineage of the weights differ from the preset's, that is logged.
 
@@ -71,7 +94,7 @@ def build_loss(
 
     Args:
         settings: What is compared.
-        loss_network: The frozen VGG, from `load_loss_network`.
+        loss_network: The frozen network, from `load_loss_network`.
         style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
         photographs: Batches `(B, 3, H, W)` to calibrate on, looked at only where that is needed.
         weights: Weights found earlier.
@@ -100,6 +123,10 @@ def explicit_weights(settings: LossSettings) -> LossWeights | None:
         style=dict.fromkeys(settings.style_layers, settings.style_weight),
         tv=settings.tv_weight or 0.0,
     )
+
+
+def _first_choice(settings: LossSettings) -> str:
+    return "vgg19" if settings.loss_network == "auto" else settings.loss_network
 
 
 def _difference(lineage: Lineage) -> str:

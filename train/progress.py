@@ -1,6 +1,7 @@
 """What a person sees while a style is trained."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ from rich.progress import Progress, TaskID
 from torch import Tensor
 
 from .data.module import ContentDataModule
-from .module import StyleTransferModule, to_unit_range
+from .module import to_unit_range
+from .perceptual import TERMS
+from .scheduled import ScheduledModule
 from .terminal import TermsBar
 
 PREVIEWS = 4
@@ -21,9 +24,15 @@ PREVIEWS = 4
 
 
 class TrainingProgress(Callback):
-    """A bar with losses, images per second and time left; plain lines where there is no terminal."""
+    """A bar with losses, images per second and time left; plain lines where there is no terminal.
 
-    def __init__(self, console: Console | None = None) -> None:
+    Args:
+        terms: Names of the losses shown, logged as `train/NAME`.
+        console: Where to draw; standard error by default.
+    """
+
+    def __init__(self, terms: Iterable[str] = TERMS, console: Console | None = None) -> None:
+        self._terms = tuple(terms)
         self._bar = TermsBar("step", console)
         self._shown = 0.0
         self._shown_step = 0
@@ -39,14 +48,14 @@ class TrainingProgress(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Tensor, batch_idx: int
     ) -> None:
         """Refresh the bar now and then, so that the device is seldom waited for."""
-        assert isinstance(pl_module, StyleTransferModule)
+        assert isinstance(pl_module, ScheduledModule)
         if not self._bar.is_due:
             return
         now = time.monotonic()
         steps = trainer.global_step - self._shown_step
         rate = steps * len(batch) * trainer.world_size / (now - self._shown)
         self._shown, self._shown_step = now, trainer.global_step
-        losses = f"{_losses(trainer)}  {rate:.1f} images/s"
+        losses = f"{_losses(trainer, self._terms)}  {rate:.1f} images/s"
         self._bar.show(str(trainer.global_step), pl_module.progress, losses)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -126,10 +135,8 @@ def _row(images: Tensor) -> Tensor:
     return torch.cat(list(images), dim=2)
 
 
-def _losses(trainer: Trainer) -> str:
+def _losses(trainer: Trainer, terms: Iterable[str]) -> str:
     metrics = trainer.callback_metrics
     return "  ".join(
-        f"{name} {float(metrics[f'train/{name}']):.4g}"
-        for name in ("content", "style", "tv", "total")
-        if f"train/{name}" in metrics
+        f"{name} {float(metrics[f'train/{name}']):.4g}" for name in terms if f"train/{name}" in metrics
     )

@@ -9,7 +9,6 @@ import numpy as np
 
 from allaprima.models.contact_sheet import Pixels
 from allaprima.models.images import Picture, write_picture
-from allaprima.models.loss_network import check_layers
 from allaprima.models.style_file import save_style
 from allaprima.models.transformer import TransformerNetwork
 
@@ -21,7 +20,7 @@ from .describe import checksum, style_header
 from .evaluate.measure import Photograph, Scores, collect, score_picture
 from .evaluate.report import sheet
 from .limits import Interruption
-from .objective import read_loss_weights
+from .objective import check_loss_layers, read_loss_weights
 from .parsing import require
 from .perceptual import PerceptualLoss
 from .progress import PreparationProgress
@@ -65,14 +64,14 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
         OSError: If the run folder cannot be written.
     """
     style, content = require(config)
-    check_layers(config.loss_network, (*config.content_layers, *config.style_layers))
+    check_loss_layers(config)
     if checkpoint is None:
         check_init(config)
     interruption = Interruption()
     with without_advice():
         trainer = build_trainer(config, folder, checksum(style), [interruption])
     pixels = read_style(style, config.style_size)
-    weights = read_loss_weights(config)
+    config, weights = read_loss_weights(config)
     data = ContentDataModule(content, config, progress=PreparationProgress())
     data.prepare_data()
     data.setup()

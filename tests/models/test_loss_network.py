@@ -8,7 +8,8 @@ import torchvision
 from safetensors.torch import save_file
 from torch import Tensor
 
-from allaprima.models.loss_network import IMAGENET_MEAN, IMAGENET_STD, LossNetwork, conv_index, layer_names
+from allaprima.models.architectures import conv_index, layer_names
+from allaprima.models.loss_network import IMAGENET_MEAN, IMAGENET_STD, LossNetwork
 from allaprima.models.loss_weights import (
     ORIGINAL_MEAN,
     ORIGINAL_STD,
@@ -48,13 +49,13 @@ def test_is_truncated_at_the_deepest_layer(small_weights: dict[str, Tensor]) -> 
     assert {name for name, _ in network.named_buffers()} == {
         "mean",
         "std",
-        *(f"{layer}_{kind}" for layer in ("relu1_1", "relu1_2", "relu2_1") for kind in ("weight", "bias")),
+        *(f"features_{index}_{kind}" for index in (0, 2, 5) for kind in ("weight", "bias")),
     }
 
 
 def test_goes_no_deeper_than_asked(small_weights: dict[str, Tensor]) -> None:
     network = LossNetwork("vgg19", ["relu1_1", "relu2_1"], small_weights)
-    network.relu2_1_weight = torch.full_like(network.get_buffer("relu2_1_weight"), torch.nan)
+    network.features_5_weight = torch.full_like(network.get_buffer("features_5_weight"), torch.nan)
     assert network(torch.rand(1, 3, 16, 16), ["relu1_1"]).keys() == {"relu1_1"}
     assert network(torch.rand(1, 3, 16, 16))["relu2_1"].isnan().any()
 

@@ -99,7 +99,8 @@ def test_waiting_for_data_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert run(monkeypatch, "bench", "train", *FLAGS, *LAYERS, "--accelerator", "cpu", *arguments) == 0
     measured = json.loads(path.read_text())
     assert measured["seconds_per_step"] > 0.3
-    assert measured["data_wait_share"] > 0.5
+    # All of the wait is counted as such, however long this machine takes for the rest of a step.
+    assert measured["data_wait_share"] * measured["seconds_per_step"] > 0.2
 
 
 def test_a_run_that_never_began_leaves_no_folder(

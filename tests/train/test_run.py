@@ -227,10 +227,11 @@ def test_time_limits_a_run(settings: dict[str, Any], tmp_path: Path) -> None:
     del settings["max_steps"]
     began = time.monotonic()
     result = start(settings, tmp_path / "run", max_time="2s", validate_every=1000, checkpoint_every="1h")
-    assert result.steps > 5
-    assert time.monotonic() - began < 60
+    took = time.monotonic() - began
     elapsed = state(tmp_path / "run")["callbacks"]["RunLimits"]["elapsed"]
-    assert 2 <= elapsed < 4
+    assert 2 <= elapsed <= took
+    assert elapsed - 2 <= 2 * took / result.steps  # it ends with the step in which the time runs out
+    assert result.steps < 10_000
 
 
 def test_divergence_stops_the_run_and_keeps_the_last_good_state(

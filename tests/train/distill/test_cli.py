@@ -1,0 +1,72 @@
+"""`allaprima distill`, end to end with small pictures and made-up VGG weights."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from allaprima.models.compact import METADATA_KEY
+from allaprima.models.loss_weights import load_loss_weights
+from allaprima.train.config import LossSettings
+from allaprima.train.distill.cli import distill
+from allaprima.train.distill.student import LAYERS
+from allaprima.train.objective import load_loss_network
+from allaprima.train.parsing import ConfigError
+
+MakeWeights = Callable[[str], dict[str, Tensor]]
+
+
+@pytest.fixture(scope="module")
+def vgg_file(random_weights: MakeWeights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("vgg") / "vgg19.safetensors"
+    save_file({name: tensor.half() for name, tensor in random_weights("vgg19").items()}, path)
+    return path
+
+
+def test_a_few_steps_bring_the_errors_down(
+    vgg_file: Path, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {
+        "content": str(photographs),
+        "loss_weights": vgg_file,
+        "output": tmp_path / "run",
+        "crop_size": 32,
+        "batch_size": 2,
+        "max_steps": 20,
+        "save_every": 10,
+        "cache_dir": tmp_path / "cache",
+    }
+    assert distill(settings=settings) == 0
+    result = tmp_path / "run" / "compact.safetensors"
+    assert f"compact network: {result}" in capsys.readouterr().out
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        totals = [float(row["val/total"]) for row in csv.DictReader(file) if row["val/total"]]
+    assert totals[-1] < totals[0]
+    with safe_open(result, framework="pt") as stored:
+        card = json.loads(stored.metadata()[METADATA_KEY])
+    assert card["steps"] == 20
+    assert card["errors"]["gram"].keys() == set(LAYERS)
+    assert f"| {card['errors']['gram']['relu4_1']:.4f} |" in (tmp_path / "run" / "README.md").read_text()
+    network = load_loss_network(LossSettings(loss_network="compact", loss_weights=result))
+    assert network(torch.rand(1, 3, 32, 32))["relu4_1"].shape == (1, 512, 4, 4)
+    again = {**settings, "init": result, "output": tmp_path / "again", "max_steps": 1, "lr": 1e-9}
+    assert distill(settings=again) == 0
+    for name, tensor in load_loss_weights("compact", tmp_path / "again" / "compact.safetensors").items():
+        torch.testing.assert_close(tensor, load_loss_weights("compact", result)[name], rtol=1e-3, atol=1e-6)
+
+
+def test_mistakes_are_named_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"content is missing: give a folder of photographs"):
+        distill(settings={"output": tmp_path / "run"})
+    with pytest.raises(ConfigError, match=r"painter_stps is not a setting \(did you mean painter_steps\?\)"):
+        distill(painter_stps="3")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine.txt").write_text("a letter")
+    with pytest.raises(FileExistsError, match=r"is not empty: name a new folder with --output"):
+        distill(settings={"content": "photographs", "output": tmp_path})

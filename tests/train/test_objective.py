@@ -1,0 +1,51 @@
+"""Which loss network `auto` comes to."""
+
+import logging
+import urllib.error
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from allaprima.train.config import LossSettings
+from allaprima.train.objective import load_loss_network, read_loss_weights
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
+
+
+def test_auto_takes_the_compact_network_where_there_is_no_vgg(
+    offline: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "allaprima"):
+        settings, _ = read_loss_weights(LossSettings())
+    assert settings.loss_network == "compact"
+    assert [record.message for record in caplog.records] == [
+        "VGG-19's weights are not at hand and could not be downloaded: using the compact loss network that "
+        "ships with allaprima (--loss-weights FILE gives VGG-19's)"
+    ]
+    assert load_loss_network(LossSettings()).architecture == "compact"
+
+
+def test_auto_takes_vgg_where_its_weights_are_given(offline: None, small_weights_file: Path) -> None:
+    settings, _ = read_loss_weights(LossSettings(loss_weights=small_weights_file))
+    assert settings.loss_network == "vgg19"
+
+
+def test_a_forced_vgg_that_cannot_be_had_is_an_error(offline: None) -> None:
+    with pytest.raises(ConnectionError, match="--loss-weights FILE"):
+        read_loss_weights(LossSettings(loss_network="vgg19"))
+
+
+def test_compact_needs_no_network(offline: None) -> None:
+    network = load_loss_network(LossSettings(loss_network="compact"))
+    assert set(network(torch.rand(1, 3, 32, 32))) == {
+        *LossSettings().content_layers,
+        *LossSettings().style_layers,
+    }

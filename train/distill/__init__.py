@@ -1,0 +1,1 @@
+"""Distil VGG-19 into the compact loss network that ships with the package."""

@@ -1,0 +1,52 @@
+"""The settings of a distillation: their types, defaults and help."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from pydantic import ConfigDict, Field
+
+from allaprima.train.config import DataSettings, OptimizerSettings
+from allaprima.train.durations import Duration, Interval, format_duration
+
+DURATIONS = ("max_time", "save_every")
+
+
+class DistillConfig(OptimizerSettings, DataSettings):
+    """All settings of a distillation, in one flat name space; pydantic lists the last base first."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    content: str | None = None
+    """Photographs: a folder, parquet or tar files, or the name of a data set on the hub."""
+    paintings: str | None = None
+    """Style pictures, in the same way; the photographs serve as such if there are none."""
+    output: Annotated[Path, Parameter(alias="-o")] = Path("runs/compact")
+    """Folder of the result, its log, settings and model card."""
+    loss_weights: Path | None = None
+    """VGG-19's weights (.safetensors or .pth, torchvision's names); torchvision's by default."""
+    init: Path | None = None
+    """A compact network to improve, instead of one found by least squares."""
+    max_steps: int | None = Field(None, ge=1)
+    """Steps; 3000 if max_time is not given either."""
+    max_time: Duration | None = None
+    """Time, such as 1h; the first limit reached ends the run."""
+    save_every: Interval = timedelta(minutes=5)
+    """Steps or time between looks at held-out pictures, after each of which the result is written."""
+    painter_steps: int = Field(120, ge=1)
+    """Steps after which the painter, whose pictures are learned from, begins with another style."""
+    batch_size: int = Field(4, ge=1)
+    """Photographs a step; three times as many pictures are made of them and the paintings."""
+    crop_size: int = Field(128, ge=32)
+    """Side of the square crops in pixels."""
+    lr: float = Field(1e-3, gt=0)
+    """Peak learning rate."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values (strings, numbers, lists), as a YAML file holds them."""
+        values: dict[str, Any] = self.model_dump(mode="json")
+        for name in DURATIONS:
+            if isinstance(duration := getattr(self, name), timedelta):
+                values[name] = format_duration(duration)
+        return values

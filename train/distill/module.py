@@ -1,0 +1,92 @@
+"""The LightningModule: the compact network learns VGG-19's features and Gram matrices."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from allaprima.models.loss_network import LossNetwork
+from allaprima.train.config import OptimizerSettings
+from allaprima.train.module import to_unit_range
+from allaprima.train.scheduled import ScheduledModule
+
+from .errors import errors
+from .pictures import Painter, disturb
+from .student import LAYERS, Student
+
+TERMS = ("feature", "gram", "total")
+
+
+class DistillModule(ScheduledModule):
+    """Bring the student's feature and Gram errors down on photographs, painted and disturbed pictures.
+
+    The objective is the mean over layers of both errors, each relative to VGG-19's own magnitude.
+
+    Args:
+        student: What learns.
+        teacher: VGG-19, built for the student's layers.
+        paintings: Endless batches of style pictures, `(B, 3, H, W)`, uint8.
+        settings: Optimiser and schedule.
+        painter_steps: Steps that the painter spends on a style.
+        seed: Of all that is drawn.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        teacher: LossNetwork,
+        paintings: Iterator[Tensor],
+        settings: OptimizerSettings,
+        *,
+        painter_steps: int,
+        seed: int,
+    ) -> None:
+        super().__init__(settings)
+        self.student = student
+        self.teacher = teacher
+        self._paintings = (to_unit_range(batch) for batch in paintings)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._painter = Painter(self.frozen, self._paintings, painter_steps, self._generator)
+
+    def learned(self) -> Iterable[nn.Parameter]:
+        """Return the student's parameters."""
+        return self.student.learned.values()
+
+    def frozen(self) -> LossNetwork:
+        """Return the student as it stands, as a loss network."""
+        return LossNetwork("compact", LAYERS, self.student.weights()).to(self.device)
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        """Return the objective for photographs, `(B, 3, H, W)`, uint8, and what is made of them."""
+        photographs = to_unit_range(batch)
+        paintings = next(self._paintings).to(batch.device)
+        mixed = torch.cat([photographs, paintings])[torch.randperm(2 * len(batch), generator=self._generator)]
+        images = [
+            photographs,
+            self._painter.paint(photographs),
+            disturb(mixed[: len(batch)], self._generator),
+            paintings[: max(1, len(batch) // 2)],
+        ]
+        return self._objective(torch.cat(images), "train")
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Log the errors on held-out photographs as they are, disturbed, and by the painter as it stands."""
+        photographs = to_unit_range(batch)
+        generator = torch.Generator().manual_seed(batch_idx)
+        self._objective(torch.cat([photographs, disturb(photographs, generator)]), "val")
+
+    def _objective(self, images: Tensor, stage: str) -> Tensor:
+        with torch.no_grad():
+            theirs = self.teacher(images, LAYERS)
+        found = errors(self.student(images), theirs)
+        means = {kind: _mean(list(by_layer.values())) for kind, by_layer in found.items()}
+        total = means["feature"] + means["gram"]
+        logged = {f"{stage}/{kind}": value.detach() for kind, value in {**means, "total": total}.items()}
+        for kind, by_layer in found.items():
+            logged |= {f"{stage}/{kind}/{layer}": value.detach() for layer, value in by_layer.items()}
+        self.log_dict(logged, batch_size=len(images))
+        return total
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(values)).mean()
