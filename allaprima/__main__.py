@@ -16,6 +16,10 @@ COMMANDS = {
     "evaluate": ("allaprima.train.evaluate.cli:evaluate", "Measure how good a trained style is."),
     "distill": ("allaprima.train.distill.cli:distill", "Make a compact loss network of VGG-19."),
     "bench train": ("allaprima.train.cli:bench_train", "Measure how fast this machine trains."),
+    "bench compact": (
+        "allaprima.train.distill.cli:bench_compact",
+        "Measure how faithfully the compact loss network stands in for VGG-19.",
+    ),
     "export": (
         "allaprima.infer.export.cli:export",
         "Make a trained style into a model file for another runtime.",

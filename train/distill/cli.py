@@ -1,10 +1,12 @@
-"""The command `allaprima distill`."""
+"""The commands `allaprima distill` and `allaprima bench compact`."""
 
+import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from allaprima.models.atomic import write_atomically
 from allaprima.train.flags import flags_of, given
@@ -62,3 +64,52 @@ def _claim(config: DistillConfig) -> None:
     with write_atomically(config.output / "config.yaml") as temporary:
         temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
     _log.info("distilling into %s", config.output)
+
+
+def bench_compact(
+    *,
+    content: str,
+    styles: str,
+    loss_weights: Path | None = None,
+    network: Path | None = None,
+    steps: Annotated[int, Parameter(validator=Number(gte=1))] = 60,
+    crop_size: Annotated[int, Parameter(validator=Number(gte=32))] = 128,
+    json_file: Annotated[Path | None, Parameter(name="--json")] = None,
+    plot: Path | None = None,
+) -> int:
+    """Measure whether the compact network judges stylised pictures as VGG-19 does.
+
+    Two small networks are trained for each style, one against either; both loss networks then judge
+    their pictures from several stages, and their terms are compared by Spearman's rank correlation.
+
+    Args:
+        content: Photographs, as for `allaprima train`; six are held out to be judged on.
+        styles: Folder of style pictures.
+        loss_weights: VGG-19's weights (.safetensors or .pth); torchvision's by default.
+        network: A compact network from `allaprima distill`; the package's by default.
+        steps: Steps of each training.
+        crop_size: Side of the photographs' crops in pixels.
+        json_file: Where to write the figures as JSON.
+        plot: Where to draw both networks' terms, as PNG.
+    """
+    from .bench import judged_styles
+    from .faithfulness import summary
+    from .plot import plot_judgements
+
+    judgements = judged_styles(content, styles, loss_weights, network, steps=steps, crop_size=crop_size)
+    figures = summary(judgements)
+    print(f"{figures['pictures']} pictures; rank correlation of compact with VGG-19")
+    for term, value in figures["rank_correlation"].items():
+        by_style = ", ".join(
+            f"{name} {v:.2f}" for name, v in figures["rank_correlation_by_style"][term].items()
+        )
+        print(f"{term:<8} {value:.3f}   ({by_style})")
+    print(
+        "Gram error: " + ", ".join(f"{layer} {value:.4f}" for layer, value in figures["gram_error"].items())
+    )
+    if json_file:
+        json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if plot:
+        plot_judgements(judgements, plot)
+        print(f"plot: {plot}")
+    return 0

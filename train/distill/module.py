@@ -11,7 +11,7 @@ from allaprima.train.module import to_unit_range
 from allaprima.train.scheduled import ScheduledModule
 
 from .errors import errors
-from .pictures import Painter, disturb
+from .pictures import RestlessPainter, disturb
 from .student import LAYERS, Student
 
 TERMS = ("feature", "gram", "total")
@@ -46,7 +46,7 @@ class DistillModule(ScheduledModule):
         self.teacher = teacher
         self._paintings = (to_unit_range(batch) for batch in paintings)
         self._generator = torch.Generator().manual_seed(seed)
-        self._painter = Painter(self.frozen, self._paintings, painter_steps, self._generator)
+        self._painter = RestlessPainter(self.frozen, self._paintings, painter_steps, self._generator)
 
     def learned(self) -> Iterable[nn.Parameter]:
         """Return the student's parameters."""

@@ -41,7 +41,46 @@ def disturb(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class Painter:
-    """A small transformer network that is trained, over and over, against the student as it stands.
+    """A small transformer network that learns one style.
+
+    Args:
+        loss: What it learns from.
+        seed: Of its first weights.
+    """
+
+    def __init__(self, loss: PerceptualLoss, seed: int) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.network = TransformerNetwork(width=12, residual_blocks=2).to(loss.loss_network.device)
+        self._loss = loss
+        self._optimizer = torch.optim.Adam(self.network.parameters(), lr=5e-3)
+
+    def paint(self, photographs: Tensor) -> Tensor:
+        """Return pictures made of photographs, both `(B, 3, H, W)` in [0, 1], and learn from them."""
+        painted: Tensor = self.network(photographs)
+        self._optimizer.zero_grad()
+        self._loss(painted, photographs)["total"].backward()
+        self._optimizer.step()
+        return painted.detach().clamp(0, 1)
+
+
+def calibrated_loss(
+    loss_network: LossNetwork, style: Tensor, photographs: Tensor, strength: float = 1.0
+) -> PerceptualLoss:
+    """Return the default objective for a style picture, `(1, 3, H, W)`, calibrated on photographs."""
+    weights = calibrate(
+        loss_network,
+        style,
+        [photographs],
+        content_layers=CONTENT_LAYERS,
+        style_layers=STYLE_LAYERS,
+        strength=strength,
+    )
+    return PerceptualLoss(loss_network, style_targets(loss_network, style, STYLE_LAYERS), weights)
+
+
+class RestlessPainter:
+    """A painter that learns from the student as it stands, and after some steps begins another style.
 
     Its pictures are what the student must be right about: those of early and later steps of many
     styles, and those that make use of the student's own mistakes.
@@ -69,27 +108,13 @@ class Painter:
     def paint(self, photographs: Tensor) -> Tensor:
         """Return pictures made of photographs, both `(B, 3, H, W)` in [0, 1], after one step of training."""
         if self._step % self._steps == 0:
-            self._begin(photographs)
+            self._painter = self._begin(photographs)
         self._step += 1
-        painted: Tensor = self._network(photographs)
-        self._optimizer.zero_grad()
-        self._loss(painted, photographs)["total"].backward()
-        self._optimizer.step()
-        return painted.detach().clamp(0, 1)
+        return self._painter.paint(photographs)
 
-    def _begin(self, photographs: Tensor) -> None:
+    def _begin(self, photographs: Tensor) -> Painter:
         """Take another style and forget how to paint."""
-        with torch.random.fork_rng():
-            torch.manual_seed(int(torch.randint(1 << 31, (1,), generator=self._generator)))
-            self._network = TransformerNetwork(width=12, residual_blocks=2).to(photographs.device)
-        self._optimizer = torch.optim.Adam(self._network.parameters(), lr=5e-3)
-        student, style = self._student(), next(self._paintings)[:1].to(photographs.device)
-        weights = calibrate(
-            student,
-            style,
-            [photographs],
-            content_layers=CONTENT_LAYERS,
-            style_layers=STYLE_LAYERS,
-            strength=4 ** (2 * float(torch.rand(1, generator=self._generator)) - 1),
-        )
-        self._loss = PerceptualLoss(student, style_targets(student, style, STYLE_LAYERS), weights)
+        seed = int(torch.randint(1 << 31, (1,), generator=self._generator))
+        strength = 4 ** (2 * float(torch.rand(1, generator=self._generator)) - 1)
+        style = next(self._paintings)[:1].to(photographs.device)
+        return Painter(calibrated_loss(self._student(), style, photographs, strength), seed)

@@ -1,0 +1,86 @@
+"""How the judgements of two loss networks are compared."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from allaprima.models.compact import embedded_weights, save_compact
+from allaprima.models.loss_network import LossNetwork
+from allaprima.models.loss_weights import random_loss_weights
+from allaprima.train.distill.cli import bench_compact
+from allaprima.train.distill.faithfulness import STAGES, Judgement, judge, rank_correlation, summary
+from allaprima.train.distill.student import LAYERS
+
+MakeWeights = Callable[[str], dict[str, Tensor]]
+
+
+def blotches(count: int, seed: int) -> Tensor:
+    small = torch.rand(count, 3, 6, 6, generator=torch.Generator().manual_seed(seed))
+    return F.interpolate(small, size=32, mode="bicubic").clamp(0, 1)
+
+
+def test_rank_correlation_asks_for_order_alone() -> None:
+    assert rank_correlation([1, 2, 3, 4], [10, 11, 500, 501]) == pytest.approx(1)
+    assert rank_correlation([1, 2, 3, 4], [4, 3, 2, 1]) == pytest.approx(-1)
+    # Spearman's own formula: 1 - 6 * (0 + 1 + 1 + 0) / (4 * 15)
+    assert rank_correlation([1, 2, 3, 4], [1, 3, 2, 4]) == pytest.approx(0.8)
+
+
+def test_a_network_agrees_with_itself() -> None:
+    network = LossNetwork("compact", LAYERS, embedded_weights())
+    batches = [blotches(3, 1), blotches(3, 1)]
+    judgements = list(judge(network, network, {"a": blotches(1, 3), "b": blotches(1, 4)}, batches, steps=40))
+    assert len(judgements) == 2 * 2 * len(STAGES) * 3
+    figures = summary(judgements)
+    assert figures["pictures"] == len(judgements)
+    assert all(value == pytest.approx(1) for value in figures["rank_correlation"].values())
+    assert all(value == pytest.approx(0, abs=1e-9) for value in figures["gram_error"].values())
+    ends = [j.own["total"] for j in judgements if j.stage == 1]
+    begins = [j.own["total"] for j in judgements if j.stage == 0]
+    assert sum(ends) < sum(begins)
+
+
+def test_disagreement_shows() -> None:
+    def judgement(own: float, theirs: float) -> Judgement:
+        terms = [dict.fromkeys(("content", "style", "total"), value) for value in (own, theirs)]
+        return Judgement("a", 1.0, "compact", terms[0], terms[1], dict.fromkeys(LAYERS, own))
+
+    figures = summary([judgement(1, 3), judgement(2, 2), judgement(3, 1)])
+    assert figures["rank_correlation"]["style"] == pytest.approx(-1)
+    assert figures["rank_correlation_by_style"]["content"] == {"a": pytest.approx(-1)}
+    assert figures["gram_error"]["relu4_1"] == pytest.approx(2)
+
+
+def test_the_command_prints_writes_and_draws(
+    random_weights: MakeWeights,
+    photographs: Path,
+    style_picture: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    save_file(random_weights("vgg19"), tmp_path / "vgg19.safetensors")
+    save_compact(tmp_path / "own.safetensors", random_loss_weights("compact", seed=1), {})
+    bench = partial(
+        bench_compact, content=str(photographs), loss_weights=tmp_path / "vgg19.safetensors", crop_size=32
+    )
+    outputs: dict[str, Any] = {"json_file": tmp_path / "figures.json", "plot": tmp_path / "plot.png"}
+    assert (
+        bench(styles=str(style_picture.parent), network=tmp_path / "own.safetensors", steps=2, **outputs) == 0
+    )
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert f"{figures['pictures']} pictures" in capsys.readouterr().out
+    assert set(figures["gram_error"]) == set(LAYERS)
+    with Image.open(tmp_path / "plot.png") as plot:
+        assert plot.width > 600
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no pictures in"):
+        bench(styles=str(tmp_path / "empty"))

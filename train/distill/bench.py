@@ -1,0 +1,58 @@
+"""What `allaprima bench compact` compares: weights, styles and photographs brought together."""
+
+import logging
+from itertools import islice
+from pathlib import Path
+
+from allaprima.models.folders import files_below
+from allaprima.models.images import PICTURE_SUFFIXES
+from allaprima.models.loss_network import LossNetwork
+from allaprima.models.loss_weights import load_loss_weights
+from allaprima.models.memory import keep_freed_memory
+from allaprima.train.config import DataSettings
+from allaprima.train.data.module import ContentDataModule
+from allaprima.train.module import to_unit_range
+from allaprima.train.pixels import to_image
+from allaprima.train.style_image import read_style
+
+from .faithfulness import Judgement, judge
+from .student import LAYERS
+
+HELD_OUT = 6
+BATCHES = 8
+"""Different batches of photographs that are trained on."""
+
+STYLE_SIZE = 256
+_log = logging.getLogger(__name__)
+
+
+def judged_styles(
+    content: str, styles: str, loss_weights: Path | None, network: Path | None, *, steps: int, crop_size: int
+) -> list[Judgement]:
+    """Return both networks' judgements of pictures in every style of a folder.
+
+    Raises:
+        FileNotFoundError: If a file or folder does not exist.
+        ValueError: If there is no style picture, or weights or pictures cannot be used.
+        ConnectionError: If VGG-19's weights are not at hand.
+    """
+    keep_freed_memory()
+    found = [path for path in files_below(Path(styles)) if path.suffix.lower() in PICTURE_SUFFIXES]
+    if not found:
+        raise ValueError(f"no pictures in '{styles}'")
+    pictures = {path.stem: to_image(read_style(path, STYLE_SIZE)) for path in found}
+    own = LossNetwork("compact", LAYERS, load_loss_weights("compact", network))
+    theirs = LossNetwork("vgg19", LAYERS, load_loss_weights("vgg19", loss_weights))
+    data = ContentDataModule(
+        content, DataSettings(crop_size=crop_size, batch_size=2, val_pictures=HELD_OUT, cache="off")
+    )
+    data.setup()
+    held_out = to_unit_range(data.preview_pictures(HELD_OUT))
+    batches = [held_out, *(to_unit_range(batch) for batch in islice(data.batches(), BATCHES))]
+    judgements = []
+    for judgement in judge(own, theirs, pictures, batches, steps):
+        judgements.append(judgement)
+        if len(judgements) % HELD_OUT == 0:
+            done = 100 * judgement.stage
+            _log.info("%s, trained with %s: %.0f %%", judgement.style, judgement.trained_with, done)
+    return judgements

@@ -1,0 +1,23 @@
+"""A plot of what the compact network and VGG-19 say of the same pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from .faithfulness import Judgement
+
+SHOWN = ("content", "style")
+
+
+def plot_judgements(judgements: Sequence[Judgement], path: Path) -> None:
+    """Draw both networks' terms against each other, a colour a style, into a PNG file."""
+    figure = Figure(figsize=(9, 4.4), layout="constrained")
+    for axes, term in zip(figure.subplots(1, 2), SHOWN, strict=True):
+        for name in dict.fromkeys(judgement.style for judgement in judgements):
+            pairs = [(j.theirs[term], j.own[term]) for j in judgements if j.style == name]
+            axes.scatter(*zip(*pairs, strict=True), s=18, label=name, alpha=0.8)
+        axes.set(xscale="log", yscale="log", xlabel="VGG-19", ylabel="compact", title=f"{term} term")
+        axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=110)
