@@ -38,6 +38,8 @@ class StyleHeader(BaseModel):
     """Terms and artefact figures on a few whole held-out photographs."""
     versions: dict[str, str] = {}
     created: str = ""
+    command: str = ""
+    """The command line that made it, paths reduced to their last part."""
     licence: str | None = None
     author: str | None = None
 
