@@ -70,7 +70,7 @@ def test_its_command_is_one_and_trains_such_a_network(name: str) -> None:
 def test_its_model_card_is_right(name: str) -> None:
     header = read_header(STYLES[name])
     card = (ROOT / "models" / "styles" / "README.md").read_text(encoding="utf-8")
-    row = next(line for line in card.splitlines() if line.startswith(f"| `{name}` |"))
+    (row,) = [line for line in card.splitlines() if line.startswith(f"| `{name}` |")] or [""]
     figures = [f"{header.validation[term]:.3f}" for term in ("content", "style", "total")]
     assert row.endswith(" | ".join(["", str(header.steps), *figures, f"{header.licence} |"]))
     assert header.command in re.sub(r"\s*\\\n\s*", " ", card)
