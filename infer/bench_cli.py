@@ -36,7 +36,7 @@ def bench_infer(
     out by itself on the CPU, without what the engine `eager` adds: folded upsampling and freed memory kept.
 
     Args:
-        style_file: A style file, made by `allaprima train`.
+        style_file: A style file, made by `allaprima train`, or the name of a bundled style.
         artefacts: Exported files of it: .onnx, .xml, .pt2. Each runs on its own engine.
         sizes: Pictures' widths and heights, WxH, with commas.
         engines: Measure only these, with commas: eager, compiled, onnx, openvino, aoti.

@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from allaprima.models.bundled import find_style
+
 from .engines.load import engines_of
 from .engines.protocol import EngineName, Precision
 
@@ -48,7 +50,7 @@ class Plan:
     """What is measured: every engine at every size.
 
     Attributes:
-        style_file: The style.
+        style_file: The style, or the name of a bundled one.
         artefacts: Exported files of it.
         engines: Of the style file, and, of the artefacts, which of them count; None takes all.
         precisions: In which the style file runs.
@@ -120,7 +122,8 @@ def circumstances(device: str) -> dict[str, Any]:
 
 
 def _choices(plan: Plan) -> list[tuple[Path, EngineName, Precision]]:
-    for path in (plan.style_file, *plan.artefacts):
+    find_style(plan.style_file)
+    for path in plan.artefacts:
         if not path.is_file():
             raise FileNotFoundError(f"file '{path}' does not exist")
     if engines_of(plan.style_file) != ("eager", "compiled"):

@@ -33,7 +33,8 @@ def stylize(
     it can be written. Pictures that cannot be read are reported and the others go on.
 
     Args:
-        style_file: A style file, made by `allaprima train`, or an exported one: .onnx, .xml, .pt2.
+        style_file: A style file, made by `allaprima train`, the name of a bundled style (`allaprima styles`
+            lists them), or an exported one: .onnx, .xml, .pt2.
         pictures: Picture files, and folders to search for pictures recursively.
         output: For one picture a file or a folder, otherwise a folder.
         overwrite: Redo results that are there already, instead of skipping them.
@@ -77,14 +78,16 @@ def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] =
     """Show what a style file says of itself.
 
     Args:
-        style_file: A style file, made by `allaprima train`.
+        style_file: A style file, made by `allaprima train`, or the name of a bundled style.
         json: Print the header as JSON, whole.
 
     Returns:
         0.
     """
+    from allaprima.models.bundled import find_style
     from allaprima.models.style_file import read_header
 
+    style_file = find_style(style_file)
     header = read_header(style_file)
     if json:
         print(header.model_dump_json(indent=2))

@@ -25,7 +25,7 @@ class Stylizer:
     """Paint pictures in the style of one style file.
 
     Example:
-        `Stylizer.load("wave.safetensors")("photo.jpg").save("painting.png")`
+        `Stylizer.load("great-wave")("photo.jpg").save("painting.png")`
 
     Args:
         engine: The network, on a runtime.
@@ -55,7 +55,8 @@ class Stylizer:
         """Return a stylizer for a style file.
 
         Args:
-            style_file: What `allaprima train` wrote, or what `allaprima export` made of that.
+            style_file: What `allaprima train` wrote, the name of a bundled style, or what `allaprima export`
+                made of either.
             engine: `auto`, `eager`, `compiled`, `onnx`, `openvino` or `aoti`; `auto` is the file's own, and
                 for a style file `eager`, which is ready at once.
             device: `auto`, `cpu`, `cuda`, `mps` or another device of the runtime.

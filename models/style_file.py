@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from .atomic import write_atomically
+from .bundled import find_style
 from .network_settings import NetworkSettings
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class StyleHeader(BaseModel):
     """Terms and artefact figures on a few whole held-out photographs."""
     versions: dict[str, str] = {}
     created: str = ""
+    command: str = ""
+    """The command line that made it, paths reduced to their last part."""
     licence: str | None = None
     author: str | None = None
 
@@ -70,15 +73,17 @@ def save_style(path: Path, network: "TransformerNetwork", header: StyleHeader) -
         save_file(tensors, temporary, metadata={METADATA_KEY: header.model_dump_json()})
 
 
-def read_header(path: Path) -> StyleHeader:
+def read_header(path: Path | str) -> StyleHeader:
     """Return a style file's header without loading its weights (or torch).
 
+    Args:
+        path: The file, or the name of a bundled style.
+
     Raises:
-        FileNotFoundError: If the file does not exist.
+        FileNotFoundError: If there is neither.
         ValueError: If it is damaged, foreign, or of a newer format.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"style file '{path}' does not exist")
+    path = find_style(path)
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -89,13 +94,16 @@ def read_header(path: Path) -> StyleHeader:
     return _parse_header(path, metadata[METADATA_KEY])
 
 
-def load_style(path: Path) -> Style:
+def load_style(path: Path | str) -> Style:
     """Return the network (float32, evaluation mode, on the CPU) and header of a style file.
 
     Loading never unpickles anything, and takes no memory for a network that the file does not hold.
 
+    Args:
+        path: The file, or the name of a bundled style.
+
     Raises:
-        FileNotFoundError: If the file does not exist.
+        FileNotFoundError: If there is neither.
         ValueError: If it is damaged, foreign, of a newer format, or its weights do not
             fit the network that the header describes.
     """
@@ -103,6 +111,7 @@ def load_style(path: Path) -> Style:
 
     from .transformer import TransformerNetwork
 
+    path = find_style(path)
     header = read_header(path)
     tensors = load_file(path)
     if problems := _misfits(header.network, tensors):

@@ -56,12 +56,13 @@ def test_every_command_is_one(words: list[str]) -> None:
 
 def test_painting_works_as_written(in_a_checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for words in commands():
-        if words[0] in ("stylize", "info"):
+        if words[0] in ("stylize", "info", "styles"):
             monkeypatch.setattr(sys, "argv", ["allaprima", *words])
             with pytest.raises(SystemExit) as ended:
                 main()
             assert ended.value.code == 0
     photographs = sorted((ROOT / "docs" / "demo" / "photographs").iterdir())
+    assert (in_a_checkout / "styles.png").exists()
     painted = sorted((in_a_checkout / "painted").iterdir())
     assert [path.name for path in painted] == [path.name for path in photographs]
     for before, after in zip(photographs, painted, strict=True):

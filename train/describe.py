@@ -16,7 +16,8 @@ from allaprima import __version__
 from allaprima.models.contact_sheet import Pixels
 from allaprima.models.style_file import StyleHeader
 
-from .config import FileSettings, LossSettings
+from .command import training_command
+from .config import LossSettings, TrainConfig
 from .perceptual import PerceptualLoss
 
 THUMBNAIL_SIDE = 128
@@ -25,8 +26,7 @@ THUMBNAIL_SIDE = 128
 def style_header(
     style: Path,
     pixels: Pixels,
-    config: FileSettings,
-    loss: LossSettings,
+    config: TrainConfig,
     objective: PerceptualLoss,
     *,
     steps: int,
@@ -37,21 +37,20 @@ def style_header(
     Args:
         style: The style picture's file.
         pixels: The style picture, `(H, W, 3)`, uint8.
-        config: Number format, author and licence.
-        loss: The loss settings of the run.
+        config: The settings of the run.
         objective: What it was trained against.
         steps: Steps trained.
         validation: Terms on crops of held-out photographs.
     """
-    calibrated = loss.content_weight is None
-    settings = loss.model_dump(mode="json", include=set(LossSettings.model_fields), exclude={"loss_weights"})
+    calibrated = config.content_weight is None
+    loss = config.model_dump(mode="json", include=set(LossSettings.model_fields), exclude={"loss_weights"})
     return StyleHeader(
         dtype=config.dtype,
         style_name=style.name,
         style_sha256=checksum(style),
         style_thumbnail=_thumbnail(pixels),
         loss={
-            **settings,
+            **loss,
             "calibrated": calibrated,
             "weights": objective.weights.to_dict(),
             "lineage": objective.loss_network.lineage,
@@ -65,6 +64,7 @@ def style_header(
             "python": platform.python_version(),
         },
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=training_command(config),
         licence=config.licence,
         author=config.author,
     )

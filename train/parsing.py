@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from allaprima.models.suggestion import suggestion
 
 from .config import WEIGHTS, TrainConfig
 
@@ -70,12 +71,6 @@ def require(config: TrainConfig) -> tuple[Path, str]:
     assert config.style is not None
     assert config.content is not None
     return config.style, config.content
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean x?)` for a near miss, otherwise nothing."""
-    close = get_close_matches(name, list(known), 1, 0.6)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
         folder.style_file(style), folder.contact_sheet, steps, terms, interruption.is_requested
     )
     if trainer.is_global_zero:
-        header = style_header(style, pixels, config, config, module.loss, steps=steps, validation=terms)
+        header = style_header(style, pixels, config, module.loss, steps=steps, validation=terms)
         network = module.averaged.float().eval()
         save_style(result.style_file, network, header)  # before anything else can fail
         scores = _score_held_out(network, module.loss, data.photographs(SCORED))

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from allaprima.models.bundled import find_style
+
 from .protocol import BaseEngine, EngineName, Precision
 
 Choice = Literal["auto", "eager", "compiled", "onnx", "openvino", "aoti"]
@@ -16,7 +18,8 @@ def load_engine(
     """Return a style made ready to run.
 
     Args:
-        path: A style file, or what `allaprima export` made of one: .onnx, .xml (OpenVINO), .pt2.
+        path: A style file, the name of a bundled one, or what `allaprima export` made of one: .onnx,
+            .xml (OpenVINO), .pt2.
         engine: `auto` follows from an exported file; for a style file it is `eager`, since compiling
             takes minutes that pay for many pictures only.
         device: `auto`, `cpu`, `cuda`, ...
@@ -28,8 +31,7 @@ def load_engine(
         ValueError: If it is damaged or foreign, the engine does not fit it or is not installed, or the
             device or precision are not to be had.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"style file '{path}' does not exist")
+    file = find_style(path)
     if path.suffix == ".bin" and path.with_suffix(".xml").is_file():
         raise ValueError(
             f"'{path}' holds only the weights of an OpenVINO model; give '{path.with_suffix('.xml')}'"
@@ -39,7 +41,7 @@ def load_engine(
         engine = found[0]
     if engine not in found:
         raise ValueError(_misfit(path, engine, found))
-    return _load(path, engine, device, precision)
+    return _load(file, engine, device, precision)
 
 
 def engines_of(path: Path) -> tuple[EngineName, ...]:

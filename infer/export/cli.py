@@ -28,7 +28,7 @@ def export(
     that it came from before it is kept; the differences are printed and stay in its metadata.
 
     Args:
-        style_file: A style file, made by `allaprima train`.
+        style_file: A style file, made by `allaprima train`, or the name of a bundled style.
         format: onnx for ONNX Runtime, openvino for OpenVINO, pt2 for torch.export.load, aoti for
             code compiled for this machine, which needs torch but not this project.
         precision: Of weights and arithmetic. int8 needs --calibration.
@@ -36,7 +36,8 @@ def export(
         uint8: Bytes in and out, (B, H, W, 3), instead of floats in [0, 1], (B, 3, H, W).
         calibration: A folder of photographs to measure the ranges of int8 on; a few dozen will do.
         device: What an aoti package runs on.
-        output: The file to write; by default the style file's name with the format's suffix.
+        output: The file to write; by default the style file's name with the format's suffix; of a
+            bundled style in the current folder.
         overwrite: Replace the output if it is there.
 
     Returns:

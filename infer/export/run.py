@@ -31,7 +31,7 @@ def export_style(style_file: Path, request: Request, files: Sequence[Path]) -> P
     """Export a style and return how far the artefact is from the network.
 
     Args:
-        style_file: What `allaprima train` wrote.
+        style_file: What `allaprima train` wrote, or the name of a bundled style.
         request: What to make.
         files: What to write, from `output_files`; replaced if they are there.
 

@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,31 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
-from allaprima import __main__
 from allaprima.models.images import Picture, read_picture, write_picture
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork
 
+from .conftest import Run
+
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens:UserWarning")
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line and return exit code, standard output and standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["allaprima", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            __main__.main()
-        captured = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture
@@ -176,11 +158,12 @@ def test_info_of_a_missing_file(run: Run, tmp_path: Path) -> None:
     assert "does not exist" in err
 
 
-def test_help_and_info_do_not_load_torch(style_file: Path) -> None:
+def test_help_info_and_styles_do_not_load_torch(style_file: Path, tmp_path: Path) -> None:
     program = (
         "import sys\nfrom allaprima.__main__ import main\n"
         "try: main()\nexcept SystemExit as ended: assert not ended.code, ended.code\n"
         "assert 'torch' not in sys.modules"
     )
-    for arguments in (["stylize", "--help"], ["info", str(style_file)]):
-        subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
+    for arguments in (["stylize", "--help"], ["info", str(style_file)], ["info", "great-wave"], ["styles"]):
+        command = [sys.executable, "-c", program, *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)

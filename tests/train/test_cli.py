@@ -114,7 +114,14 @@ def test_a_run_that_never_began_leaves_no_folder(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["train", "--help"], ["stylize", "--help"], ["optimize", "--help"], ["evaluate", "--help"]],
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["stylize", "--help"],
+        ["styles", "--help"],
+        ["optimize", "--help"],
+        ["evaluate", "--help"],
+    ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (

@@ -107,6 +107,8 @@ def test_a_run_leaves_everything_in_its_folder(settings: dict[str, Any], tmp_pat
     assert header.steps == 6
     assert header.style_name == "waves.png"
     assert header.author == "A. Painter"
+    assert header.command.startswith("allaprima train --style waves.png --content photographs")
+    assert str(tmp_path.parent.parent) not in header.command
     assert header.loss["calibrated"]
     assert set(header.loss["weights"]["style"]) == {"relu1_1", "relu2_1"}
     assert header.validation.keys() == {"content", "style", "tv", "total"}
@@ -317,6 +319,8 @@ def test_a_run_may_start_from_another_style(settings: dict[str, Any], tmp_path: 
         torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-6)
     with pytest.raises(ValueError, match=r"width 4 and 1 residual blocks, this run 8 and 1: give --width 4"):
         start(settings, tmp_path / "wider", init=first.style_file, width=8)
+    with pytest.raises(ValueError, match="'great-wave' has width 32 and 5 residual blocks, this run 4 and 1"):
+        start(settings, tmp_path / "bundled", init="great-wave")
     with pytest.raises(FileNotFoundError, match=r"none.safetensors' does not exist"):
         start(settings, tmp_path / "none", init=tmp_path / "none.safetensors")
     first.style_file.unlink()

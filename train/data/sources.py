@@ -167,6 +167,12 @@ def open_stream(content: str, *, image_column: str | None = None) -> PictureStre
     return stream_parquet(files, image_column) if kind else stream_hub(content, image_column)
 
 
+def names_data_set(content: str) -> bool:
+    """Return whether `content` names a data set on the hub, and nothing that lies on this machine."""
+    path = Path(content).expanduser()
+    return not path.exists() and bool(_HUB_NAME.fullmatch(content)) and _kind(path) is None
+
+
 def fingerprint_files(paths: Iterable[Path], names: Iterable[str]) -> str:
     """Return a hash of files (path, size, time of change) and of the names of what they hold."""
     digest = hashlib.sha256()
@@ -187,7 +193,7 @@ def _local_files(content: str) -> tuple[list[Path], str | None]:
         found = [path]
     elif matches := sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 (pathlib takes no absolute one)
         found = [Path(match) for match in matches if Path(match).is_file()]
-    elif _HUB_NAME.fullmatch(content) and _kind(path) is None:
+    elif names_data_set(content):
         return [], None
     else:
         raise FileNotFoundError(

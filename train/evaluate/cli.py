@@ -49,7 +49,7 @@ def evaluate(
     """Measure a trained style: its objective and artefacts on photographs, and its rank as an optimiser.
 
     Args:
-        style_file: A style file, made by `allaprima train`.
+        style_file: A style file, made by `allaprima train`, or the name of a bundled style.
         content: A folder of photographs, or one.
         style: The style picture; found by itself while the style file lies in its run folder.
         preset: The published objective to measure by, instead of the one the style was trained with.

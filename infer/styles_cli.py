@@ -1,0 +1,127 @@
+"""The command `allaprima styles`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from allaprima.models.contact_sheet import Pixels
+    from allaprima.models.images import Picture
+    from allaprima.models.style_file import StyleHeader
+
+SHEET = Path("styles.png")
+"""Where the sheet goes if nobody says."""
+
+PAINTED_SIDE = 768
+"""Longer side in pixels that a preview is painted at, so that strokes look as they do on larger pictures."""
+
+
+class BundledStyle(NamedTuple):
+    """A bundled style, without its weights."""
+
+    name: str
+    path: Path
+    header: "StyleHeader"
+
+
+def styles(
+    *,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    preview: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """List the bundled styles, and write a sheet with their pictures.
+
+    Args:
+        output: The sheet; styles.png if not given, where there is none yet.
+        preview: A photograph to show on the sheet as painted in each style.
+        overwrite: Replace a sheet that is there.
+        json: Print what the files say of themselves as JSON, and write a sheet only if --output or --preview
+            asks for one.
+
+    Returns:
+        0.
+    """
+    from allaprima.models.bundled import bundled_styles
+    from allaprima.models.images import read_picture
+    from allaprima.models.style_file import read_header
+
+    sheet, asked = output or SHEET, output is not None or preview is not None
+    kept = sheet.exists() and not overwrite
+    if asked:
+        _check_output(sheet, kept=kept)
+    photograph = None if preview is None else read_picture(preview)
+    found = [BundledStyle(name, path, read_header(path)) for name, path in bundled_styles().items()]
+    _print_json(found) if json else _print_table(found)
+    if asked or not (json or kept):
+        _write_sheet(found, sheet, photograph)
+    if not json:
+        print(f"sheet: {sheet}" + (" (there already; --overwrite makes it anew)" if kept else ""))
+    return 0
+
+
+def _check_output(sheet: Path, *, kept: bool) -> None:
+    """Raise now, rather than after painting, if the sheet cannot be written."""
+    from allaprima.models.images import WRITABLE_SUFFIXES
+
+    if sheet.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise ValueError(f"cannot write '{sheet}': suffix must be one of {', '.join(WRITABLE_SUFFIXES)}")
+    if kept:
+        raise FileExistsError(f"'{sheet}' is there already: --overwrite replaces it")
+    if not sheet.absolute().parent.is_dir():
+        raise FileNotFoundError(f"cannot write '{sheet}': there is no folder '{sheet.parent}'")
+
+
+def _print_json(found: "Sequence[BundledStyle]") -> None:
+    import json
+
+    listed = [
+        {"name": name, "file": str(path), "file_size": path.stat().st_size, **header.model_dump(mode="json")}
+        for name, path, header in found
+    ]
+    print(json.dumps(listed, indent=2))
+
+
+def _print_table(found: "Sequence[BundledStyle]") -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for heading in ("style", "picture", "steps", "author", "licence", "size"):
+        table.add_column(heading, justify="right" if heading in ("steps", "size") else "left", no_wrap=True)
+    for name, path, header in found:
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        author, licence = header.author or "not stated", header.licence or "not stated"
+        table.add_row(name, header.style_name, str(header.steps), author, licence, size)
+    console = Console(markup=False, highlight=False, emoji=False)
+    console.width = max(console.width, 100)  # of a file or a pipe it is 80, and columns would be cut
+    console.print(table)
+    print(f"paint in one of them: allaprima stylize {found[0].name} photo.jpg -o painted.jpg")
+
+
+def _write_sheet(found: "Sequence[BundledStyle]", sheet: Path, photograph: "Picture | None") -> None:
+    from allaprima.models.images import Picture, write_picture
+
+    from .style_sheet import Entry, decode_thumbnail, style_sheet
+
+    entries = [
+        Entry(
+            name,
+            f"{header.steps} steps, {header.licence or 'licence not stated'}",
+            decode_thumbnail(header.style_thumbnail),
+            None if photograph is None else _painted(path, photograph),
+        )
+        for name, path, header in found
+    ]
+    write_picture(Picture(style_sheet(entries)), sheet)
+
+
+def _painted(path: Path, photograph: "Picture") -> "Pixels":
+    from .stylize import Stylizer  # loads torch
+
+    return Stylizer.load(path, max_side=PAINTED_SIDE)(photograph).rgb
