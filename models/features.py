@@ -1,5 +1,7 @@
 """Pure functions on feature maps."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -25,7 +27,27 @@ def gram_matrix(features: Tensor) -> Tensor:
     _, channels, height, width = features.shape
     # Sums over 65,536 positions overflow float16 and lose bfloat16's 8 bits.
     with torch.autocast(features.device.type, enabled=False):
-        flat = features.flatten(2)
-        if flat.dtype in (torch.float16, torch.bfloat16):
-            flat = flat.float()
-        return flat @ flat.transpose(1, 2) / (channels * height * width)  # (B, C, C)
+        positions = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, H W, C), no copy of channels-last maps
+        if positions.dtype in (torch.float16, torch.bfloat16):
+            positions = positions.float()
+        gram: Tensor = _SecondMoments.apply(positions)
+        return gram / (channels * height * width)  # (B, C, C)
+
+
+class _SecondMoments(torch.autograd.Function):
+    """X^T X of `(B, N, C)`, with the gradient as one product, X (D + D^T), instead of two and their sum."""
+
+    @staticmethod
+    def forward(ctx: Any, positions: Tensor) -> Tensor:
+        """Return `(B, C, C)`."""
+        ctx.save_for_backward(positions)
+        return positions.transpose(1, 2) @ positions
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """Return the gradient, `(B, N, C)`."""
+        (positions,) = ctx.saved_tensors
+        (gradient,) = gradients
+        with torch.autocast(positions.device.type, enabled=False):
+            result: Tensor = positions @ (gradient + gradient.transpose(1, 2))
+        return result

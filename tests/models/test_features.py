@@ -17,6 +17,14 @@ def test_gram_equals_numpy_in_float64() -> None:
     np.testing.assert_allclose(gram_matrix(torch.from_numpy(features)).numpy(), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_gram_has_the_right_gradient(layout: torch.memory_format) -> None:
+    features = torch.rand(2, 3, 4, 5, dtype=torch.float64).contiguous(memory_format=layout)
+    # Weights make the gradient unsymmetric, as no loss does so far.
+    weights = torch.arange(9, dtype=torch.float64).view(3, 3)
+    assert torch.autograd.gradcheck(lambda x: gram_matrix(x) * weights, features.requires_grad_())
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_gram_sums_half_precision_features_in_float32(dtype: torch.dtype) -> None:
     features = torch.full((1, 1, 300, 300), 2.0, dtype=dtype)  # the sum, 360,000, overflows float16
