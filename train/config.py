@@ -98,8 +98,8 @@ class DataSettings(BaseModel):
     """Seed of the first weights, the order of the photographs and their crops."""
 
 
-class OptimizerSettings(BaseModel):
-    """Adam, its schedule and the arithmetic."""
+class ScheduleSettings(BaseModel):
+    """Adam and its schedule."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -111,6 +111,13 @@ class OptimizerSettings(BaseModel):
     """Last learning rate as a share of the peak."""
     weight_decay: float = Field(0.0, ge=0)
     """Decoupled weight decay: pulls the network's weights to zero, and is no part of the losses."""
+
+
+class OptimizerSettings(ScheduleSettings):
+    """Adam, its schedule and the arithmetic."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     ema_decay: float = Field(0.999, ge=0, lt=1)
     """Decay of the moving average of the weights, which is what is saved."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"

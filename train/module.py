@@ -28,6 +28,7 @@ class StyleTransferModule(ScheduledModule):
         self, network: TransformerNetwork, loss: PerceptualLoss, settings: OptimizerSettings
     ) -> None:
         super().__init__(settings)
+        self.ema_decay = settings.ema_decay
         self.network = network
         self.averaged = deepcopy(network).requires_grad_(False)
         self.loss = loss
@@ -64,7 +65,7 @@ class StyleTransferModule(ScheduledModule):
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Update the network, then move the average towards it, before any callback can save them."""
         super().optimizer_step(*args, **kwargs)
-        share = 1 - averaging_decay(self.global_step, self.settings.ema_decay)
+        share = 1 - averaging_decay(self.global_step, self.ema_decay)
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), share)
 

@@ -7,7 +7,7 @@ import torch
 from lightning import LightningModule
 from torch import nn
 
-from .config import OptimizerSettings
+from .config import ScheduleSettings
 from .schedule import learning_rate_factor
 
 
@@ -18,7 +18,7 @@ class ScheduledModule(LightningModule):
         settings: Optimiser and schedule.
     """
 
-    def __init__(self, settings: OptimizerSettings) -> None:
+    def __init__(self, settings: ScheduleSettings) -> None:
         super().__init__()
         self.settings = settings
         self.progress = 0.0

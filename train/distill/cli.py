@@ -35,7 +35,7 @@ def distill(
     --loss-weights FILE. The package has one already.
 
     Args:
-        config: Settings as YAML; flags win over it. configs/compact.yaml made the package's.
+        config: Settings as YAML; flags win over it. configs/distill.yaml made the package's.
     """
     values = read_yaml(config) if config else {}
     flags = given(settings, unknown)

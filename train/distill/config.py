@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import ConfigDict, Field
 
-from allaprima.train.config import DataSettings, OptimizerSettings
+from allaprima.train.config import DataSettings, ScheduleSettings
 from allaprima.train.durations import Duration, Interval, format_duration
 
 DURATIONS = ("max_time", "save_every")
 
 
-class DistillConfig(OptimizerSettings, DataSettings):
+class DistillConfig(ScheduleSettings, DataSettings):
     """All settings of a distillation, in one flat name space; pydantic lists the last base first."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -37,7 +37,7 @@ class DistillConfig(OptimizerSettings, DataSettings):
     painter_steps: int = Field(120, ge=1)
     """Steps after which the painter, whose pictures are learned from, begins with another style."""
     batch_size: int = Field(4, ge=1)
-    """Photographs a step; three times as many pictures are made of them and the paintings."""
+    """Photographs a step, and paintings; 3.5 times as many pictures are made of them."""
     crop_size: int = Field(128, ge=32)
     """Side of the square crops in pixels."""
     lr: float = Field(1e-3, gt=0)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from allaprima.models.loss_network import LossNetwork
-from allaprima.train.config import OptimizerSettings
+from allaprima.train.config import ScheduleSettings
 from allaprima.train.module import to_unit_range
 from allaprima.train.scheduled import ScheduledModule
 
@@ -36,7 +36,7 @@ class DistillModule(ScheduledModule):
         student: Student,
         teacher: LossNetwork,
         paintings: Iterator[Tensor],
-        settings: OptimizerSettings,
+        settings: ScheduleSettings,
         *,
         painter_steps: int,
         seed: int,
