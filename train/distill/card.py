@@ -2,55 +2,75 @@
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from allaprima import __version__
 
 from .config import DistillConfig
+from .module import PICTURES
 from .student import LAYERS
 
+ERRORS = {"feature": "features", "gram": "Gram matrices", "style": "Gram differences"}
+_PATHS = ("content", "paintings", "loss_weights", "init")
 
-def facts(config: DistillConfig, lineage: str, steps: int, found: Mapping[str, float]) -> dict[str, Any]:
+
+def facts(
+    config: DistillConfig, lineage: str, steps: int, pictures: Mapping[str, str], found: Mapping[str, float]
+) -> dict[str, Any]:
     """Return what the file's header says.
 
     Args:
         config: The settings of the run.
         lineage: Which VGG-19 it stands in for.
         steps: Steps done.
+        pictures: Hashes of the photographs and of the paintings.
         found: Logged metrics; those of the validation are kept.
     """
-    errors = {
-        kind: {layer: found[f"val/{kind}/{layer}"] for layer in LAYERS if f"val/{kind}/{layer}" in found}
-        for kind in ("feature", "gram")
-    }
+    values = {name: value for name, value in config.to_dict().items() if value is not None}
+    settings = {name: Path(value).name if name in _PATHS else value for name, value in values.items()}
     return {
         "lineage": lineage,
         "steps": steps,
-        "pictures_a_step": 3 * config.batch_size + max(1, config.batch_size // 2),
-        "crop_size": config.crop_size,
-        "errors": errors,
+        "settings": {name: value for name, value in settings.items() if name not in ("output", "cache_dir")},
+        "pictures": dict(pictures),
+        "errors": {
+            error: {
+                layer: {kind: found[f"val/{kind}/{error}/{layer}"] for kind in PICTURES} for layer in LAYERS
+            }
+            for error in ERRORS
+        },
         "versions": {"allaprima": __version__, "torch": version("torch")},
     }
 
 
 def model_card(card: Mapping[str, Any]) -> str:
     """Return the facts as a page to read."""
-    rows = "\n".join(
-        f"| {layer} | {card['errors']['feature'][layer]:.3f} | {card['errors']['gram'][layer]:.4f} |"
-        for layer in card["errors"]["feature"]
-    )
+    settings = card["settings"]
+    flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
+    tables = "\n".join(_table(title, card["errors"][error]) for error, title in ERRORS.items())
     return f"""# Compact loss network
 
 VGG-19 ({card["lineage"]} weights) distilled: 3x3 convolutions with few channels, and behind each layer
-that is compared a 1x1 convolution and ReLU that predict VGG-19's features there. Made by
-`allaprima distill` in {card["steps"]} steps of {card["pictures_a_step"]} crops of
-{card["crop_size"]} px: photographs, paintings, both with mixed colours and noise, and pictures of a
-small network that was trained against the compact one meanwhile.
+that is compared a 1x1 convolution and ReLU that predict VGG-19's features there. The first weights are
+found by least squares on a chosen few of VGG-19's channels; {card["steps"]} steps of Adam follow, on
+photographs, paintings, both with mixed colours and noise, and pictures of a small network that is
+trained against the compact one meanwhile.
 
-Errors on held-out photographs, plain and disturbed: of features, as a share of their mean square, and of Gram
-matrices, as a share of their squares.
+```sh
+allaprima distill {flags}
+```
 
-| layer | features | Gram matrix |
-|---|---|---|
-{rows}
-"""
+Squared errors on held-out photographs as they are, disturbed, and painted in a style that took no
+part, as a share of the squares of VGG-19's own. Gram differences are those between two pictures, which a
+style loss is made of.
+{tables}"""
+
+
+def _table(title: str, errors: Mapping[str, Mapping[str, float]]) -> str:
+    rows = [
+        f"| {layer} | " + " | ".join(f"{value:.4f}" for value in by.values()) + " |"
+        for layer, by in errors.items()
+    ]
+    head = [f"| {title} | " + " | ".join(PICTURES) + " |", "|---" * (1 + len(PICTURES)) + "|"]
+    return "\n".join(["", *head, *rows, ""])

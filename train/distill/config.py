@@ -28,11 +28,11 @@ class DistillConfig(ScheduleSettings, DataSettings):
     """VGG-19's weights (.safetensors or .pth, torchvision's names); torchvision's by default."""
     init: Path | None = None
     """A compact network to improve, instead of one found by least squares."""
-    max_steps: int | None = Field(None, ge=1)
-    """Steps; 3000 if max_time is not given either."""
+    max_steps: int = Field(420, ge=1)
+    """Steps."""
     max_time: Duration | None = None
-    """Time, such as 1h; the first limit reached ends the run."""
-    save_every: Interval = timedelta(minutes=5)
+    """Time, such as 1h, after which it ends even so."""
+    save_every: Interval = 60
     """Steps or time between looks at held-out pictures, after each of which the result is written."""
     painter_steps: int = Field(120, ge=1)
     """Steps after which the painter, whose pictures are learned from, begins with another style."""

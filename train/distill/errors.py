@@ -30,9 +30,28 @@ def gram_error(own: Tensor, theirs: Tensor) -> Tensor:
     return (difference / wanted.square().sum(dim=(1, 2)).clamp_min(torch.finfo(torch.float32).tiny)).mean()
 
 
-def errors(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Return `feature` and `gram` errors by layer."""
+def style_error(own: Tensor, theirs: Tensor, offset: int) -> Tensor:
+    """Return the squared error of differences between Gram matrices as a share of their squares.
+
+    A style loss is such a difference. It is much smaller than the matrices where the pictures are alike,
+    so a network that is right about the matrices may be wrong about it.
+
+    Args:
+        own: Feature maps of the compact network, `(B, C, H, W)`.
+        theirs: VGG-19's.
+        offset: Each picture is held against the one that comes so many before it, around the batch.
+    """
+    found, wanted = (gram - gram.roll(offset, 0) for gram in (gram_matrix(own), gram_matrix(theirs)))
+    return (found - wanted).square().sum() / wanted.square().sum()
+
+
+def errors(
+    own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], offset: int = 1
+) -> dict[str, dict[str, Tensor]]:
+    """Return `feature`, `gram` and `style` errors by layer; the last between pictures `offset` apart."""
+    pairs = {layer: (own[layer], features) for layer, features in theirs.items()}
     return {
-        "feature": {layer: feature_error(own[layer], features) for layer, features in theirs.items()},
-        "gram": {layer: gram_error(own[layer], features) for layer, features in theirs.items()},
+        "feature": {layer: feature_error(*pair) for layer, pair in pairs.items()},
+        "gram": {layer: gram_error(*pair) for layer, pair in pairs.items()},
+        "style": {layer: style_error(*pair, offset) for layer, pair in pairs.items()},
     }

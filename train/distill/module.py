@@ -1,11 +1,12 @@
 """The LightningModule: the compact network learns VGG-19's features and Gram matrices."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from allaprima.models.loss_network import LossNetwork
+from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.config import ScheduleSettings
 from allaprima.train.module import to_unit_range
 from allaprima.train.scheduled import ScheduledModule
@@ -14,18 +15,23 @@ from .errors import errors
 from .pictures import RestlessPainter, disturb
 from .student import LAYERS, Student
 
-TERMS = ("feature", "gram", "total")
+PICTURES = ("plain", "disturbed", "painted")
+"""Kinds of held-out pictures."""
+
+TERMS = ("feature", "gram", "style", "total")
 
 
 class DistillModule(ScheduledModule):
-    """Bring the student's feature and Gram errors down on photographs, painted and disturbed pictures.
+    """Bring the student's errors down on photographs, paintings, painted and disturbed pictures.
 
-    The objective is the mean over layers of both errors, each relative to VGG-19's own magnitude.
+    The objective is the mean over layers of the errors of features, of Gram matrices and of the
+    differences between Gram matrices, each relative to VGG-19's own magnitude.
 
     Args:
         student: What learns.
         teacher: VGG-19, built for the student's layers.
         paintings: Endless batches of style pictures, `(B, 3, H, W)`, uint8.
+        judged: A trained style, whose pictures the student is judged on but never learns from.
         settings: Optimiser and schedule.
         painter_steps: Steps that the painter spends on a style.
         seed: Of all that is drawn.
@@ -36,6 +42,7 @@ class DistillModule(ScheduledModule):
         student: Student,
         teacher: LossNetwork,
         paintings: Iterator[Tensor],
+        judged: TransformerNetwork,
         settings: ScheduleSettings,
         *,
         painter_steps: int,
@@ -44,6 +51,7 @@ class DistillModule(ScheduledModule):
         super().__init__(settings)
         self.student = student
         self.teacher = teacher
+        self._judged = judged
         self._paintings = (to_unit_range(batch) for batch in paintings)
         self._generator = torch.Generator().manual_seed(seed)
         self._painter = RestlessPainter(self.frozen, self._paintings, painter_steps, self._generator)
@@ -67,20 +75,25 @@ class DistillModule(ScheduledModule):
             disturb(mixed[: len(batch)], self._generator),
             paintings[: max(1, len(batch) // 2)],
         ]
-        return self._objective(torch.cat(images), "train")
+        return self._objective(torch.cat(images), "train", offset=len(batch))
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Log the errors on held-out photographs as they are, disturbed, and by the painter as it stands."""
+        """Log the errors on held-out photographs: as they are, disturbed, and painted in a fixed style."""
         photographs = to_unit_range(batch)
         generator = torch.Generator().manual_seed(batch_idx)
-        self._objective(torch.cat([photographs, disturb(photographs, generator)]), "val")
+        kinds = (photographs, disturb(photographs, generator), self._judged(photographs))
+        totals = [
+            self._objective(images, f"val/{kind}") for kind, images in zip(PICTURES, kinds, strict=True)
+        ]
+        self.log("val/total", _mean(totals), batch_size=len(batch))
 
-    def _objective(self, images: Tensor, stage: str) -> Tensor:
+    def _objective(self, images: Tensor, stage: str, *, offset: int = 1) -> Tensor:
+        """Return the objective, and log it; Gram matrices are compared between pictures `offset` apart."""
         with torch.no_grad():
             theirs = self.teacher(images, LAYERS)
-        found = errors(self.student(images), theirs)
-        means = {kind: _mean(list(by_layer.values())) for kind, by_layer in found.items()}
-        total = means["feature"] + means["gram"]
+        found = errors(self.student(images), theirs, offset)
+        means = {kind: _mean(by_layer.values()) for kind, by_layer in found.items()}
+        total = torch.stack(list(means.values())).sum()
         logged = {f"{stage}/{kind}": value.detach() for kind, value in {**means, "total": total}.items()}
         for kind, by_layer in found.items():
             logged |= {f"{stage}/{kind}/{layer}": value.detach() for layer, value in by_layer.items()}
@@ -88,5 +101,5 @@ class DistillModule(ScheduledModule):
         return total
 
 
-def _mean(values: Sequence[Tensor]) -> Tensor:
+def _mean(values: Iterable[Tensor]) -> Tensor:
     return torch.stack(list(values)).mean()

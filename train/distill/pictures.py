@@ -49,7 +49,7 @@ class Painter:
     """
 
     def __init__(self, loss: PerceptualLoss, seed: int) -> None:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = TransformerNetwork(width=12, residual_blocks=2).to(loss.loss_network.device)
         self._loss = loss

@@ -1,5 +1,6 @@
 """One distillation from settings to the compact network's file, with its log, settings and model card."""
 
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from allaprima.models.compact import read_compact, save_compact
 from allaprima.models.loss_network import LossNetwork
 from allaprima.models.loss_weights import load_loss_weights
 from allaprima.models.memory import keep_freed_memory
+from allaprima.models.style_file import load_style
 from allaprima.train import hardware
 from allaprima.train.build import without_advice
 from allaprima.train.data.module import ContentDataModule
-from allaprima.train.limits import Interruption, RunLimits
+from allaprima.train.limits import DivergenceGuard, Interruption, RunLimits
 from allaprima.train.module import to_unit_range
 from allaprima.train.progress import PreparationProgress, TrainingProgress
 
@@ -27,24 +29,27 @@ from .module import TERMS, DistillModule
 from .pictures import disturb
 from .student import LAYERS, Student
 
-STEPS = 3000
-FITTED_BATCHES = 24
-"""Batches of photographs, and half as many of paintings, that the first weights are fitted to."""
+FITTED_PIXELS = 96 * 128**2
+"""Pixels of the photographs, and half as many of paintings, that the first weights are fitted to."""
 
+JUDGED_ON = "great-wave"
+
+GUARD_EVERY = 10
 RESULT = "compact.safetensors"
 
 
 class _Saving(Callback):
     """Write the result after each validation, so that a run may be ended at any time."""
 
-    def __init__(self, config: DistillConfig) -> None:
+    def __init__(self, config: DistillConfig, pictures: Mapping[str, str]) -> None:
         self._config = config
+        self._pictures = pictures
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the weights and the model card."""
         assert isinstance(pl_module, DistillModule)
         found = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        card = facts(self._config, pl_module.teacher.lineage, trainer.global_step, found)
+        card = facts(self._config, pl_module.teacher.lineage, trainer.global_step, self._pictures, found)
         save_compact(self._config.output / RESULT, pl_module.student.weights(), card)
         with write_atomically(self._config.output / "README.md") as temporary:
             temporary.write_text(model_card(card), encoding="utf-8")
@@ -67,25 +72,28 @@ def distill(config: DistillConfig, content: str) -> Path:
     teacher_weights = load_loss_weights("vgg19", config.loss_weights)
     teacher = LossNetwork("vgg19", LAYERS, teacher_weights)
     photographs = _pictures(content, config)
-    paintings = _pictures(config.paintings or content, config)
+    # Another seed: where the photographs serve as paintings, they should not be the very same ones.
+    paintings = _pictures(config.paintings or content, config.model_copy(update={"seed": config.seed + 1}))
     generator = torch.Generator().manual_seed(config.seed)
     if config.init:
         weights = read_compact(config.init)
     else:
         weights = least_squares_weights(
-            teacher_weights, _examples(photographs, paintings, generator), generator
+            teacher_weights, _examples(photographs, paintings, config, generator), generator
         )
     module = DistillModule(
         Student(weights),
         teacher,
         iter(paintings.batches()),
+        load_style(Path(JUDGED_ON)).network,
         config,
         painter_steps=config.painter_steps,
         seed=config.seed,
     )
     interruption = Interruption()
     with without_advice():
-        trainer = _trainer(config, interruption)
+        identities = {"photographs": photographs.identity, "paintings": paintings.identity}
+        trainer = _trainer(config, interruption, _Saving(config, identities))
         with interruption.listening():
             trainer.fit(module, datamodule=photographs)
         trainer.validate(module, photographs, verbose=False)
@@ -100,25 +108,33 @@ def _pictures(source: str, config: DistillConfig) -> ContentDataModule:
 
 
 def _examples(
-    photographs: ContentDataModule, paintings: ContentDataModule, generator: torch.Generator
+    photographs: ContentDataModule,
+    paintings: ContentDataModule,
+    config: DistillConfig,
+    generator: torch.Generator,
 ) -> Tensor:
     """Return pictures to fit the first weights to."""
 
-    def first(data: ContentDataModule, count: int) -> Tensor:
-        return to_unit_range(torch.cat(list(islice(data.batches(), count))))
+    def first(data: ContentDataModule, pixels: int) -> Tensor:
+        batches = -(-pixels // (config.batch_size * config.crop_size**2))
+        return to_unit_range(torch.cat(list(islice(data.batches(), batches))))
 
-    plain = torch.cat([first(photographs, FITTED_BATCHES), first(paintings, FITTED_BATCHES // 2)])
+    plain = torch.cat([first(photographs, FITTED_PIXELS), first(paintings, FITTED_PIXELS // 2)])
     return torch.cat([plain, disturb(plain[::3], generator)])
 
 
 def _trainer(config: DistillConfig, *callbacks: Callback) -> Trainer:
-    steps = config.max_steps or (None if config.max_time else STEPS)
     return Trainer(
         accelerator=hardware.device_type("auto"),
         devices=1,
         max_epochs=-1,
-        max_steps=steps or -1,
-        callbacks=[RunLimits(steps, config.max_time), TrainingProgress(TERMS), _Saving(config), *callbacks],
+        max_steps=config.max_steps,
+        callbacks=[
+            RunLimits(config.max_steps, config.max_time),
+            TrainingProgress(TERMS),
+            DivergenceGuard(GUARD_EVERY),
+            *callbacks,
+        ],
         logger=CSVLogger(config.output, name="", version=""),
         log_every_n_steps=10,
         val_check_interval=config.save_every,

@@ -52,7 +52,9 @@ def test_a_few_steps_bring_the_errors_down(
         card = json.loads(stored.metadata()[METADATA_KEY])
     assert card["steps"] == 20
     assert card["errors"]["gram"].keys() == set(LAYERS)
-    assert f"| {card['errors']['gram']['relu4_1']:.4f} |" in (tmp_path / "run" / "README.md").read_text()
+    page = (tmp_path / "run" / "README.md").read_text()
+    assert " | ".join(f"{value:.4f}" for value in card["errors"]["style"]["relu4_1"].values()) in page
+    assert card["settings"]["content"] == photographs.name  # and no folder of this machine
     network = load_loss_network(LossSettings(loss_network="compact", loss_weights=result))
     assert network(torch.rand(1, 3, 32, 32))["relu4_1"].shape == (1, 512, 4, 4)
     again = {**settings, "init": result, "output": tmp_path / "again", "max_steps": 1, "lr": 1e-9}

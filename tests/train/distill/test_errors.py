@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from allaprima.train.distill.errors import errors, feature_error, gram_error
+from allaprima.train.distill.errors import errors, feature_error, gram_error, style_error
 
 
 def test_errors_of_multiples() -> None:
@@ -19,12 +19,25 @@ def test_gram_errors_do_not_ask_where_a_feature_is() -> None:
     assert float(feature_error(theirs.flip(-1), theirs)) > 0.1
 
 
+def test_style_errors_are_of_differences_alone() -> None:
+    theirs = torch.rand(2, 3, 4, 4)
+    shifted = torch.cat([theirs, torch.ones(2, 1, 4, 4)], dim=1)  # a channel that is the same everywhere
+    own = torch.cat([theirs, 3 * torch.ones(2, 1, 4, 4)], dim=1)
+    one_place = torch.zeros(2, 4, 4, 4)
+    one_place[:, 3] = 1
+    assert float(style_error(shifted, shifted, 1)) == 0
+    assert float(style_error(3 * one_place, one_place + 0, 1).nan_to_num(0)) == 0
+    assert float(gram_error(own, shifted)) > float(style_error(own, shifted, 1))
+
+
 def test_errors_come_by_kind_and_layer() -> None:
     theirs = {"relu1_1": torch.ones(1, 2, 4, 4), "relu2_1": torch.ones(1, 3, 2, 2)}
-    found = errors({"relu1_1": torch.ones(1, 2, 4, 4), "relu2_1": torch.zeros(1, 3, 2, 2)}, theirs)
+    theirs = {layer: torch.stack([features[0], 2 * features[0]]) for layer, features in theirs.items()}
+    found = errors({"relu1_1": theirs["relu1_1"], "relu2_1": 0 * theirs["relu2_1"]}, theirs)
     assert {
         kind: {name: float(value) for name, value in layers.items()} for kind, layers in found.items()
     } == {
         "feature": {"relu1_1": 0.0, "relu2_1": 1.0},
         "gram": {"relu1_1": 0.0, "relu2_1": 1.0},
+        "style": {"relu1_1": 0.0, "relu2_1": 1.0},
     }
