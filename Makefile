@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .PHONY: demo test
 demo: .venv/installed
-	$(BIN)/allaprima train --config configs/quick.yaml --loss-network compact \
+	$(BIN)/allaprima train --config configs/demo.yaml \
 	    --style docs/paintings/stained-glass.jpg --content docs/demo/photographs
 
 test: .venv/installed-test

@@ -46,22 +46,44 @@ def styles(
     Returns:
         0.
     """
-    from allaprima.models.bundled import bundled_styles
     from allaprima.models.images import read_picture
-    from allaprima.models.style_file import read_header
 
     sheet, asked = output or SHEET, output is not None or preview is not None
     kept = sheet.exists() and not overwrite
     if asked:
         _check_output(sheet, kept=kept)
     photograph = None if preview is None else read_picture(preview)
-    found = [BundledStyle(name, path, read_header(path)) for name, path in bundled_styles().items()]
+    found = _read_bundled()
     _print_json(found) if json else _print_table(found)
-    if asked or not (json or kept):
+    if asked:
         _write_sheet(found, sheet, photograph)
+    elif not (json or kept):
+        try:
+            _write_sheet(found, sheet, None)
+        except OSError as error:
+            print(f"no sheet: {error}")  # nobody asked for one
+            return 0
     if not json:
         print(f"sheet: {sheet}" + (" (there already; --overwrite makes it anew)" if kept else ""))
     return 0
+
+
+def _read_bundled() -> "list[BundledStyle]":
+    """Return what is installed.
+
+    Raises:
+        ValueError: If a file is damaged, or none is there.
+    """
+    from allaprima.models.bundled import bundled_styles
+    from allaprima.models.style_file import read_header
+
+    try:
+        found = [BundledStyle(name, path, read_header(path)) for name, path in bundled_styles().items()]
+    except ValueError as error:
+        raise ValueError(f"{error}; install allaprima again") from error
+    if not found:
+        raise ValueError("no bundled styles are installed; install allaprima again")
+    return found
 
 
 def _check_output(sheet: Path, *, kept: bool) -> None:

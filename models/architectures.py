@@ -1,7 +1,8 @@
 """The architectures a loss network can have: names, channels and shapes of their layers."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from .suggestion import suggestion
 
 STAGES = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4), "compact": (2, 2, 3, 3, 1)}
 """Convolutions per stage; a 2x2 max pooling stands between stages (Simonyan and Zisserman 2014)."""
@@ -39,8 +40,7 @@ def check_layers(architecture: str, layers: Iterable[str]) -> None:
     names = layer_names(architecture)
     for layer in layers:
         if layer not in names:
-            close = get_close_matches(layer, names, 1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
+            hint = suggestion(layer, names)
             other = "; --loss-network vgg19 has all of VGG-19's" if architecture in PROJECTED else ""
             raise ValueError(f"unknown layer {layer!r}{hint}; {architecture} has {', '.join(names)}{other}")
 

@@ -40,17 +40,21 @@ def read_compact(path: Path) -> dict[str, Tensor]:
         ValueError: If it is damaged, foreign, or of another version.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"'{path.name}' does not exist")
+        raise FileNotFoundError(f"the compact loss network's file '{path.name}' does not exist")
     try:
         with safe_open(path, framework="pt") as file:
-            version = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}")).get("format_version")
+            card = json.loads((file.metadata() or {}).get(METADATA_KEY, "null"))
             weights = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, AttributeError) as error:
+    except (SafetensorError, ValueError) as error:
         raise ValueError(f"'{path.name}' is damaged ({error})") from error
-    if version != FORMAT_VERSION:
+    if not isinstance(card, dict):
+        raise ValueError(f"'{path.name}' is no compact loss network: allaprima distill makes such files")
+    if (version := card.get("format_version")) != FORMAT_VERSION:
         raise ValueError(f"'{path.name}' has format {version}, and this version reads {FORMAT_VERSION}")
     if {key: tuple(tensor.shape) for key, tensor in weights.items()} != weight_shapes("compact"):
         raise ValueError(f"'{path.name}' holds another network's weights")
+    if not all(tensor.isfinite().all() for tensor in weights.values()):
+        raise ValueError(f"'{path.name}' holds numbers that are not finite")
     return weights
 
 

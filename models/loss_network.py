@@ -1,13 +1,23 @@
 """The frozen network whose features the losses compare: a VGG, or the compact one that stands in for it."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .architectures import STAGES, check_layers, conv_names, smallest_side, weight_keys, weight_shapes
+from .architectures import (
+    STAGES,
+    check_layers,
+    conv_names,
+    layer_names,
+    smallest_side,
+    weight_keys,
+    weight_shapes,
+)
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -42,6 +52,7 @@ class LossNetwork(nn.Module):
         check_layers(architecture, self.layers)
         names = conv_names(architecture)
         self._names = names[: max(names.index(layer) for layer in self.layers) + 1]
+        _refuse_others(weights, architecture)
         expected = weight_shapes(architecture)
         for name in self._names:
             for prefix in weight_keys(architecture, name):
@@ -63,6 +74,14 @@ class LossNetwork(nn.Module):
         """Which training the weights come from, or those that the compact network stands in for."""
         return lineage_of(self._weights(weight_keys(self.architecture, "relu1_1")[-1])[0])
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of its weights."""
+        digest = hashlib.sha256()
+        for _, tensor in sorted(self.named_buffers()):
+            digest.update(tensor.cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
     def forward(self, image: Tensor, layers: Iterable[str] | None = None) -> dict[str, Tensor]:
         """Return feature maps by layer name, computing no deeper than needed.
 
@@ -78,13 +97,15 @@ class LossNetwork(nn.Module):
                 lies outside what the network was built for.
         """
         wanted = set(self.layers if layers is None else layers)
-        if unknown := wanted - set(self._names):
-            raise ValueError(f"layers {sorted(unknown)} lie outside this network ({', '.join(self._names)})")
+        there = [name for name in layer_names(self.architecture) if name in self._names]
+        if unknown := wanted - set(there):
+            raise ValueError(f"layers {sorted(unknown)} lie outside this network ({', '.join(there)})")
         self._check_size(image, wanted)
         features: dict[str, Tensor] = {}
         x = (image - self.get_buffer("mean")) / self.get_buffer("std")
         # Here channels last is faster on a CPU too: 1.2 times with VGG-19 and its Gram matrices.
-        x = x.contiguous(memory_format=torch.channels_last)
+        if x.device.type != "mps":  # pytorch/pytorch#107214: wrong gradients there
+            x = x.contiguous(memory_format=torch.channels_last)
         for name in self._names:
             if name.endswith("_1") and name != "relu1_1":
                 x = F.max_pool2d(x, 2)
@@ -132,16 +153,21 @@ def lineage_of(first_kernel: Tensor) -> Lineage:
     return "original" if magnitude > _LEAST_ORIGINAL_KERNEL else "torchvision"
 
 
+def _refuse_others(weights: Mapping[str, Tensor], architecture: str) -> None:
+    """Raise ValueError if all names and shapes are those of another architecture."""
+    found = {key: tuple(tensor.shape) for key, tensor in weights.items()}.items()
+    if found <= weight_shapes(architecture).items():
+        return
+    for other in STAGES:
+        if found <= weight_shapes(other).items():
+            raise ValueError(
+                f"these are weights of {other}, and {architecture} is wanted: give a file of that one, "
+                f"or --loss-network {other}"
+            )
+
+
 def _checked(weights: Mapping[str, Tensor], key: str, shape: tuple[int, ...], architecture: str) -> Tensor:
     if key not in weights:
-        for other in STAGES:
-            if not weights.keys() <= weight_shapes(architecture).keys() and (
-                weights.keys() <= weight_shapes(other).keys()
-            ):
-                raise ValueError(
-                    f"these are weights of {other}, and {architecture} is wanted: give a file of that one, "
-                    f"or --loss-network {other}"
-                )
         raise ValueError(f"the weights have no {key}; expected the names of {architecture}'s")
     tensor = weights[key]
     if tuple(tensor.shape) != shape:

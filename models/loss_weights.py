@@ -1,6 +1,6 @@
 """Where the loss network's weights come from: a file, the package, torch's cache, or a download."""
 
-import urllib.error
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,8 +9,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from .architectures import layer_names, weight_shapes
-from .compact import embedded_weights
+from .compact import embedded_weights, read_compact
 from .loss_network import IMAGENET_MEAN, IMAGENET_STD, Lineage
+
+CONNECT_SECONDS = 20.0
+"""Time without an answer after which a download is given up."""
 
 ORIGINAL_MEAN = (0.48235, 0.45882, 0.40784)
 """What torchvision's copy of the original VGG-16 subtracts from RGB in [0, 1]."""
@@ -38,10 +41,10 @@ def load_loss_weights(
         ConnectionError: If there is no `path`, nothing in the cache and no network.
     """
     layer_names(architecture)
+    if architecture == "compact":
+        return read_compact(path) if path else embedded_weights()
     if path is not None:
         return _from_file(path)
-    if architecture == "compact":
-        return embedded_weights()
     if lineage == "original" and architecture == "vgg16":
         try:
             return fold_input(_downloaded("vgg16", "original"), ORIGINAL_MEAN, ORIGINAL_STD)
@@ -114,17 +117,26 @@ def _from_file(path: Path) -> dict[str, Tensor]:
 
 
 def _downloaded(architecture: str, lineage: Lineage) -> dict[str, Tensor]:
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(CONNECT_SECONDS)
     try:
         weights = torch.hub.load_state_dict_from_url(
             _url(architecture, lineage), map_location="cpu", progress=True, check_hash=True, weights_only=True
         )
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except Exception as error:  # torch.load lets many types of errors through for damaged files
+        cached = cached_loss_weights(architecture, lineage)
+        problem = (
+            f"the file of {architecture} weights in torch's cache ({cached}) is damaged: delete it"
+            if cached.is_file()
+            else f"the {architecture} weights are not in torch's cache ({cached}) and could not be downloaded"
+        )
         raise ConnectionError(
-            f"the {architecture} weights are not in torch's cache "
-            f"({cached_loss_weights(architecture, lineage)}) and could not be downloaded "
-            f"({getattr(error, 'reason', error)}). Either connect to the internet once, or give a file "
-            "with torchvision's names: --loss-weights FILE (.safetensors or .pth)"
+            f"{problem} ({getattr(error, 'reason', error)}). Either connect to the internet once, or give a "
+            "file with torchvision's names: --loss-weights FILE (.safetensors or .pth); --loss-network "
+            "compact needs neither"
         ) from error
+    finally:
+        socket.setdefaulttimeout(patience)
     return {key: value for key, value in weights.items() if key.startswith("features.")}
 
 

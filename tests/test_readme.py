@@ -3,6 +3,8 @@
 import re
 import shlex
 import shutil
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import yaml
 from PIL import Image
 
 from allaprima.__main__ import build_app, main
+from allaprima.models.style_file import read_header
 from allaprima.train.config import TrainConfig
 from allaprima.train.flags import given
 from allaprima.train.optimize.settings import OptimizeConfig
@@ -100,6 +103,33 @@ def test_training_from_python_works_as_written(
     exec(blocks("python")[1], {"__name__": "__main__"})
     assert capsys.readouterr().out.startswith("runs/night/night.safetensors {'content': ")
     assert (tmp_path / "runs/night/night.safetensors").exists()
+
+
+def test_make_demo_trains_without_a_network(
+    in_a_checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line that `make demo` runs, cut short to two steps of a small network."""
+    lines = subprocess.run(
+        ["make", "--dry-run", "--directory", ROOT, "demo"], check=True, capture_output=True, text=True
+    ).stdout.replace("\\\n", " ")
+    (line,) = [line for line in lines.splitlines() if "allaprima train" in line]
+    shortened = "--max-steps 2 --width 4 --residual-blocks 1 --crop-size 32 --cache off --accelerator cpu"
+    arguments = [*shlex.split(line)[1:], *shlex.split(shortened)]
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("asked for the network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(sys, "argv", ["allaprima", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    output = capsys.readouterr().out
+    style_file = in_a_checkout / "runs" / "stained-glass" / "stained-glass.safetensors"
+    assert "allaprima stylize runs/stained-glass/stained-glass.safetensors photo.jpg" in output
+    assert read_header(style_file).loss["loss_network"] == "compact"
+    with Image.open(style_file.with_name("contact-sheet.png")) as sheet:
+        assert sheet.width > 500
 
 
 def test_every_linked_file_exists() -> None:

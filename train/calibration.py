@@ -33,7 +33,7 @@ def calibrate(
     loss of 1 that it is as far from the style as an untouched photograph.
 
     Args:
-        loss_network: The frozen VGG.
+        loss_network: The frozen network.
         style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
         batches: Some batches of photographs, `(B, 3, H, W)`, RGB in [0, 1].
         content_layers: Names of the content layers.

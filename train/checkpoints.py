@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
 from .data.module import ContentDataModule
+from .module import StyleTransferModule
 from .perceptual import LossWeights
 
 KEPT = 2
@@ -73,7 +74,7 @@ def loss_weights_in(checkpoint: Path) -> LossWeights:
 
 
 class SameInputs(Callback):
-    """Say so if a run goes on with other pictures than it began with.
+    """Say so if a run goes on with other pictures or another loss network than it began with.
 
     Args:
         style_sha256: The style picture's checksum.
@@ -83,9 +84,21 @@ class SameInputs(Callback):
         self._inputs = {"style picture": style_sha256}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Look at the photographs, which are chosen by now."""
+        """Look at the photographs, which are chosen by now, and the loss network.
+
+        Raises:
+            ValueError: If the processes of a run have different loss networks.
+        """
         if isinstance(data := getattr(trainer, "datamodule", None), ContentDataModule):
             self._inputs["photographs"] = data.identity
+        assert isinstance(pl_module, StyleTransferModule)
+        fingerprint = self._inputs["loss network"] = pl_module.loss.loss_network.fingerprint
+        agreed = trainer.strategy.broadcast(fingerprint) == fingerprint
+        if not trainer.strategy.reduce_boolean_decision(agreed, all=True):
+            raise ValueError(
+                "the processes of this run have different loss networks, since VGG-19's weights can be had "
+                "on some machines alone: give --loss-network compact, or the same --loss-weights everywhere"
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the checksums."""

@@ -123,7 +123,7 @@ class OptimizerSettings(ScheduleSettings):
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """bf16-mixed where the hardware computes in bfloat16, otherwise 32-true."""
     channels_last: bool | None = None
-    """Memory layout of the networks, which GPUs prefer; on CUDA by default."""
+    """Memory layout of the transformer network, which GPUs prefer; on CUDA by default."""
     compile: bool | None = None
     """Compile the networks in place; on CUDA by default."""
 

@@ -54,6 +54,7 @@ def style_header(
             "calibrated": calibrated,
             "weights": objective.weights.to_dict(),
             "lineage": objective.loss_network.lineage,
+            "fingerprint": objective.loss_network.fingerprint,
         },
         steps=steps,
         validation={name: round(value, 6) for name, value in validation.items()},

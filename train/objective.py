@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from allaprima.models.architectures import check_layers
+from allaprima.models.architectures import check_layers, layer_names
 from allaprima.models.loss_network import Lineage, LossNetwork
 from allaprima.models.loss_weights import load_loss_weights
 from allaprima.models.memory import keep_freed_memory
@@ -16,6 +16,7 @@ from .calibration import calibrate
 from .config import LossSettings
 from .perceptual import LossWeights, PerceptualLoss, style_targets
 from .presets import PRESETS, departures, formula_of
+from .run_folder import is_first_process
 
 _log = logging.getLogger(__name__)
 
@@ -54,12 +55,11 @@ def read_loss_weights(settings: Settings) -> tuple[Settings, dict[str, Tensor]]:
     try:
         weights = load_loss_weights(architecture, settings.loss_weights, lineage=lineage)
     except ConnectionError:
-        if settings.loss_network != "auto":
+        lacking = {*settings.content_layers, *settings.style_layers} - set(layer_names("compact"))
+        if settings.loss_network != "auto" or lacking:
             raise
-        _log.info(
-            "VGG-19's weights are not at hand and could not be downloaded: using the compact loss network "
-            "that ships with allaprima (--loss-weights FILE gives VGG-19's)"
-        )
+        if is_first_process():
+            _explain_fallback(settings)
         architecture, weights = "compact", load_loss_weights("compact")
     return settings.model_copy(update={"loss_network": architecture}), weights
 
@@ -123,6 +123,18 @@ def explicit_weights(settings: LossSettings) -> LossWeights | None:
         style=dict.fromkeys(settings.style_layers, settings.style_weight),
         tv=settings.tv_weight or 0.0,
     )
+
+
+def _explain_fallback(settings: LossSettings) -> None:
+    _log.info(
+        "VGG-19's weights are not at hand and could not be downloaded: using the compact loss network "
+        "that ships with allaprima (--loss-weights FILE gives VGG-19's)"
+    )
+    if explicit_weights(settings) is not None:
+        _log.warning(
+            "content_weight and style_weight mean something else with it: its features are as large as those "
+            "of the original VGG-19, and larger than those of torchvision's"
+        )
 
 
 def _first_choice(settings: LossSettings) -> str:

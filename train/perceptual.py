@@ -49,7 +49,7 @@ class PerceptualLoss(nn.Module):
     """Weighted content, style and total-variation losses of stylised pictures.
 
     Args:
-        loss_network: The frozen VGG.
+        loss_network: The frozen network.
         style_targets: Gram matrix of the style image by layer, `(1, C, C)`, from `style_targets`.
         weights: What each layer and the total variation count.
         formula: How the terms are computed; means over everything by default.
@@ -118,7 +118,7 @@ def style_targets(loss_network: LossNetwork, style_image: Tensor, layers: Iterab
     """Return the Gram matrices of the style image, `(1, C, C)` by layer.
 
     Args:
-        loss_network: The frozen VGG.
+        loss_network: The frozen network.
         style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
         layers: Names of the style layers.
     """

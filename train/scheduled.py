@@ -26,7 +26,7 @@ class ScheduledModule(LightningModule):
 
     def learned(self) -> Iterable[nn.Parameter]:
         """Return the parameters that are trained."""
-        return self.parameters()
+        raise NotImplementedError
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return AdamW, which is Adam when there is no weight decay."""

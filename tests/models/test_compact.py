@@ -1,19 +1,27 @@
 """The compact loss network: its file, its features, its messages."""
 
+import json
+import tomllib
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from allaprima.models import compact
 from allaprima.models.architectures import conv_names, layer_names, weight_shapes
-from allaprima.models.compact import EMBEDDED, embedded_weights, read_compact, save_compact
+from allaprima.models.compact import EMBEDDED, METADATA_KEY, embedded_weights, read_compact, save_compact
 from allaprima.models.loss_network import IMAGENET_MEAN, IMAGENET_STD, LossNetwork
 from allaprima.models.loss_weights import load_loss_weights, random_loss_weights
+from allaprima.train.distill.errors import errors
+from allaprima.train.pixels import to_image
+from allaprima.train.style_image import read_style
 
+ROOT = Path(__file__).parents[2]
 VGG_CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu4_2": 512, "relu5_1": 512}
 
 
@@ -58,7 +66,13 @@ def test_damaged_and_foreign_files_are_explained(weights: dict[str, Tensor], tmp
     with pytest.raises(ValueError, match=r"'own.safetensors' is damaged"):
         read_compact(path)
     save_file(weights, path)
-    with pytest.raises(ValueError, match=r"has format None, and this version reads 1"):
+    with pytest.raises(ValueError, match=r"is no compact loss network: allaprima distill makes such files"):
+        read_compact(path)
+    save_compact(path, weights, {"format_version": 99})
+    with pytest.raises(ValueError, match=r"has format 99, and this version reads 1"):
+        load_loss_weights("compact", path)
+    save_compact(path, {**weights, "features.0.bias": torch.full((24,), torch.nan)}, {})
+    with pytest.raises(ValueError, match="not finite"):
         read_compact(path)
     save_compact(path, {name: tensor[:1] for name, tensor in weights.items()}, {})
     with pytest.raises(ValueError, match="holds another network's weights"):
@@ -75,6 +89,35 @@ def test_a_broken_installation_names_the_ways_out(
     monkeypatch.setattr(compact, "EMBEDDED", path)
     with pytest.raises(ValueError, match=r"Install allaprima again.*--loss-network vgg19"):
         load_loss_weights("compact")
+
+
+def test_the_embedded_file_is_packaged() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert EMBEDDED.name in config["package-data"]["allaprima.models"]
+    assert (ROOT / config["package-dir"]["allaprima.models"] / EMBEDDED.name).samefile(EMBEDDED)
+
+
+def test_it_says_how_it_was_made() -> None:
+    with safe_open(EMBEDDED, framework="pt") as file:
+        card = json.loads(file.metadata()[METADATA_KEY])
+    assert card["steps"] == card["settings"]["max_steps"]
+    config = yaml.safe_load((ROOT / "configs" / "distill.yaml").read_text(encoding="utf-8"))
+    assert config.items() <= card["settings"].items()
+    assert set(card["errors"]["gram"]) == set(layer_names("compact"))
+    assert "/" not in json.dumps(card["settings"])
+
+
+@pytest.mark.shared
+def test_the_embedded_file_stands_in_for_vgg(shared: Path) -> None:
+    teacher = load_loss_weights("vgg19", shared / "weights" / "vgg19-features-fp16.safetensors")
+    paths = sorted((shared / "data" / "content-dev").glob("*.jpg"))[:4]
+    images = torch.cat([to_image(read_style(path, 128)[:128, :128]) for path in paths])
+    layers = layer_names("compact")
+    own = LossNetwork("compact", layers, embedded_weights())(images)
+    found = errors(own, LossNetwork("vgg19", layers, teacher)(images))
+    assert float(found["feature"]["relu1_1"]) < 0.02
+    assert float(found["feature"]["relu4_2"]) < 0.4
+    assert float(found["gram"]["relu4_1"]) < 0.15
 
 
 def test_the_embedded_file_is_small_and_whole() -> None:

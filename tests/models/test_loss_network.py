@@ -62,6 +62,28 @@ def test_goes_no_deeper_than_asked(small_weights: dict[str, Tensor]) -> None:
     assert network(torch.rand(1, 3, 16, 16))["relu2_1"].isnan().any()
 
 
+def test_other_networks_weights_are_refused_by_name() -> None:
+    for wanted, given in (("vgg19", "compact"), ("compact", "vgg19")):
+        with pytest.raises(
+            ValueError, match=rf"weights of {given}, and {wanted} is wanted.*--loss-network {given}"
+        ):
+            LossNetwork(wanted, ["relu1_1"], random_loss_weights(given))
+
+
+def test_layers_that_serve_others_alone_are_refused() -> None:
+    network = LossNetwork("compact", ["relu2_1"], random_loss_weights("compact"))
+    with pytest.raises(ValueError, match=r"\['relu1_2'\] lie outside this network \(relu1_1, relu2_1\)"):
+        network(torch.rand(1, 3, 16, 16), ["relu1_2"])
+
+
+def test_fingerprints_tell_weights_apart() -> None:
+    weights = random_loss_weights("compact")
+    network = LossNetwork("compact", ["relu2_1"], weights)
+    assert network.fingerprint == LossNetwork("compact", ["relu2_1"], weights).fingerprint
+    other = LossNetwork("compact", ["relu2_1"], random_loss_weights("compact", seed=1))
+    assert network.fingerprint != other.fingerprint
+
+
 def test_is_frozen_by_construction(small_weights: dict[str, Tensor]) -> None:
     network = LossNetwork("vgg19", ["relu2_1"], small_weights).train()
     assert list(network.parameters()) == []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from allaprima.models.loss_weights import cached_loss_weights
 from allaprima.train.config import LossSettings
 from allaprima.train.objective import load_loss_network, read_loss_weights
 
@@ -36,6 +37,38 @@ def test_auto_takes_the_compact_network_where_there_is_no_vgg(
 def test_auto_takes_vgg_where_its_weights_are_given(offline: None, small_weights_file: Path) -> None:
     settings, _ = read_loss_weights(LossSettings(loss_weights=small_weights_file))
     assert settings.loss_network == "vgg19"
+
+
+def test_auto_says_so_if_compact_has_not_the_layers(offline: None) -> None:
+    with pytest.raises(ConnectionError, match="could not be downloaded"):
+        read_loss_weights(LossSettings(content_layers=("relu3_3",)))
+
+
+def test_explicit_weights_mean_something_else_with_another_network(
+    offline: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    read_loss_weights(LossSettings(content_weight=1, style_weight=1))
+    assert "content_weight and style_weight mean something else with it" in caplog.text
+
+
+@pytest.mark.parametrize("error", [PermissionError("no"), RuntimeError('invalid hash value (expected "a")')])
+def test_whatever_keeps_a_download_from_its_end(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
+    assert read_loss_weights(LossSettings())[0].loss_network == "compact"
+    with pytest.raises(ConnectionError, match="--loss-network compact needs neither"):
+        read_loss_weights(LossSettings(loss_network="vgg19"))
+
+
+def test_a_damaged_file_in_the_cache_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    cached = cached_loss_weights("vgg19")
+    cached.parent.mkdir()
+    cached.write_bytes(b"half a file")
+    with pytest.raises(ConnectionError, match=r"vgg19.*is damaged: delete it"):
+        read_loss_weights(LossSettings(loss_network="vgg19"))
 
 
 def test_a_forced_vgg_that_cannot_be_had_is_an_error(offline: None) -> None:

@@ -9,6 +9,7 @@ from allaprima.models.images import PICTURE_SUFFIXES
 from allaprima.models.loss_network import LossNetwork
 from allaprima.models.loss_weights import load_loss_weights
 from allaprima.models.memory import keep_freed_memory
+from allaprima.train import hardware
 from allaprima.train.config import DataSettings
 from allaprima.train.data.module import ContentDataModule
 from allaprima.train.module import to_unit_range
@@ -19,6 +20,8 @@ from .faithfulness import Judgement, judge
 from .student import LAYERS
 
 HELD_OUT = 6
+"""Photographs to judge on; fewer of a small collection."""
+
 BATCHES = 8
 """Different batches of photographs that are trained on."""
 
@@ -37,22 +40,25 @@ def judged_styles(
         ConnectionError: If VGG-19's weights are not at hand.
     """
     keep_freed_memory()
+    if not Path(styles).is_dir():
+        raise FileNotFoundError(f"styles '{styles}' is not a folder of style pictures")
     found = [path for path in files_below(Path(styles)) if path.suffix.lower() in PICTURE_SUFFIXES]
     if not found:
         raise ValueError(f"no pictures in '{styles}'")
-    pictures = {path.stem: to_image(read_style(path, STYLE_SIZE)) for path in found}
-    own = LossNetwork("compact", LAYERS, load_loss_weights("compact", network))
-    theirs = LossNetwork("vgg19", LAYERS, load_loss_weights("vgg19", loss_weights))
+    device = hardware.device("auto")
+    pictures = {path.name: to_image(read_style(path, STYLE_SIZE), device) for path in found}
+    own = LossNetwork("compact", LAYERS, load_loss_weights("compact", network)).to(device)
+    theirs = LossNetwork("vgg19", LAYERS, load_loss_weights("vgg19", loss_weights)).to(device)
     data = ContentDataModule(
         content, DataSettings(crop_size=crop_size, batch_size=2, val_pictures=HELD_OUT, cache="off")
     )
     data.setup()
-    held_out = to_unit_range(data.preview_pictures(HELD_OUT))
-    batches = [held_out, *(to_unit_range(batch) for batch in islice(data.batches(), BATCHES))]
+    held_out = data.preview_pictures(HELD_OUT)
+    batches = [to_unit_range(batch.to(device)) for batch in (held_out, *islice(data.batches(), BATCHES))]
     judgements = []
     for judgement in judge(own, theirs, pictures, batches, steps):
         judgements.append(judgement)
-        if len(judgements) % HELD_OUT == 0:
+        if len(judgements) % len(held_out) == 0:
             done = 100 * judgement.stage
             _log.info("%s, trained with %s: %.0f %%", judgement.style, judgement.trained_with, done)
     return judgements

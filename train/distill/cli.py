@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,26 +45,22 @@ def distill(
     )
     if settled.content is None:
         raise ConfigError("content is missing: give a folder of photographs with --content FOLDER")
-    _claim(settled)
+    if settled.output.exists() and any(settled.output.iterdir()):
+        raise FileExistsError(f"'{settled.output}' is not empty: name a new folder with --output")
+    from allaprima.train.limits import DivergenceError
+
     from .run import distill as run
 
-    result = run(settled, settled.content)
+    _log.info("distilling into %s", settled.output)
+    try:
+        result = run(settled, settled.content)
+    except DivergenceError as error:
+        print(f"error: distillation has diverged: {error}; try a lower --lr", file=sys.stderr)
+        return 1
     print(f"compact network: {result}")
     print(f"model card:      {settled.output / 'README.md'}")
     print(f"train with it:   allaprima train --loss-network compact --loss-weights {result} ...")
     return 0
-
-
-def _claim(config: DistillConfig) -> None:
-    """Make the folder, which must be new or empty, and write the settings into it."""
-    import yaml
-
-    config.output.mkdir(parents=True, exist_ok=True)
-    if any(config.output.iterdir()):
-        raise FileExistsError(f"'{config.output}' is not empty: name a new folder with --output")
-    with write_atomically(config.output / "config.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
-    _log.info("distilling into %s", config.output)
 
 
 def bench_compact(
@@ -83,7 +80,7 @@ def bench_compact(
     their pictures from several stages, and their terms are compared by Spearman's rank correlation.
 
     Args:
-        content: Photographs, as for `allaprima train`; six are held out to be judged on.
+        content: Photographs, as for `allaprima train`; up to six are held out to be judged on.
         styles: Folder of style pictures.
         loss_weights: VGG-19's weights (.safetensors or .pth); torchvision's by default.
         network: A compact network from `allaprima distill`; the package's by default.
@@ -92,6 +89,9 @@ def bench_compact(
         json_file: Where to write the figures as JSON.
         plot: Where to draw both networks' terms, as PNG.
     """
+    for path in (json_file, plot):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise FileNotFoundError(f"cannot write '{path}': there is no folder '{path.parent}'")
     from .bench import judged_styles
     from .faithfulness import summary
     from .plot import plot_judgements
@@ -108,7 +108,8 @@ def bench_compact(
         "Gram error: " + ", ".join(f"{layer} {value:.4f}" for layer, value in figures["gram_error"].items())
     )
     if json_file:
-        json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        with write_atomically(json_file) as temporary:
+            temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     if plot:
         plot_judgements(judgements, plot)
         print(f"plot: {plot}")

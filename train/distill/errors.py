@@ -7,6 +7,8 @@ from torch import Tensor
 
 from allaprima.models.features import gram_matrix
 
+_TINY = torch.finfo(torch.float32).tiny
+
 
 def feature_error(own: Tensor, theirs: Tensor) -> Tensor:
     """Return the squared error of feature maps as a share of their squares; that of zeros is 1.
@@ -15,7 +17,7 @@ def feature_error(own: Tensor, theirs: Tensor) -> Tensor:
         own: Feature maps of the compact network, `(B, C, H, W)`.
         theirs: VGG-19's.
     """
-    return (own - theirs).square().mean() / theirs.square().mean()
+    return (own - theirs).square().mean() / theirs.square().mean().clamp_min(_TINY)
 
 
 def gram_error(own: Tensor, theirs: Tensor) -> Tensor:
@@ -27,7 +29,7 @@ def gram_error(own: Tensor, theirs: Tensor) -> Tensor:
     """
     wanted = gram_matrix(theirs)
     difference = (gram_matrix(own) - wanted).square().sum(dim=(1, 2))
-    return (difference / wanted.square().sum(dim=(1, 2)).clamp_min(torch.finfo(torch.float32).tiny)).mean()
+    return (difference / wanted.square().sum(dim=(1, 2)).clamp_min(_TINY)).mean()
 
 
 def style_error(own: Tensor, theirs: Tensor, offset: int) -> Tensor:
@@ -42,7 +44,7 @@ def style_error(own: Tensor, theirs: Tensor, offset: int) -> Tensor:
         offset: Each picture is held against the one that comes so many before it, around the batch.
     """
     found, wanted = (gram - gram.roll(offset, 0) for gram in (gram_matrix(own), gram_matrix(theirs)))
-    return (found - wanted).square().sum() / wanted.square().sum()
+    return (found - wanted).square().sum() / wanted.square().sum().clamp_min(_TINY)
 
 
 def errors(

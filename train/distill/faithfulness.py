@@ -54,10 +54,10 @@ def judge(
     held_out, *rest = batches
     for seed, (name, style) in enumerate(styles.items()):
         losses = [calibrated_loss(network, style, held_out) for network in (own, theirs)]
-        for trainer in losses:
+        for trainer, stages in zip(losses, (STAGES, STAGES[1:]), strict=True):  # both begin alike
             painter = Painter(trainer, seed)
             done = 0
-            for stage in STAGES:
+            for stage in stages:
                 while done < round(stage * steps):
                     painter.paint(rest[done % len(rest)])
                     done += 1

@@ -80,7 +80,7 @@ def calibrated_loss(
 
 
 class RestlessPainter:
-    """A painter that learns from the student as it stands, and after some steps begins another style.
+    """A painter that after some steps begins another style, with the student as it then stands.
 
     Its pictures are what the student must be right about: those of early and later steps of many
     styles, and those that make use of the student's own mistakes.

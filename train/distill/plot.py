@@ -5,6 +5,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from allaprima.models.atomic import write_atomically
+
 from .faithfulness import Judgement
 
 SHOWN = ("content", "style")
@@ -20,4 +22,5 @@ def plot_judgements(judgements: Sequence[Judgement], path: Path) -> None:
         axes.set(xscale="log", yscale="log", xlabel="VGG-19", ylabel="compact", title=f"{term} term")
         axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
-    figure.savefig(path, dpi=110)
+    with write_atomically(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")

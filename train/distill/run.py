@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
@@ -59,7 +60,7 @@ def distill(config: DistillConfig, content: str) -> Path:
     """Train the compact network and return its file.
 
     Args:
-        config: The settings; `output` must be an empty folder.
+        config: The settings; `output` must be new or an empty folder.
         content: The photographs.
 
     Raises:
@@ -69,20 +70,18 @@ def distill(config: DistillConfig, content: str) -> Path:
         OSError: If the folder cannot be written.
     """
     keep_freed_memory()
+    initial = read_compact(config.init) if config.init else None
     teacher_weights = load_loss_weights("vgg19", config.loss_weights)
     teacher = LossNetwork("vgg19", LAYERS, teacher_weights)
     photographs = _pictures(content, config)
     # Another seed: where the photographs serve as paintings, they should not be the very same ones.
     paintings = _pictures(config.paintings or content, config.model_copy(update={"seed": config.seed + 1}))
     generator = torch.Generator().manual_seed(config.seed)
-    if config.init:
-        weights = read_compact(config.init)
-    else:
-        weights = least_squares_weights(
-            teacher_weights, _examples(photographs, paintings, config, generator), generator
-        )
+    if initial is None:
+        examples = _examples(photographs, paintings, config, generator)
+        initial = least_squares_weights(teacher_weights, examples, generator)
     module = DistillModule(
-        Student(weights),
+        Student(initial),
         teacher,
         iter(paintings.batches()),
         load_style(Path(JUDGED_ON)).network,
@@ -91,6 +90,7 @@ def distill(config: DistillConfig, content: str) -> Path:
         seed=config.seed,
     )
     interruption = Interruption()
+    _save_settings(config)
     with without_advice():
         identities = {"photographs": photographs.identity, "paintings": paintings.identity}
         trainer = _trainer(config, interruption, _Saving(config, identities))
@@ -98,6 +98,13 @@ def distill(config: DistillConfig, content: str) -> Path:
             trainer.fit(module, datamodule=photographs)
         trainer.validate(module, photographs, verbose=False)
     return config.output / RESULT
+
+
+def _save_settings(config: DistillConfig) -> None:
+    """Make the folder and write the settings into it, now that all that can be wrong was looked at."""
+    config.output.mkdir(parents=True, exist_ok=True)
+    with write_atomically(config.output / "config.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
 
 
 def _pictures(source: str, config: DistillConfig) -> ContentDataModule:

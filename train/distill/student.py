@@ -1,6 +1,6 @@
 """The compact network as something that learns."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -29,11 +29,9 @@ class Student(nn.Module):
             }
         )
 
-    def forward(self, image: Tensor, layers: Iterable[str] = LAYERS) -> dict[str, Tensor]:
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return what `LossNetwork` returns, with gradients for the weights."""
-        features: dict[str, Tensor] = torch.func.functional_call(
-            self.network, dict(self.learned), (image, tuple(layers))
-        )
+        features: dict[str, Tensor] = torch.func.functional_call(self.network, dict(self.learned), (image,))
         return features
 
     def weights(self) -> dict[str, Tensor]:

@@ -51,9 +51,10 @@ def build_yardstick(
     Args:
         header: The style file's header.
         yardstick: From `choose_yardstick`.
-        loss_network: The frozen VGG of its settings.
+        loss_network: The frozen network of its settings.
         style: The style picture at its size, `(H, W, 3)`.
     """
+    fingerprint = header.loss.get("fingerprint")
     stored, present = header.loss.get("lineage"), loss_network.lineage
     if yardstick.weights is not None and stored not in (None, present):
         _log.warning(
@@ -61,6 +62,8 @@ def build_yardstick(
             "terms cannot be compared with those in the style file",
             *(header.style_name, stored, present),
         )
+    elif yardstick.weights is not None and fingerprint not in (None, loss_network.fingerprint):
+        _log.warning("%s was trained against another version of the loss network", header.style_name)
     style_image = to_image(style, loss_network.device)
     return build_loss(yardstick.settings, loss_network, style_image, weights=yardstick.weights)
 

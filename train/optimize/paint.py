@@ -60,7 +60,7 @@ def paint(
     Args:
         photograph: The photograph, `(H, W, 3)`.
         style: The style picture at its size, `(H, W, 3)`.
-        loss_network: The frozen VGG of the settings, on the device to compute on.
+        loss_network: The frozen network of the settings, on the device to compute on.
         config: The objective and the optimiser.
         watch: Called at every evaluation.
 

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     app.default(paint)
     try:
         app(list(arguments), result_action="return_value", exit_on_error=True)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

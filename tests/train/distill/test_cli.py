@@ -68,6 +68,8 @@ def test_mistakes_are_named_before_anything_is_written(tmp_path: Path) -> None:
         distill(settings={"output": tmp_path / "run"})
     with pytest.raises(ConfigError, match=r"painter_stps is not a setting \(did you mean painter_steps\?\)"):
         distill(painter_stps="3")
+    with pytest.raises(FileNotFoundError, match=r"'none\.safetensors' does not exist"):
+        distill(settings={"content": "photographs", "init": "none.safetensors", "output": tmp_path / "run"})
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "mine.txt").write_text("a letter")
     with pytest.raises(FileExistsError, match=r"is not empty: name a new folder with --output"):
