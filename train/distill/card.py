@@ -46,8 +46,9 @@ def facts(
 
 def model_card(card: Mapping[str, Any]) -> str:
     """Return the facts as a page to read."""
-    settings = card["settings"]
-    flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in settings.items())
+    default = DistillConfig().to_dict()
+    chosen = {name: value for name, value in card["settings"].items() if value != default[name]}
+    flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in chosen.items())
     tables = "\n".join(_table(title, card["errors"][error]) for error, title in ERRORS.items())
     return f"""# Compact loss network
 

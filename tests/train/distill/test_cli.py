@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from allaprima.__main__ import build_app
 from allaprima.models.compact import METADATA_KEY
 from allaprima.models.loss_weights import load_loss_weights
 from allaprima.train.config import LossSettings
@@ -54,6 +56,9 @@ def test_a_few_steps_bring_the_errors_down(
     assert card["errors"]["gram"].keys() == set(LAYERS)
     page = (tmp_path / "run" / "README.md").read_text()
     assert " | ".join(f"{value:.4f}" for value in card["errors"]["style"]["relu4_1"].values()) in page
+    (command,) = re.findall(r"^allaprima (distill .*)$", page, re.MULTILINE)
+    _, bound, _ = build_app().parse_args(command, exit_on_error=False)
+    assert int(bound.arguments["settings"]["max_steps"]) == 20
     assert card["settings"]["content"] == photographs.name  # and no folder of this machine
     network = load_loss_network(LossSettings(loss_network="compact", loss_weights=result))
     assert network(torch.rand(1, 3, 32, 32))["relu4_1"].shape == (1, 512, 4, 4)
