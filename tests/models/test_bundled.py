@@ -64,7 +64,8 @@ def test_its_command_is_one_and_trains_such_a_network(name: str) -> None:
     assert config.style.name == header.style_name
     assert (config.width, config.residual_blocks, config.dtype) == (32, 5, "float16")
     assert (config.author, config.licence) == (header.author, header.licence)
-    assert config.loss_network == header.loss["loss_network"]
+    # auto is VGG-19 where its weights are given, as the command of a style that was trained with it says.
+    assert config.loss_network in ("auto", header.loss["loss_network"])
 
 
 def test_its_model_card_is_right(name: str) -> None:

@@ -16,6 +16,7 @@ from allaprima.__main__ import build_app
 from allaprima.models.compact import METADATA_KEY
 from allaprima.models.loss_weights import load_loss_weights
 from allaprima.train.config import LossSettings
+from allaprima.train.distill import run
 from allaprima.train.distill.cli import distill
 from allaprima.train.distill.student import LAYERS
 from allaprima.train.objective import load_loss_network
@@ -32,8 +33,13 @@ def vgg_file(random_weights: MakeWeights, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_a_few_steps_bring_the_errors_down(
-    vgg_file: Path, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    vgg_file: Path,
+    photographs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(run, "FITTED_PIXELS", 16 * 32**2)
     settings = {
         "content": str(photographs),
         "loss_weights": vgg_file,

@@ -28,6 +28,12 @@ def blotches(count: int, seed: int) -> Tensor:
     return F.interpolate(small, size=32, mode="bicubic").clamp(0, 1)
 
 
+def stripes(period: float) -> Tensor:
+    """A style picture that is unlike `blotches`: between pictures of one kind there is nothing to learn."""
+    y, x = torch.meshgrid(torch.arange(64) / period, torch.arange(64) / period, indexing="ij")
+    return (0.5 + 0.5 * torch.stack([(x + y).sin(), (x - y).sin(), (2 * x).cos()]))[None]
+
+
 def test_rank_correlation_asks_for_order_alone() -> None:
     assert rank_correlation([1, 2, 3, 4], [10, 11, 500, 501]) == pytest.approx(1)
     assert rank_correlation([1, 2, 3, 4], [4, 3, 2, 1]) == pytest.approx(-1)
@@ -38,7 +44,7 @@ def test_rank_correlation_asks_for_order_alone() -> None:
 def test_a_network_agrees_with_itself() -> None:
     network = LossNetwork("compact", LAYERS, embedded_weights())
     batches = [blotches(3, 1), blotches(3, 1)]
-    judgements = list(judge(network, network, {"a": blotches(1, 3), "b": blotches(1, 4)}, batches, steps=25))
+    judgements = list(judge(network, network, {"a": stripes(6), "b": stripes(3)}, batches, steps=25))
     assert len(judgements) == 2 * (2 * len(STAGES) - 1) * 3
     figures = summary(judgements)
     assert figures["pictures"] == len(judgements)
@@ -46,7 +52,7 @@ def test_a_network_agrees_with_itself() -> None:
     assert all(value == pytest.approx(0, abs=1e-9) for value in figures["gram_error"].values())
     ends = [j.own["total"] for j in judgements if j.stage == STAGES[-1]]
     begins = [j.own["total"] for j in judgements if j.stage == 0]
-    assert sum(ends) < sum(begins)
+    assert sum(ends) / len(ends) < 0.8 * sum(begins) / len(begins)
 
 
 def test_disagreement_shows() -> None:
