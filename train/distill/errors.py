@@ -24,12 +24,11 @@ def gram_error(own: Tensor, theirs: Tensor) -> Tensor:
     """Return the squared error of Gram matrices as a share of their squares, averaged over pictures.
 
     Args:
-        own: Feature maps of the compact network, `(B, C, H, W)`.
-        theirs: VGG-19's.
+        own: Gram matrices of the compact network's features, `(B, C, C)`.
+        theirs: Of VGG-19's.
     """
-    wanted = gram_matrix(theirs)
-    difference = (gram_matrix(own) - wanted).square().sum(dim=(1, 2))
-    return (difference / wanted.square().sum(dim=(1, 2)).clamp_min(_TINY)).mean()
+    difference = (own - theirs).square().sum(dim=(1, 2))
+    return (difference / theirs.square().sum(dim=(1, 2)).clamp_min(_TINY)).mean()
 
 
 def style_error(own: Tensor, theirs: Tensor, offset: int) -> Tensor:
@@ -39,11 +38,11 @@ def style_error(own: Tensor, theirs: Tensor, offset: int) -> Tensor:
     so a network that is right about the matrices may be wrong about it.
 
     Args:
-        own: Feature maps of the compact network, `(B, C, H, W)`.
-        theirs: VGG-19's.
+        own: Gram matrices of the compact network's features, `(B, C, C)`.
+        theirs: Of VGG-19's.
         offset: Each picture is held against the one that comes so many before it, around the batch.
     """
-    found, wanted = (gram - gram.roll(offset, 0) for gram in (gram_matrix(own), gram_matrix(theirs)))
+    found, wanted = (gram - gram.roll(offset, 0) for gram in (own, theirs))
     return (found - wanted).square().sum() / wanted.square().sum().clamp_min(_TINY)
 
 
@@ -52,8 +51,9 @@ def errors(
 ) -> dict[str, dict[str, Tensor]]:
     """Return `feature`, `gram` and `style` errors by layer; the last between pictures `offset` apart."""
     pairs = {layer: (own[layer], features) for layer, features in theirs.items()}
+    grams = {layer: (gram_matrix(one), gram_matrix(other)) for layer, (one, other) in pairs.items()}
     return {
         "feature": {layer: feature_error(*pair) for layer, pair in pairs.items()},
-        "gram": {layer: gram_error(*pair) for layer, pair in pairs.items()},
-        "style": {layer: style_error(*pair, offset) for layer, pair in pairs.items()},
+        "gram": {layer: gram_error(*pair) for layer, pair in grams.items()},
+        "style": {layer: style_error(*pair, offset) for layer, pair in grams.items()},
     }
