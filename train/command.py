@@ -1,6 +1,7 @@
 """The command line that a run can be repeated with."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,19 @@ def training_command(config: TrainConfig) -> str:
     folders. A setting that a configuration file switched off (`style_size: null`) has no flag and is left
     out.
     """
-    values = config.to_dict()
     defaults = TrainConfig(loss_preset=config.loss_preset).to_dict() | {"loss_preset": None}
-    words = ["allaprima", "train"]
-    for name, value in values.items():
-        if value is not None and value != defaults[name] and name not in _PLACES:
-            words += _flag(name, _last_part(name, value))
-    return shlex.join(words)
+    return shlex.join(["allaprima", "train", *flags_for(portable(config.to_dict()), defaults)])
+
+
+def portable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings that were given, for others to read: without this machine's folders."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return {name: _last_part(name, value) for name, value in given.items() if name not in _PLACES}
+
+
+def flags_for(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+    """Return the words of a command line for the settings that are not the defaults."""
+    return [word for name, value in values.items() if value != defaults[name] for word in _flag(name, value)]
 
 
 def _flag(name: str, value: Any) -> list[str]:
@@ -38,6 +45,6 @@ def _last_part(name: str, value: Any) -> Any:
     """Return a value without its folders, unless it is the name of a data set on the hub."""
     if name in ("style", "init", "loss_weights"):
         return Path(value).name
-    if name == "content" and not names_data_set(value):
+    if name in ("content", "paintings") and not names_data_set(value):
         return Path(value).name or value
     return value

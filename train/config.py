@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from allaprima.models.network_settings import NetworkSettings
 
-from .durations import Duration, Interval, format_duration
+from .durations import Duration, Interval, plain_values
 
 DEFAULT_STEPS = 8000
 WEIGHTS = ("content_weight", "style_weight", "tv_weight")
@@ -201,8 +201,4 @@ class TrainConfig(
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values (strings, numbers, lists), as the YAML file holds them."""
-        values: dict[str, Any] = self.model_dump(mode="json")
-        for name in ("max_time", "checkpoint_every"):
-            if isinstance(duration := getattr(self, name), timedelta):
-                values[name] = format_duration(duration)
-        return values
+        return plain_values(self)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from annotated_types import Gt
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -22,6 +22,15 @@ def parse_duration(value: Any) -> timedelta:
         raise ValueError("expected a time such as 45s, 20m or 1h30m")
     parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", value)
     return timedelta(seconds=sum(float(number) * UNITS[unit] for number, unit in parts))
+
+
+def plain_values(settings: BaseModel) -> dict[str, Any]:
+    """Return plain values (strings, numbers, lists), as a YAML file holds them."""
+    values: dict[str, Any] = settings.model_dump(mode="json")
+    for name in values:
+        if isinstance(duration := getattr(settings, name), timedelta):
+            values[name] = format_duration(duration)
+    return values
 
 
 def format_duration(duration: timedelta) -> str:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from allaprima.models.atomic import write_atomically
 from allaprima.models.suggestion import suggestion
 
 from .config import WEIGHTS, TrainConfig
@@ -93,6 +94,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected lines such as 'crop_size: 256', found a {type(values).__name__}")
     return {str(key): value for key, value in values.items()}
+
+
+def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
+    """Write settings as YAML, whole or not at all."""
+    import yaml  # `--help` does without
+
+    with write_atomically(path) as temporary:
+        temporary.write_text(yaml.safe_dump(dict(values), sort_keys=False), encoding="utf-8")
 
 
 def _without_recipe(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from allaprima.models.atomic import write_atomically
-
 from .config import TrainConfig
-from .parsing import load_config
+from .parsing import load_config, write_yaml
 
 NEEDED_BYTES = 200_000_000
 """Free disk that a run asks for: three checkpoints of the paper's network and its logs take 60 MB."""
@@ -50,10 +48,7 @@ class RunFolder:
 
     def save_config(self, config: TrainConfig) -> None:
         """Write the resolved settings as YAML."""
-        import yaml  # `--help` does without
-
-        with write_atomically(self.config) as temporary:
-            temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+        write_yaml(self.config, config.to_dict())
 
     def discard_unused(self) -> None:
         """Remove the folder again if no run began in it and nothing else is there."""

@@ -1,18 +1,18 @@
 """The compact network's model card: what it was made from, and how exact it is."""
 
+import shlex
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from allaprima import __version__
+from allaprima.train.command import flags_for, portable
 
 from .config import DistillConfig
 from .module import PICTURES
 from .student import LAYERS
 
 ERRORS = {"feature": "features", "gram": "Gram matrices", "style": "Gram differences"}
-_PATHS = ("content", "paintings", "loss_weights", "init")
 
 
 def facts(
@@ -27,12 +27,10 @@ def facts(
         pictures: Hashes of the photographs and of the paintings.
         found: Logged metrics; those of the validation are kept.
     """
-    values = {name: value for name, value in config.to_dict().items() if value is not None}
-    settings = {name: Path(value).name if name in _PATHS else value for name, value in values.items()}
     return {
         "lineage": lineage,
         "steps": steps,
-        "settings": {name: value for name, value in settings.items() if name not in ("output", "cache_dir")},
+        "settings": portable(config.to_dict()),
         "pictures": dict(pictures),
         "errors": {
             error: {
@@ -46,9 +44,7 @@ def facts(
 
 def model_card(card: Mapping[str, Any]) -> str:
     """Return the facts as a page to read."""
-    default = DistillConfig().to_dict()
-    chosen = {name: value for name, value in card["settings"].items() if value != default[name]}
-    flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in chosen.items())
+    flags = shlex.join(flags_for(card["settings"], DistillConfig().to_dict()))
     tables = "\n".join(_table(title, card["errors"][error]) for error, title in ERRORS.items())
     return f"""# Compact loss network
 

@@ -1,6 +1,5 @@
 """The settings of a distillation: their types, defaults and help."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,9 +7,7 @@ from cyclopts import Parameter
 from pydantic import ConfigDict, Field
 
 from allaprima.train.config import DataSettings, ScheduleSettings
-from allaprima.train.durations import Duration, Interval, format_duration
-
-DURATIONS = ("max_time", "save_every")
+from allaprima.train.durations import Duration, Interval, plain_values
 
 
 class DistillConfig(ScheduleSettings, DataSettings):
@@ -45,8 +42,4 @@ class DistillConfig(ScheduleSettings, DataSettings):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values (strings, numbers, lists), as a YAML file holds them."""
-        values: dict[str, Any] = self.model_dump(mode="json")
-        for name in DURATIONS:
-            if isinstance(duration := getattr(self, name), timedelta):
-                values[name] = format_duration(duration)
-        return values
+        return plain_values(self)

@@ -5,7 +5,6 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
@@ -21,6 +20,7 @@ from allaprima.train.build import without_advice
 from allaprima.train.data.module import ContentDataModule
 from allaprima.train.limits import DivergenceGuard, Interruption, RunLimits
 from allaprima.train.module import to_unit_range
+from allaprima.train.parsing import write_yaml
 from allaprima.train.progress import PreparationProgress, TrainingProgress
 
 from .card import facts, model_card
@@ -103,8 +103,7 @@ def distill(config: DistillConfig, content: str) -> Path:
 def _save_settings(config: DistillConfig) -> None:
     """Make the folder and write the settings into it, now that all that can be wrong was looked at."""
     config.output.mkdir(parents=True, exist_ok=True)
-    with write_atomically(config.output / "config.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(config.to_dict(), sort_keys=False), encoding="utf-8")
+    write_yaml(config.output / "config.yaml", config.to_dict())
 
 
 def _pictures(source: str, config: DistillConfig) -> ContentDataModule:
