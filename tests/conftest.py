@@ -10,9 +10,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
+from allaprima import __main__
 from allaprima.models.loss_weights import random_loss_weights
 
 ROOT = Path(__file__).parent.parent
+Run = Callable[..., tuple[int, str, str]]
 SHARED = ROOT.parent / "shared"
 
 
@@ -73,3 +75,18 @@ def style_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("style") / "waves.png"
     paint(80, 72, 99).save(path)
     return path
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `allaprima` with arguments and return exit code, standard output and standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["allaprima", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            __main__.main()
+        captured = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, captured.out, captured.err
+
+    return run

@@ -1,9 +1,7 @@
 """A small style, and exported files of it."""
 
 import json
-import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,8 @@ import pytest
 import torch
 from torch.fx.experimental import _config as symbolic_shapes
 
-from allaprima import __main__
 from allaprima.models.style_file import StyleHeader, load_style, save_style
 from allaprima.models.transformer import TransformerNetwork
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 def header(**export: Any) -> str:
@@ -100,19 +95,3 @@ def pt2_file(program: torch.export.ExportedProgram, tmp_path_factory: pytest.Tem
     path = tmp_path_factory.mktemp("pt2") / "small.pt2"
     torch.export.save(program, path, extra_files={"allaprima.json": header()})
     return path
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line and return exit code, standard output and standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["allaprima", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            __main__.main()
-        captured = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return code, captured.out, captured.err
-
-    return run

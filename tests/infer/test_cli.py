@@ -16,8 +16,7 @@ from allaprima.models.images import Picture, read_picture, write_picture
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork
-
-from .conftest import Run
+from tests.conftest import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens:UserWarning")
 

@@ -17,8 +17,7 @@ from allaprima.infer.style_sheet import PREVIEW, Entry, style_sheet
 from allaprima.models.bundled import bundled_styles
 from allaprima.models.contact_sheet import PAPER, Pixels
 from allaprima.models.images import read_picture
-
-from .conftest import Run
+from tests.conftest import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens:UserWarning")
 

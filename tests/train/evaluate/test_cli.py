@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from allaprima import __main__
 from allaprima.models.contact_sheet import contact_sheet
 from allaprima.models.images import read_picture
 from allaprima.models.style_file import StyleHeader, read_header, save_style
@@ -26,19 +24,9 @@ WEIGHTS = {"content": {"relu2_1": 1.0}, "style": {"relu1_1": 2.0, "relu2_1": 3.0
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], small_weights_file: Path) -> Run:
+def run(run: Run, small_weights_file: Path) -> Run:
     """Run the command and return exit code, standard output and standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        command = ["allaprima", "evaluate", *map(str, arguments), "--loss-weights", str(small_weights_file)]
-        monkeypatch.setattr(sys, "argv", command)
-        with pytest.raises(SystemExit) as ended:
-            __main__.main()
-        captured = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, captured.out, captured.err
-
-    return run
+    return lambda *arguments: run("evaluate", *arguments, "--loss-weights", small_weights_file)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`allaprima optimize`, through the program's own entry."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-from allaprima import __main__
 from allaprima.models.images import read_picture
 from allaprima.train.optimize.minimize import Descent, minimize
 from allaprima.train.optimize.paint import scaled_sizes, target_size
@@ -25,28 +23,18 @@ LAYERS = ("--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    style_picture: Path,
-    small_weights_file: Path,
-) -> Run:
+def run(run: Run, style_picture: Path, small_weights_file: Path) -> Run:
     """Run the command and return exit code, standard output and standard error."""
 
-    def run(*arguments: object) -> tuple[int, str, str]:
-        command = ["allaprima", "optimize", *map(str, arguments), "--loss-weights", str(small_weights_file)]
+    def optimize(*arguments: object) -> tuple[int, str, str]:
+        command = ["optimize", *map(str, arguments), "--loss-weights", str(small_weights_file)]
         if "--style" not in command:
             command += ["--style", str(style_picture)]
         if "--style-layers" not in command:
             command += LAYERS
-        monkeypatch.setattr(sys, "argv", command)
-        with pytest.raises(SystemExit) as ended:
-            __main__.main()
-        captured = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, captured.out, captured.err
+        return run(*command)
 
-    return run
+    return optimize
 
 
 @pytest.fixture
