@@ -53,8 +53,31 @@ class UpsampleBlock(nn.Module):
         return convolved
 
 
+class PixelShuffleConv(nn.Sequential):
+    """A 3x3 convolution that returns blocks of pixels as channels (Shi et al. 2016).
+
+    The pixels of a block begin with the same weights, so that blocks do not show (Aitken et al. 2017).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, factor: int) -> None:
+        conv = padded_conv(in_channels, out_channels * factor**2, kernel_size=3)
+        for parameter in conv.parameters():
+            blocks = parameter.data.view(out_channels, factor**2, *parameter.shape[1:])
+            blocks.copy_(blocks[:, :1].clone())
+        super().__init__(conv, nn.PixelShuffle(factor))
+
+
 def padded_conv(in_channels: int, out_channels: int, *, kernel_size: int, stride: int = 1) -> nn.Conv2d:
     """Return a convolution whose border mirrors the picture, so that edges get no frame."""
     return nn.Conv2d(
         in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, padding_mode="reflect"
     )
+
+
+def pad_to_multiple(images: Tensor, factor: int) -> Tensor:
+    """Mirror pictures, `(..., H, W)`, at the right and the bottom, up to sides that are multiples."""
+    height, width = images.shape[-2:]
+    # Not by a remainder: exporters take longer to understand that.
+    right = (width + factor - 1) // factor * factor - width
+    bottom = (height + factor - 1) // factor * factor - height
+    return F.pad(images, (0, right, 0, bottom), mode="reflect")

@@ -1,9 +1,13 @@
 """What defines a transformer network; light, so that command lines and engines need no torch for it."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 MINIMUM_SIZE = 16
 """Smallest height and width, in pixels, that the network accepts."""
+
+NetworkName = Literal["paper", "fast", "tiny"]
 
 
 class NetworkSettings(BaseModel):
@@ -15,3 +19,18 @@ class NetworkSettings(BaseModel):
     """Channels of its first layer; the residual blocks have four times as many."""
     residual_blocks: int = Field(5, ge=0)
     """Residual blocks."""
+    end_stride: int = Field(1, ge=1, le=2)
+    """Stride of the first convolution, which the last one undoes: 2 works at half the resolution."""
+
+    @property
+    def stride(self) -> int:
+        """Factor between the picture and the residual blocks; sides are padded to a multiple of it."""
+        return 4 * self.end_stride
+
+
+NETWORKS: dict[NetworkName, NetworkSettings] = {
+    "paper": NetworkSettings(),
+    "fast": NetworkSettings(width=12, residual_blocks=4, end_stride=2),
+    "tiny": NetworkSettings(width=8, residual_blocks=2, end_stride=2),
+}
+"""The paper's network and smaller ones of its kind (docs/speed.md says what each takes and costs)."""

@@ -64,8 +64,7 @@ def save_style(path: Path, network: "TransformerNetwork", header: StyleHeader) -
     import torch
     from safetensors.torch import save_file
 
-    settings = NetworkSettings(width=network.width, residual_blocks=network.residual_blocks)
-    header = header.model_copy(update={"network": settings, "format_version": FORMAT_VERSION})
+    header = header.model_copy(update={"network": network.settings, "format_version": FORMAT_VERSION})
     dtype = getattr(torch, header.dtype)
     state = network.state_dict()
     tensors = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in state.items()}

@@ -1,14 +1,10 @@
-"""The image transformation network of Johnson et al. 2016."""
+"""The image transformation network of Johnson et al. 2016, and smaller ones of its kind."""
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from .layers import ConvBlock, ResidualBlock, UpsampleBlock, padded_conv
-from .network_settings import MINIMUM_SIZE
-
-STRIDE = 4
-"""Factor between the picture and the residual blocks; sides are padded to a multiple of it."""
+from .layers import ConvBlock, PixelShuffleConv, ResidualBlock, UpsampleBlock, pad_to_multiple, padded_conv
+from .network_settings import MINIMUM_SIZE, NetworkSettings
 
 OVERSHOOT = 1.1
 """How far the output's tanh reaches past [0, 1], so that 0 and 1 are attained at finite activations."""
@@ -18,26 +14,29 @@ class TransformerNetwork(nn.Module):
     """Paint a picture in one style, in a single pass.
 
     The layers of Johnson et al. 2016 (supplementary material, table 1) with instance
-    normalisation, resize-convolution and reflection padding inside each convolution.
+    normalisation, resize-convolution and reflection padding inside each convolution. With
+    `end_stride` 2 all layers work at half the resolution: the first convolution has a stride, and
+    the last returns blocks of 2x2 pixels as channels (Shi et al. 2016); both are smaller than 9x9.
 
     Args:
         width: Channels of the first layer; the residual blocks have four times as many.
         residual_blocks: Number of residual blocks.
+        end_stride: Stride of the first convolution, 1 or 2.
 
     Raises:
-        ValueError: If `width` is below 1 or `residual_blocks` below 0.
+        ValueError: If an argument is out of its range.
     """
 
-    def __init__(self, width: int = 32, residual_blocks: int = 5) -> None:
+    def __init__(self, width: int = 32, residual_blocks: int = 5, end_stride: int = 1) -> None:
         super().__init__()
-        if width < 1 or residual_blocks < 0:
+        if width < 1 or residual_blocks < 0 or end_stride not in (1, 2):
             raise ValueError(
-                f"width is {width} and residual_blocks {residual_blocks}; expected at least 1 and 0"
+                f"width is {width}, residual_blocks {residual_blocks} and end_stride {end_stride}; "
+                "expected at least 1, at least 0, and 1 or 2"
             )
-        self.width = width
-        self.residual_blocks = residual_blocks
+        self.settings = NetworkSettings(width=width, residual_blocks=residual_blocks, end_stride=end_stride)
         self.encoder = nn.Sequential(
-            ConvBlock(3, width, kernel_size=9),
+            ConvBlock(3, width, kernel_size=9 if end_stride == 1 else 5, stride=end_stride),
             ConvBlock(width, 2 * width, stride=2),
             ConvBlock(2 * width, 4 * width, stride=2),
         )
@@ -45,7 +44,9 @@ class TransformerNetwork(nn.Module):
         self.decoder = nn.Sequential(
             UpsampleBlock(4 * width, 2 * width),
             UpsampleBlock(2 * width, width),
-            padded_conv(width, 3, kernel_size=9),
+            padded_conv(width, 3, kernel_size=9)
+            if end_stride == 1
+            else PixelShuffleConv(width, 3, end_stride),
         )
 
     def forward(self, content_image: Tensor) -> Tensor:
@@ -64,18 +65,12 @@ class TransformerNetwork(nn.Module):
             ValueError: If the shape is not `(B, 3, H, W)` or a side is below 16.
         """
         height, width = _checked_size(content_image)
-        padding = (0, _next_multiple(width) - width, 0, _next_multiple(height) - height)
-        x = F.pad(content_image, padding, mode="reflect")  # (B, 3, H', W'), multiples of 4
-        x = self.encoder(2 * x - 1)  # (B, 4 width, H'/4, W'/4)
-        x = self.residual(x)  # (B, 4 width, H'/4, W'/4)
+        x = pad_to_multiple(content_image, self.settings.stride)  # (B, 3, H', W')
+        x = self.encoder(2 * x - 1)  # (B, 4 width, H'/stride, W'/stride)
+        x = self.residual(x)  # (B, 4 width, H'/stride, W'/stride)
         x = self.decoder(x)[..., :height, :width]  # (B, 3, H, W)
         stylized_image = 0.5 + 0.5 * OVERSHOOT * torch.tanh(x)
         return stylized_image if self.training else stylized_image.clamp(0, 1)
-
-
-def _next_multiple(side: int) -> int:
-    """Round up to a multiple of STRIDE, in a form that exporters understand faster than a remainder."""
-    return (side + STRIDE - 1) // STRIDE * STRIDE
 
 
 def _checked_size(image: Tensor) -> tuple[int, int]:

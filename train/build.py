@@ -20,6 +20,7 @@ from allaprima.models.transformer import TransformerNetwork
 
 from . import hardware
 from .checkpoints import SameInputs, keep_newest, loss_weights_in
+from .command import network_flags
 from .config import TrainConfig
 from .data.module import ContentDataModule
 from .limits import DivergenceGuard, RunLimits
@@ -113,7 +114,7 @@ def build_module(
         weights=loss_weights_in(checkpoint) if checkpoint else None,
     )
     torch.manual_seed(config.seed)
-    network = TransformerNetwork(config.width, config.residual_blocks)
+    network = TransformerNetwork(**config.parts.model_dump())
     if config.init is not None and checkpoint is None:
         network.load_state_dict(load_style(config.init).network.state_dict())
     module = StyleTransferModule(network, loss, config)
@@ -130,11 +131,10 @@ def check_init(config: TrainConfig) -> None:
     if config.init is None:
         return
     found = read_header(config.init).network
-    if (found.width, found.residual_blocks) != (config.width, config.residual_blocks):
+    if found != config.parts:
         raise ValueError(
-            f"init '{config.init}' has width {found.width} and {found.residual_blocks} residual blocks, "
-            f"this run {config.width} and {config.residual_blocks}: give --width {found.width} "
-            f"--residual-blocks {found.residual_blocks}, or another file"
+            f"init '{config.init}' has another network ({found}) than this run ({config.parts}): give "
+            f"{network_flags(found)}, or another file"
         )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from allaprima.models.network_settings import NETWORKS, NetworkSettings
+
 from .config import TrainConfig
 from .data.sources import names_data_set
 
@@ -19,7 +21,8 @@ def training_command(config: TrainConfig) -> str:
     folders. A setting that a configuration file switched off (`style_size: null`) has no flag and is left
     out.
     """
-    defaults = TrainConfig(loss_preset=config.loss_preset).to_dict() | {"loss_preset": None}
+    named = TrainConfig(loss_preset=config.loss_preset, network=config.network)
+    defaults = named.to_dict() | {"loss_preset": None, "network": TrainConfig().network}
     return shlex.join(["allaprima", "train", *flags_for(portable(config.to_dict()), defaults)])
 
 
@@ -32,6 +35,14 @@ def portable(values: Mapping[str, Any]) -> dict[str, Any]:
 def flags_for(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
     """Return the words of a command line for the settings that are not the defaults."""
     return [word for name, value in values.items() if value != defaults[name] for word in _flag(name, value)]
+
+
+def network_flags(network: NetworkSettings) -> str:
+    """Return the flags of a training run of such a network: its name, or its parts where it has none."""
+    for name, named in NETWORKS.items():
+        if network == named:
+            return f"--network {name}"
+    return " ".join(word for name, value in network for word in _flag(name, value))
 
 
 def _flag(name: str, value: Any) -> list[str]:

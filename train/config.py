@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal, Self, get_args
 from cyclopts import Parameter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from allaprima.models.network_settings import NetworkSettings
+from allaprima.models.network_settings import NETWORKS, NetworkName, NetworkSettings
 
 from .durations import Duration, Interval, plain_values
 
 DEFAULT_STEPS = 8000
 WEIGHTS = ("content_weight", "style_weight", "tv_weight")
+NAMED_BY_RECIPE = ("loss_network", "content_layers", "style_layers", "style_size", *WEIGHTS)
+"""The loss settings that a preset decides."""
 
 
 def _split(value: Any) -> Any:
@@ -96,6 +98,25 @@ class DataSettings(BaseModel):
     """Folder of that cache."""
     seed: int = Field(0, ge=0)
     """Seed of the first weights, the order of the photographs and their crops."""
+
+
+class TransformerSettings(NetworkSettings):
+    """The transformer network by name, or by its parts."""
+
+    network: NetworkName = "paper"
+    """The paper's network, or a smaller one that is many times faster to run and to train."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_fills_what_is_not_given(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or values.get("network") not in get_args(NetworkName):
+            return values
+        return {**NETWORKS[values["network"]].model_dump(), **values}
+
+    @property
+    def parts(self) -> NetworkSettings:
+        """Return what defines the network."""
+        return NetworkSettings(**self.model_dump(include=set(NetworkSettings.model_fields)))
 
 
 class ScheduleSettings(BaseModel):
@@ -189,7 +210,7 @@ class InputSettings(BaseModel):
 class TrainConfig(
     FileSettings,
     OptimizerSettings,
-    NetworkSettings,
+    TransformerSettings,
     DataSettings,
     LossSettings,
     RunSettings,

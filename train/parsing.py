@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from allaprima.models.atomic import write_atomically
+from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.suggestion import suggestion
 
-from .config import WEIGHTS, TrainConfig
+from .config import NAMED_BY_RECIPE, WEIGHTS, TrainConfig
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -28,8 +29,9 @@ def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = 
             problems are named.
     """
     values = {} if path is None else read_yaml(path)
-    if overrides and overrides.get("loss_preset") not in (None, values.get("loss_preset")):
-        values = _without_recipe(values)
+    for name, decided in _named_wholes().items():
+        if overrides and overrides.get(name) not in (None, values.get(name)):
+            values = {key: value for key, value in values.items() if key not in decided}
     source = dict.fromkeys(values, str(path)) | dict.fromkeys(overrides or {}, "")
     return parse_settings(TrainConfig, {**values, **(overrides or {})}, source)
 
@@ -104,12 +106,9 @@ def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
         temporary.write_text(yaml.safe_dump(dict(values), sort_keys=False), encoding="utf-8")
 
 
-def _without_recipe(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a file's settings without what a preset on the command line decides; weights stay explicit."""
-    from .presets import NAMED_BY_RECIPE
-
-    decided = set(NAMED_BY_RECIPE) - set(WEIGHTS)
-    return {name: value for name, value in values.items() if name not in decided}
+def _named_wholes() -> dict[str, set[str]]:
+    """Return what a name on the command line decides over a file's settings; weights stay explicit."""
+    return {"loss_preset": {*NAMED_BY_RECIPE} - {*WEIGHTS}, "network": {*NetworkSettings.model_fields}}
 
 
 def _problems(error: ValidationError, source: Mapping[str, str], known: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from allaprima.models.loss_network import Lineage
 
-from .config import LossSettings, PresetName
+from .config import NAMED_BY_RECIPE, LossSettings, PresetName
 from .losses import (
     gatys_gram_loss,
     halved_variation,
@@ -19,16 +19,6 @@ from .perceptual import LossFormula
 
 FIRST_OF_STAGE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 LAST_OF_STAGE = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
-NAMED_BY_RECIPE = (
-    "loss_network",
-    "content_layers",
-    "style_layers",
-    "style_size",
-    "content_weight",
-    "style_weight",
-    "tv_weight",
-)
-"""The loss settings that a recipe decides."""
 
 
 @dataclass(frozen=True)

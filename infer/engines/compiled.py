@@ -34,7 +34,8 @@ class CompiledEngine(EagerEngine):
                 "engine 'compiled' needs a C++ compiler on a CPU and found no g++ or clang++; install one "
                 "(Debian: apt install g++), or use --engine eager"
             )
-        self._network = torch.compile(self._network, dynamic=True)
+        self._on_bytes = torch.compile(self._on_bytes, dynamic=True)
+        self._on_floats = torch.compile(self._on_floats, dynamic=True)
 
 
 def has_compiler() -> bool:

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from allaprima.infer.folding import fold_upsampling
+from allaprima.infer.folding import ByteNetwork, fold_upsampling
 from allaprima.models.memory import keep_freed_memory
 from allaprima.models.transformer import TransformerNetwork
 
@@ -54,13 +53,15 @@ class EagerEngine(BaseEngine):
         per_width = _FLOAT32_BYTES_PER_PIXEL_AND_WIDTH * self.dtype.itemsize // 4
         if on_cpu:
             per_width = _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH if half else _FOLDED_BYTES_PER_PIXEL_AND_WIDTH
-        super().__init__(per_width, network.width, precision)
+        super().__init__(per_width, network.settings, precision)
         # On a CPU without bfloat16 units, contiguous half-precision convolutions took 12 times as long.
         self._layout = torch.channels_last if half else torch.contiguous_format
         if on_cpu and not half:
             network = fold_upsampling(network)
-        ready = network.eval().to(self.device, self.dtype).to(memory_format=self._layout)
-        self._network: Callable[[Tensor], Tensor] = ready
+        on_bytes = ByteNetwork(network.eval(), self.dtype, self._layout).to(self.device)
+        on_floats = network.to(self.device, self.dtype).to(memory_format=self._layout)
+        self._on_bytes: Callable[[Tensor], Tensor] = on_bytes
+        self._on_floats: Callable[[Tensor], Tensor] = on_floats
 
     @torch.inference_mode()
     def on_tensors(self, content_images: Tensor) -> Tensor:
@@ -84,15 +85,12 @@ class EagerEngine(BaseEngine):
     def _run(self, content_images: NDArray[Any]) -> NDArray[Any]:
         writeable = content_images if content_images.flags.writeable else content_images.copy()
         images = torch.from_numpy(writeable).to(self.device)
-        if content_images.dtype != np.uint8:
-            return self._stylized(images).cpu().numpy()
-        stylized = self._stylized(images.permute(0, 3, 1, 2).float().div(255))
-        levels = stylized.mul(255).round().byte().permute(0, 2, 3, 1).contiguous()
-        return levels.cpu().numpy()
+        stylized = self._on_bytes(images) if images.dtype == torch.uint8 else self._stylized(images)
+        return stylized.cpu().numpy()
 
     def _stylized(self, images: Tensor) -> Tensor:
         batch = images.to(self.device, self.dtype, memory_format=self._layout)
-        return self._network(batch).float().contiguous()
+        return self._on_floats(batch).float().contiguous()
 
     def _memory_for(self, count: int, height: int, width: int) -> memory.WithinMemory:
         needed = count * height * width * self._bytes_per_pixel

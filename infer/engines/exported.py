@@ -78,7 +78,7 @@ class ExportedEngine(BaseEngine):
                 f"'{path}' was exported in {exported}, not {precision}; leave out --precision, or export it "
                 f"with --precision {precision}"
             )
-        super().__init__(self.bytes_per_pixel_and_width, model.header.network.width, exported)
+        super().__init__(self.bytes_per_pixel_and_width, model.header.network, exported)
 
     @abstractmethod
     def _load(self, path: Path, device: str) -> Model:

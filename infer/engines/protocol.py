@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from allaprima.models.network_settings import MINIMUM_SIZE
+from allaprima.models.network_settings import MINIMUM_SIZE, NetworkSettings
 
 from . import memory
 
@@ -42,14 +42,16 @@ class BaseEngine(ABC):
     """Checks of shape and memory around a runtime.
 
     Args:
-        bytes_per_pixel_and_width: Peak memory of a pass per pixel and unit of the network's width.
-        width: The network's width.
+        bytes_per_pixel_and_width: Peak memory of a pass per pixel that the network works on, and unit of
+            its width.
+        network: The network.
         precision: In which it computes.
     """
 
-    def __init__(self, bytes_per_pixel_and_width: int, width: int, precision: str) -> None:
+    def __init__(self, bytes_per_pixel_and_width: int, network: NetworkSettings, precision: str) -> None:
         self.precision = precision
-        self._bytes_per_pixel = bytes_per_pixel_and_width * width + _BYTES_PER_PIXEL_AROUND
+        inside = bytes_per_pixel_and_width * network.width // network.end_stride**2
+        self._bytes_per_pixel = inside + _BYTES_PER_PIXEL_AROUND
 
     def __call__(self, content_images: NDArray[Any], /) -> NDArray[Any]:
         """Return stylised pictures, as `Engine` describes."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as symbolic_shapes
 
+from allaprima.infer.folding import ByteNetwork
 from allaprima.models.network_settings import MINIMUM_SIZE
 from allaprima.models.transformer import TransformerNetwork
 
@@ -33,16 +34,6 @@ class _Floats(nn.Module):
         return stylized.float()
 
 
-class _Bytes(_Floats):
-    """Byte pictures in and out, as decoders and screens have them."""
-
-    def forward(self, content_image: Tensor) -> Tensor:
-        """Map `(B, H, W, 3)` uint8 to the same."""
-        floats = content_image.permute(0, 3, 1, 2).float() / 255
-        stylized = super().forward(floats)
-        return (stylized * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
-
-
 def make_program(network: TransformerNetwork, request: Request) -> ExportedProgram:
     """Return the network traced for what is requested; int8 is float32 here.
 
@@ -51,7 +42,7 @@ def make_program(network: TransformerNetwork, request: Request) -> ExportedProgr
         request: Decides types, sizes and the device.
     """
     dtype = torch.float32 if request.precision == "int8" else getattr(torch, request.precision)
-    wrapper = _Bytes if request.uint8 else _Floats
+    wrapper = ByteNetwork if request.uint8 else _Floats
     module = wrapper(network, dtype).eval().requires_grad_(False).to(request.device)
     example = _example(request)
     height, width = (1, 2) if request.uint8 else (2, 3)

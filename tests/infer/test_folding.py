@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from allaprima.infer.folding import FoldedUpsampling, fold_upsampling
+from allaprima.infer.folding import ByteNetwork, FoldedUpsampling, fold_upsampling
 from allaprima.models.layers import UpsampleBlock
 from allaprima.models.transformer import TransformerNetwork
 
@@ -29,3 +29,18 @@ def test_network_is_copied_and_paints_the_same() -> None:
     assert sum(isinstance(module, UpsampleBlock) for module in network.modules()) == 2
     assert not any(isinstance(module, UpsampleBlock) for module in folded.modules())
     assert sum(isinstance(module, FoldedUpsampling) for module in folded.modules()) == 2
+
+
+@pytest.mark.parametrize("end_stride", [1, 2])
+def test_bytes_are_what_the_network_paints_rounded(end_stride: int) -> None:
+    torch.manual_seed(0)
+    network = TransformerNetwork(width=4, residual_blocks=1, end_stride=end_stride).eval()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    pictures = torch.randint(0, 256, (2, 33, 50, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = 255 * network(pictures.permute(0, 3, 1, 2) / 255).permute(0, 2, 3, 1)
+        painted = ByteNetwork(network)(pictures)
+    assert (painted.shape, painted.dtype) == (pictures.shape, torch.uint8)
+    assert painted.is_contiguous()
+    assert (painted - expected).abs().max() < 0.5 + 1e-3
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

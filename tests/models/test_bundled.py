@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from allaprima.__main__ import build_app
 from allaprima.models.bundled import bundled_styles, find_style
+from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.style_file import load_style, read_header
 from allaprima.train.flags import given
 from allaprima.train.parsing import load_config
@@ -34,7 +35,7 @@ def test_there_are_some_and_they_have_names_to_type() -> None:
 
 def test_it_is_the_papers_network_in_half_precision(name: str) -> None:
     network, header = load_style(name)
-    assert (network.width, network.residual_blocks) == (32, 5)
+    assert network.settings == NetworkSettings()
     assert header.dtype == "float16"
     assert {tensor.dtype for tensor in load_file(STYLES[name]).values()} == {torch.float16}
     assert STYLES[name].stat().st_size < 3_400_000
@@ -62,7 +63,7 @@ def test_its_command_is_one_and_trains_such_a_network(name: str) -> None:
     config = load_config(None, given(bound.arguments.get("settings"), bound.arguments.get("unknown", {})))
     assert config.style is not None
     assert config.style.name == header.style_name
-    assert (config.width, config.residual_blocks, config.dtype) == (32, 5, "float16")
+    assert (config.parts, config.dtype) == (NetworkSettings(), "float16")
     assert (config.author, config.licence) == (header.author, header.licence)
     # auto is VGG-19 where its weights are given, as the command of a style that was trained with it says.
     assert config.loss_network in ("auto", header.loss["loss_network"])

@@ -3,15 +3,15 @@ import inspect
 import pytest
 import torch
 
-from allaprima.models.layers import UpsampleBlock
-from allaprima.models.network_settings import NetworkSettings
+from allaprima.models.layers import PixelShuffleConv, UpsampleBlock
+from allaprima.models.network_settings import NETWORKS, NetworkSettings
 from allaprima.models.transformer import TransformerNetwork
 
 
-@pytest.fixture(scope="module")
-def network() -> TransformerNetwork:
+@pytest.fixture(scope="module", params=[1, 2])
+def network(request: pytest.FixtureRequest) -> TransformerNetwork:
     torch.manual_seed(0)
-    return TransformerNetwork(width=4, residual_blocks=1).eval()
+    return TransformerNetwork(width=4, residual_blocks=1, end_stride=request.param).eval()
 
 
 def test_paper_network_has_the_papers_size() -> None:
@@ -57,8 +57,7 @@ def test_saturated_pixels_still_learn() -> None:
     assert (last.bias.grad > 1e-4).all()
 
 
-def test_flat_picture_gives_a_flat_picture_without_frame() -> None:
-    network = TransformerNetwork(width=4, residual_blocks=1).eval()
+def test_flat_picture_gives_a_flat_picture_without_frame(network: TransformerNetwork) -> None:
     with torch.no_grad():
         output = network(torch.full((1, 3, 32, 32), 0.5))
     assert output.std(dim=(2, 3)).max() < 1e-5
@@ -80,5 +79,23 @@ def test_refuses_what_it_cannot_paint(
 
 
 def test_refuses_impossible_settings() -> None:
-    with pytest.raises(ValueError, match="width is 0"):
-        TransformerNetwork(width=0)
+    for wrong, message in (
+        ({"width": 0}, "width is 0"),
+        ({"residual_blocks": -1}, "residual_blocks -1"),
+        ({"end_stride": 3}, "end_stride 3"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            TransformerNetwork(**wrong)
+
+
+def test_smaller_networks_are_smaller() -> None:
+    parameters = {
+        name: sum(p.numel() for p in TransformerNetwork(**settings.model_dump()).parameters())
+        for name, settings in NETWORKS.items()
+    }
+    assert parameters["tiny"] < parameters["fast"] / 2 < parameters["paper"] / 10
+
+
+def test_pixels_of_a_block_begin_equal() -> None:
+    blocks = PixelShuffleConv(4, 3, 2)(torch.rand(1, 4, 8, 8)).unflatten(2, (8, 2)).unflatten(4, (8, 2))
+    assert torch.equal(blocks, blocks[:, :, :, :1, :, :1].expand_as(blocks))

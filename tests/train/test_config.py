@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from allaprima.models.network_settings import NETWORKS, NetworkSettings
 from allaprima.train.config import DEFAULT_STEPS, TrainConfig
 from allaprima.train.distill.config import DistillConfig
 from allaprima.train.durations import format_duration, parse_duration
@@ -26,7 +27,8 @@ def test_default_config_states_the_defaults() -> None:
     stated = yaml.safe_load(path.read_text())
     assert stated == {name: value for name, value in TrainConfig().to_dict().items() if name in stated}
     optional = {name for name, value in TrainConfig().to_dict().items() if value is None}
-    assert stated.keys() == TrainConfig.model_fields.keys() - optional
+    named = NetworkSettings.model_fields.keys()  # by `network`
+    assert stated.keys() == TrainConfig.model_fields.keys() - optional - named
 
 
 def test_overrides_win_over_the_file(tmp_path: Path) -> None:
@@ -121,3 +123,22 @@ def test_files_that_are_not_settings(tmp_path: Path, text: str) -> None:
         load_config(path)
     with pytest.raises(FileNotFoundError, match=r"missing.yaml' does not exist"):
         load_config(tmp_path / "missing.yaml")
+
+
+def test_a_network_has_a_name_and_parts() -> None:
+    assert TrainConfig().parts == NETWORKS["paper"]
+    for name, parts in NETWORKS.items():
+        assert TrainConfig(network=name).parts == parts
+    assert load_config(None, {"network": "fast", "width": "9"}).parts == NETWORKS["fast"].model_copy(
+        update={"width": 9}
+    )
+
+
+def test_a_name_on_the_command_line_wins_over_the_files_parts(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("network: paper\nwidth: 24\nresidual_blocks: 3\n")
+    assert load_config(path).parts == NetworkSettings(width=24, residual_blocks=3)
+    assert load_config(path, {"network": "tiny"}).parts == NETWORKS["tiny"]
+    assert load_config(path, {"network": "paper", "crop_size": 64}).width == 24
+    with pytest.raises(ConfigError, match=r"network is 'tny'; .* \(did you mean tiny\?\)"):
+        load_config(path, {"network": "tny"})
