@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from allaprima.models.bundled import find_style
 
-from .engines.load import engines_of
+from .engines.load import STYLE_FILE_ENGINES, engines_of
 from .engines.protocol import EngineName, Precision
 
 PLAIN = "plain"
@@ -52,7 +53,8 @@ class Plan:
     Attributes:
         style_file: The style, or the name of a bundled one.
         artefacts: Exported files of it.
-        engines: Of the style file, and, of the artefacts, which of them count; None takes all.
+        engines: Of the style file, and, of the artefacts, which of them count; None takes all that are
+            installed but AOTInductor, which compiles for minutes.
         precisions: In which the style file runs.
         sizes: Height and width.
     """
@@ -126,15 +128,14 @@ def _choices(plan: Plan) -> list[tuple[Path, EngineName, Precision]]:
     for path in plan.artefacts:
         if not path.is_file():
             raise FileNotFoundError(f"file '{path}' does not exist")
-    if engines_of(plan.style_file) != ("eager", "compiled"):
+    if engines_of(plan.style_file) != STYLE_FILE_ENGINES:
         raise ValueError(
             f"'{plan.style_file}' is an exported file; the first is the style file, exported ones follow it"
         )
     choices: list[tuple[Path, EngineName, Precision]] = [
         (plan.style_file, engine, precision)
-        for engine in engines_of(plan.style_file)
+        for engine in plan.engines or _ready_engines()
         for precision in plan.precisions
-        if plan.engines is None or engine in plan.engines
     ]
     for path in plan.artefacts:
         choices += [
@@ -142,12 +143,12 @@ def _choices(plan: Plan) -> list[tuple[Path, EngineName, Precision]]:
             for engine in engines_of(path)[:1]
             if plan.engines is None or engine in plan.engines
         ]
-    if not choices:
-        raise ValueError(
-            f"nothing runs on {', '.join(plan.engines or ())}: engines other than eager and compiled need "
-            f"exported files, for example: allaprima export {plan.style_file} --format onnx"
-        )
     return choices
+
+
+def _ready_engines() -> list[EngineName]:
+    runtimes: dict[EngineName, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
+    return ["eager", "compiled", *(name for name, module in runtimes.items() if find_spec(module))]
 
 
 def _row(case: Case) -> dict[str, Any]:

@@ -44,8 +44,9 @@ def stylize(
             result to the picture's own size. Saves memory and time; makes the strokes larger.
         max_pixels: Refuse to read pictures with more pixels than this; by default 89 million, Pillow's
             own limit. Pictures above that are read one at a time.
-        engine: What carries it out. auto is an exported file's own, and for a style file eager, which is
-            ready at once; compiled starts slowly and is for many pictures.
+        engine: What carries it out. auto is an exported file's own; for a style file OpenVINO where it is
+            installed and the CPU has bfloat16 arithmetic, otherwise eager. A style file is converted for
+            onnx, openvino and aoti once; compiled starts slowly every time and is for many pictures.
         device: auto, cpu, cuda, cuda:1, mps, ...
         precision: Of the computation; auto is float16 on CUDA and float32 elsewhere, and an exported
             file's own.
@@ -75,25 +76,31 @@ def stylize(
 
 
 def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
-    """Show what a style file says of itself.
+    """Show what a style file or an exported one says of itself.
 
     Args:
-        style_file: A style file, made by `allaprima train`, or the name of a bundled style.
+        style_file: A style file, made by `allaprima train`, the name of a bundled style, or an exported
+            one: .onnx, .xml, .pt2.
         json: Print the header as JSON, whole.
 
     Returns:
         0.
     """
+    from json import dumps
+
     from allaprima.models.bundled import find_style
     from allaprima.models.style_file import read_header
 
+    from .artefact import SUFFIXES, read_artefact_header
+
     style_file = find_style(style_file)
-    header = read_header(style_file)
+    exported = style_file.suffix.lower() in SUFFIXES
+    header = read_artefact_header(style_file) if exported else read_header(style_file).model_dump()
     if json:
-        print(header.model_dump_json(indent=2))
+        print(dumps(header, indent=2, ensure_ascii=False))
         return 0
     size = f"{style_file.stat().st_size / 1e6:.1f} MB"
-    rows = {"file": str(style_file), "file_size": size, **dict(_flattened(header.model_dump()))}
+    rows = {"file": str(style_file), "file_size": size, **dict(_flattened(header))}
     column = max(len(name) for name in rows)
     for name, value in rows.items():
         print(f"{name:<{column}}  {_readable(name, value)}")

@@ -57,8 +57,7 @@ class Stylizer:
         Args:
             style_file: What `allaprima train` wrote, the name of a bundled style, or what `allaprima export`
                 made of either.
-            engine: `auto`, `eager`, `compiled`, `onnx`, `openvino` or `aoti`; `auto` is the file's own, and
-                for a style file `eager`, which is ready at once.
+            engine: `auto`, `eager`, `compiled`, `onnx`, `openvino` or `aoti`, as for `load_engine`.
             device: `auto`, `cpu`, `cuda`, `mps` or another device of the runtime.
             precision: Of weights and activations; `auto` is float16 on CUDA and float32 elsewhere, and an
                 exported file's own.

@@ -77,6 +77,12 @@ def style_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def the_same_engine_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--engine auto` is eager, on machines with bfloat16 arithmetic too."""
+    monkeypatch.setattr("allaprima.infer.engines.converted.computes_bfloat16", lambda: False)
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `allaprima` with arguments and return exit code, standard output and standard error."""

@@ -1,8 +1,6 @@
 """Exported files: what they say of themselves, and what their engines share."""
 
 import importlib
-import json
-import zipfile
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
+from allaprima.infer.artefact import read_artefact_header
 from allaprima.models.network_settings import NetworkSettings
 
 from .protocol import BaseEngine, Precision, as_bytes, as_floats
-
-METADATA_KEY = "allaprima"
 
 
 class ExportSettings(BaseModel):
@@ -43,14 +40,10 @@ class Model:
     """An exported file on its runtime.
 
     Attributes:
-        path: The file.
-        header: What it says of itself.
         batch: Number of pictures of each call where it is fixed, else None.
-        run: Maps a batch of the kind that the header names to its stylised version.
+        run: Maps a batch of the kind that its header names to its stylised version.
     """
 
-    path: Path
-    header: ExportHeader
     batch: int | None
     run: Callable[[NDArray[Any]], NDArray[Any]]
 
@@ -71,30 +64,31 @@ class ExportedEngine(BaseEngine):
     bytes_per_pixel_and_width: int
 
     def __init__(self, path: Path, *, device: str = "auto", precision: Precision = "auto") -> None:
-        self._model = model = self._load(path, device)
-        exported = model.header.export.precision
+        self._path, self._header = path, _read_header(path)
+        self._model = self._load(path, device)
+        exported = self._header.export.precision
         if precision not in ("auto", exported):
             raise ValueError(
                 f"'{path}' was exported in {exported}, not {precision}; leave out --precision, or export it "
                 f"with --precision {precision}"
             )
-        super().__init__(self.bytes_per_pixel_and_width, model.header.network, exported)
+        super().__init__(self.bytes_per_pixel_and_width, self._header.network, exported)
 
     @abstractmethod
     def _load(self, path: Path, device: str) -> Model:
         """Return the file on its runtime."""
 
     def _memory_for(self, count: int, height: int, width: int) -> Any:
-        static = self._model.header.export.static
+        static = self._header.export.static
         if static is not None and static != (height, width):
             raise ValueError(
-                f"'{self._model.path}' takes pictures of {static[1]}x{static[0]} pixels only, and this one "
+                f"'{self._path}' takes pictures of {static[1]}x{static[0]} pixels only, and this one "
                 f"has {width}x{height}; resize it, or export the style without --static"
             )
         return super()._memory_for(self._model.batch or count, height, width)
 
     def _run(self, content_images: NDArray[Any]) -> NDArray[Any]:
-        given_bytes, takes_bytes = content_images.dtype == np.uint8, self._model.header.export.uint8
+        given_bytes, takes_bytes = content_images.dtype == np.uint8, self._header.export.uint8
         if given_bytes != takes_bytes:
             content_images = as_floats(content_images) if given_bytes else as_bytes(content_images)
         stylized = self._run_batches(np.ascontiguousarray(content_images))
@@ -112,21 +106,10 @@ class ExportedEngine(BaseEngine):
         return np.concatenate(parts)[: len(images)]
 
 
-def parse_header(path: Path, text: str | bytes | None) -> ExportHeader:
-    """Return what an exported file says of itself.
-
-    Args:
-        path: The file, for messages.
-        text: The JSON in its metadata, or None where there is none.
-
-    Raises:
-        ValueError: If it says nothing, or nothing that can be read.
-    """
-    if not text:
-        raise ValueError(f"'{path}' is not a style: only files made by allaprima export can be used")
+def _read_header(path: Path) -> ExportHeader:
     try:
-        return ExportHeader.model_validate(json.loads(text))
-    except (json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
+        return ExportHeader.model_validate(read_artefact_header(path))
+    except ValidationError as error:
         raise ValueError(f"'{path}' has a header that cannot be read: {error}") from error
 
 
@@ -145,17 +128,3 @@ def import_runtime(module: str, extra: str) -> ModuleType:
         raise ValueError(
             f"engine '{extra}' needs {module}, which is not installed: pip install 'allaprima[{extra}]'"
         ) from error
-
-
-def read_member(path: Path, ending: str) -> bytes | None:
-    """Return the file in a .pt2 archive whose name ends so, or None where there is none.
-
-    Raises:
-        ValueError: If it is not an archive, or damaged.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            name = next((name for name in archive.namelist() if name.endswith(ending)), None)
-            return None if name is None else archive.read(name)
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"'{path}' is damaged, or not a .pt2 file: {error}") from error

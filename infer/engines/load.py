@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Literal
 
+from allaprima.infer.artefact import is_machine_code
+from allaprima.infer.export.formats import Device
 from allaprima.models.bundled import find_style
 
 from .protocol import BaseEngine, EngineName, Precision
 
 Choice = Literal["auto", "eager", "compiled", "onnx", "openvino", "aoti"]
 
-_FORMATS: dict[EngineName, str] = {"onnx": "onnx", "openvino": "openvino", "aoti": "aoti"}
+STYLE_FILE_ENGINES: tuple[EngineName, ...] = ("eager", "compiled", "onnx", "openvino", "aoti")
 
 
 def load_engine(
@@ -20,8 +22,10 @@ def load_engine(
     Args:
         path: A style file, the name of a bundled one, or what `allaprima export` made of one: .onnx,
             .xml (OpenVINO), .pt2.
-        engine: `auto` follows from an exported file; for a style file it is `eager`, since compiling
-            takes minutes that pay for many pictures only.
+        engine: `auto` follows from an exported file. For a style file it is OpenVINO where that is
+            installed and the CPU computes in bfloat16 (several times as fast, within 2/255), otherwise
+            `eager`: elsewhere none is so much faster that converting pays (docs/speed.md). With the
+            others a style file is exported, once; the result is kept in the user's cache.
         device: `auto`, `cpu`, `cuda`, ...
         precision: Of the computation; `auto` is float16 on CUDA and float32 elsewhere for a style file,
             and an exported file's own.
@@ -38,9 +42,18 @@ def load_engine(
         )
     found = engines_of(path)
     if engine == "auto":
-        engine = found[0]
+        engine = found[0] if len(found) == 1 else _fastest(device, precision)
     if engine not in found:
-        raise ValueError(_misfit(path, engine, found))
+        raise ValueError(
+            f"'{path}' runs on engine {found[0]}, not on '{engine}'; leave out --engine, or give the style "
+            "file"
+        )
+    if found == STYLE_FILE_ENGINES and (engine == "onnx" or engine == "openvino" or engine == "aoti"):
+        from .converted import converted
+        from .eager import resolve_device
+
+        kind: Device = "cuda" if engine == "aoti" and resolve_device(device).type == "cuda" else "cpu"
+        file, precision = converted(file, engine, precision, kind), "auto"
     return _load(file, engine, device, precision)
 
 
@@ -52,10 +65,17 @@ def engines_of(path: Path) -> tuple[EngineName, ...]:
         case ".xml":
             return ("openvino",)
         case ".pt2":
-            from .program import is_machine_code
-
             return ("aoti",) if is_machine_code(path) else ("eager",)
-    return ("eager", "compiled")
+    return STYLE_FILE_ENGINES
+
+
+def _fastest(device: str, precision: Precision) -> EngineName:
+    """Return the engine for a style file on a device; none is tried out, so this takes no time."""
+    from .converted import computes_bfloat16
+    from .eager import resolve_device
+
+    on_cpu = resolve_device(device).type == "cpu"
+    return "openvino" if on_cpu and precision in ("auto", "bfloat16") and computes_bfloat16() else "eager"
 
 
 def _load(path: Path, engine: EngineName, device: str, precision: Precision) -> BaseEngine:
@@ -83,15 +103,3 @@ def _load(path: Path, engine: EngineName, device: str, precision: Precision) -> 
 
     kind = CompiledEngine if engine == "compiled" else EagerEngine
     return kind(load_style(path).network, device=device, precision=precision)
-
-
-def _misfit(path: Path, engine: EngineName, found: tuple[EngineName, ...]) -> str:
-    if engine in _FORMATS and path.suffix not in (".onnx", ".xml", ".pt2"):
-        return (
-            f"engine '{engine}' runs exported files, and '{path}' is a style file; make one with: "
-            f"allaprima export {path} --format {_FORMATS[engine]}"
-        )
-    return (
-        f"'{path}' runs on engine {' or '.join(found)}, not on '{engine}'; leave out --engine, or give the "
-        "style file"
-    )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .exported import METADATA_KEY, ExportedEngine, Model, import_runtime, parse_header, unreadable
+from .exported import ExportedEngine, Model, import_runtime, unreadable
 
 INPUT = "content_image"
 
@@ -36,14 +36,13 @@ class OnnxEngine(ExportedEngine):
                     "with --format openvino"
                 ) from error
             raise unreadable(path, "ONNX Runtime", error) from error
-        header = parse_header(path, session.get_modelmeta().custom_metadata_map.get(METADATA_KEY))
         (given,) = session.get_inputs()
         batch = given.shape[0] if isinstance(given.shape[0], int) else None
 
         def run(images: NDArray[Any]) -> NDArray[Any]:
             return np.asarray(session.run(None, {given.name: images})[0])
 
-        return Model(path, header, batch, run)
+        return Model(batch, run)
 
 
 def _providers(device: str, available: list[str]) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .exported import METADATA_KEY, ExportedEngine, Model, import_runtime, parse_header, unreadable
+from .exported import ExportedEngine, Model, import_runtime, unreadable
 
 # By itself OpenVINO computes in bfloat16 wherever the processor can.
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
@@ -20,21 +20,15 @@ class OpenVinoEngine(ExportedEngine):
 
     def _load(self, path: Path, device: str) -> Model:
         ov = import_runtime("openvino", "openvino")
-        if not path.with_suffix(".bin").is_file():
-            raise FileNotFoundError(
-                f"'{path.with_suffix('.bin')}' does not exist; it holds the weights of '{path}'"
-            )
         core = ov.Core()
         target = _target(device, core.available_devices)
         try:
             model = core.read_model(path)
         except RuntimeError as error:
             raise unreadable(path, "OpenVINO", error) from error
-        text = model.get_rt_info(METADATA_KEY).astype(str) if model.has_rt_info(METADATA_KEY) else None
-        header = parse_header(path, text)
         hints = {"PERFORMANCE_HINT": "LATENCY"}
         if target == "CPU":
-            hints["INFERENCE_PRECISION_HINT"] = _HINTS.get(header.export.precision, "f32")
+            hints["INFERENCE_PRECISION_HINT"] = _HINTS.get(self._header.export.precision, "f32")
         try:
             compiled = core.compile_model(model, target, hints)
         except RuntimeError as error:
@@ -44,7 +38,7 @@ class OpenVinoEngine(ExportedEngine):
         def run(images: NDArray[Any]) -> NDArray[Any]:
             return np.array(compiled(images)[0])  # a copy: OpenVINO reuses its own
 
-        return Model(path, header, count.get_length() if count.is_static else None, run)
+        return Model(count.get_length() if count.is_static else None, run)
 
 
 def _target(device: str, available: list[str]) -> str:

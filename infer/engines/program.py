@@ -1,6 +1,5 @@
 """PyTorch's own exported files: programs (.pt2), and packages of machine code (.aoti.pt2)."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from allaprima.infer.artefact import aoti_metadata
 from allaprima.models.memory import keep_freed_memory
 
 from .eager import resolve_device
-from .exported import METADATA_KEY, ExportedEngine, Model, parse_header, read_member, unreadable
-
-_HEADER = f"/{METADATA_KEY}.json"
-_WRAPPER_METADATA = "wrapper_metadata.json"
+from .exported import ExportedEngine, Model, unreadable
 
 
 class ProgramEngine(ExportedEngine):
@@ -28,14 +25,13 @@ class ProgramEngine(ExportedEngine):
     bytes_per_pixel_and_width = 36
 
     def _load(self, path: Path, device: str) -> Model:
-        header = parse_header(path, read_member(path, _HEADER))
         target = resolve_device(device)
         keep_freed_memory()
         try:
             program = torch.export.load(path)
         except (RuntimeError, ValueError, KeyError) as error:
             raise unreadable(path, "PyTorch", error) from error
-        return Model(path, header, None, _on_arrays(program.module().to(target), target))
+        return Model(None, _on_arrays(program.module().to(target), target))
 
 
 class AotiEngine(ExportedEngine):
@@ -48,9 +44,7 @@ class AotiEngine(ExportedEngine):
     bytes_per_pixel_and_width = 22
 
     def _load(self, path: Path, device: str) -> Model:
-        found = json.loads(read_member(path, _WRAPPER_METADATA) or "{}")
-        header = parse_header(path, read_member(path, _HEADER) or found.get(METADATA_KEY))
-        made_for = found.get("AOTI_DEVICE_KEY", "cpu")
+        made_for = (aoti_metadata(path) or {}).get("AOTI_DEVICE_KEY", "cpu")
         target = resolve_device(made_for if device == "auto" else device)
         if target.type != made_for:
             raise ValueError(f"'{path}' was compiled for {made_for}, not for {target.type}; export it there")
@@ -59,12 +53,7 @@ class AotiEngine(ExportedEngine):
             package = torch._inductor.aoti_load_package(str(path))
         except RuntimeError as error:
             raise unreadable(path, "this machine", error) from error
-        return Model(path, header, None, _on_arrays(package, target))
-
-
-def is_machine_code(path: Path) -> bool:
-    """Tell an AOTInductor package from a torch.export program; both are archives called .pt2."""
-    return read_member(path, _WRAPPER_METADATA) is not None
+        return Model(None, _on_arrays(package, target))
 
 
 def _on_arrays(

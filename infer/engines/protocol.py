@@ -70,13 +70,17 @@ class BaseEngine(ABC):
 
 def as_floats(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return `(B, H, W, 3)` bytes as `(B, 3, H, W)` floats in [0, 1]."""
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+    floats = np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32)
+    floats /= np.float32(255)
+    return floats
 
 
 def as_bytes(images: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return `(B, 3, H, W)` floats in [0, 1] as `(B, H, W, 3)` bytes."""
-    rounded = np.rint(images.clip(0, 1) * np.float32(255)).astype(np.uint8)
-    return np.ascontiguousarray(rounded.transpose(0, 2, 3, 1))
+    levels = images * np.float32(255)
+    np.rint(levels, out=levels)
+    np.clip(levels, 0, 255, out=levels)
+    return np.ascontiguousarray(levels.astype(np.uint8).transpose(0, 2, 3, 1))
 
 
 def _checked_size(images: NDArray[Any]) -> tuple[int, int, int]:

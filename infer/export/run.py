@@ -67,12 +67,13 @@ def _header(header: StyleHeader, request: Request, parity: Parity) -> str:
         "uint8": request.uint8,
         "device": request.device if request.format == "aoti" else None,
         **parity.to_dict(),
-        "versions": _versions(request),
+        "versions": package_versions(request),
     }
     return json.dumps({**header.model_dump(), "export": exported})
 
 
-def _versions(request: Request) -> dict[str, str]:
+def package_versions(request: Request) -> dict[str, str]:
+    """Return the versions of what an export is made with."""
     names = ["allaprima", "torch"]
     if request.format in ("onnx", "openvino"):
         names += ["onnx", "onnxscript", "onnxruntime"]

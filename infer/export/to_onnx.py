@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from torch.export import ExportedProgram
 
-from .artefact import METADATA_KEY
+from allaprima.infer.artefact import METADATA_KEY
+
 from .check import Runner
 from .formats import Request
 from .pictures import Batch

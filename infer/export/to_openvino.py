@@ -11,7 +11,8 @@ import openvino
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from .artefact import METADATA_KEY
+from allaprima.infer.artefact import METADATA_KEY
+
 from .check import Runner
 from .formats import Request
 from .pictures import Batch

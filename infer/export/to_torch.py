@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from .artefact import AOTI_METADATA_END, JSON_NAME, METADATA_KEY
+from allaprima.infer.artefact import AOTI_METADATA_END, JSON_NAME, METADATA_KEY
+
 from .check import Runner
 from .formats import Request
 from .pictures import Batch

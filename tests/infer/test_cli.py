@@ -151,6 +151,15 @@ def test_info_as_json(run: Run, style_file: Path) -> None:
     assert StyleHeader.model_validate(json.loads(out)).style_name == "wave"
 
 
+def test_info_of_an_exported_file(run: Run, onnx_file: Path) -> None:
+    code, out, err = run("info", onnx_file)
+    lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert (code, err) == (0, "")
+    assert lines["style_name"] == "small"
+    assert lines["export.precision"] == "float32"
+    assert json.loads(run("info", onnx_file, "--json")[1])["network"]["width"] == 4
+
+
 def test_info_of_a_missing_file(run: Run, tmp_path: Path) -> None:
     code, _, err = run("info", tmp_path / "none.style")
     assert code == 2

@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from allaprima.infer import Stylizer
-from allaprima.infer.engines import Engine, PictureTooLargeError, load_engine, memory
+from allaprima.infer.engines import Engine, PictureTooLargeError, converted, load_engine, memory
 from allaprima.infer.engines.eager import EagerEngine
-from allaprima.models.style_file import load_style
+from allaprima.models.style_file import load_style, save_style
+from allaprima.models.transformer import TransformerNetwork
 
 from .conftest import header
 
@@ -132,19 +133,19 @@ def test_broken_file_is_named(name: str, damage: str, request: pytest.FixtureReq
     broken.write_bytes({"cut": content[: len(content) // 2], "foreign": b"a text" * 50, "empty": b""}[damage])
     if source.suffix == ".xml":
         shutil.copy(source.with_suffix(".bin"), broken.with_suffix(".bin"))
-    with pytest.raises(ValueError, match=f"'{broken}' is damaged, or not a"):
+    with pytest.raises(ValueError, match=f"'{broken}' is (cut short, )?damaged"):
         load_engine(broken, device="cpu")
 
 
 def test_openvino_without_its_weights(openvino_file: Path, tmp_path: Path) -> None:
     alone = Path(shutil.copy(openvino_file, tmp_path))
-    with pytest.raises(FileNotFoundError, match=r"small.bin' does not exist; it holds the weights"):
+    with pytest.raises(FileNotFoundError, match=r"needs its weights beside it: .*small.bin"):
         load_engine(alone)
     with pytest.raises(ValueError, match=r"only the weights of an OpenVINO model; give '.*small.xml'"):
         load_engine(openvino_file.with_suffix(".bin"))
     content = openvino_file.with_suffix(".bin").read_bytes()
     alone.with_suffix(".bin").write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match=r"small.xml' is damaged, or not a"):
+    with pytest.raises(ValueError, match=r"small.xml' is cut short"):
         load_engine(alone)
 
 
@@ -152,7 +153,7 @@ def test_model_of_somebody_else(onnx_file: Path, tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     model = onnx.load(onnx_file)
     for metadata, message in (
-        ("", "only files made by allaprima export"),
+        ("", "not one made by allaprima export"),
         ("{", "header that cannot be read"),
     ):
         del model.metadata_props[:]
@@ -165,11 +166,7 @@ def test_model_of_somebody_else(onnx_file: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        (
-            "small_style",
-            {"engine": "onnx"},
-            "make one with: allaprima export .*small.safetensors --format onnx",
-        ),
+        ("small_style", {"engine": "onnx", "precision": "bfloat16"}, "no bfloat16 convolutions on CPUs"),
         ("onnx_file", {"engine": "compiled"}, "runs on engine onnx, not on 'compiled'"),
         ("onnx_file", {"device": "tpu"}, "device 'tpu' is not available to ONNX Runtime here; it has: cpu"),
         ("onnx_file", {"precision": "bfloat16"}, "exported in float32, not bfloat16"),
@@ -203,8 +200,44 @@ def test_no_compiler_is_told(small_style: Path, monkeypatch: pytest.MonkeyPatch)
         load_engine(small_style, engine="compiled", device="cpu")
 
 
-def test_auto_is_ready_at_once(small_style: Path) -> None:
+def test_auto_is_what_the_machine_is_fast_at(small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(load_engine(small_style, device="cpu"), EagerEngine)
+    asked: list[Any] = []
+
+    def convert(*arguments: Any) -> None:
+        asked.extend(arguments)
+        raise ValueError("not here")
+
+    monkeypatch.setattr(converted, "computes_bfloat16", lambda: True)
+    monkeypatch.setattr(converted, "converted", convert)
+    with pytest.raises(ValueError, match="not here"):
+        load_engine(small_style, device="cpu")
+    assert asked == [small_style, "openvino", "auto", "cpu"]
+    assert isinstance(load_engine(small_style, device="cpu", precision="float32"), EagerEngine)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_style_files_are_converted_once(
+    runtime: Any,
+    eager: Engine,
+    small_style: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    pytest.importorskip({"onnx": "onnxscript"}.get(runtime, runtime))
+    monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path / "cache"))
+    given = pictures(2, 33, 50)
+    for number in (1, 2):
+        engine = load_engine(small_style, engine=runtime, device="cpu")
+        assert type(engine).__module__ == f"allaprima.infer.engines.{runtime}"
+        assert abs(engine(given).astype(int) - eager(given)).max() <= 1
+        assert caplog.text.count("converting") == 1, number
+    other = tmp_path / "small.safetensors"
+    save_style(other, TransformerNetwork(width=4, residual_blocks=1), load_style(small_style).header)
+    load_engine(other, engine=runtime, device="cpu")
+    assert caplog.text.count("converting") == 2
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +271,7 @@ def test_broken_machine_code_is_named(machine_code: Path, tmp_path: Path) -> Non
     broken = tmp_path / machine_code.name
     content = machine_code.read_bytes()
     broken.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match="is damaged, or not a"):
+    with pytest.raises(ValueError, match="is cut short"):
         load_engine(broken)
 
 

@@ -78,17 +78,6 @@ class DecodedCache:
         return self.folder.name
 
 
-def default_cache_dir() -> Path:
-    """Return `$ALLAPRIMA_CACHE`, or `allaprima` in the user's cache folder."""
-    if own := os.environ.get("ALLAPRIMA_CACHE"):
-        return Path(own).expanduser()
-    if os.name == "nt":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "allaprima"
-
-
 def open_cache(source: PictureSource, cache_dir: Path, *, side: int) -> DecodedCache | None:
     """Open the cache of a source if it is there; its broken pictures are named in a warning.
 

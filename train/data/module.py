@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from allaprima.models.cache_dir import default_cache_dir
 from allaprima.models.images import PictureError
 from allaprima.models.network_settings import MINIMUM_SIZE
 from allaprima.train.config import DataSettings
@@ -28,7 +29,7 @@ from .batches import (
     StreamedSamples,
     random_generator,
 )
-from .cache import DecodedCache, Progress, build_cache, default_cache_dir, open_cache, warn_broken
+from .cache import DecodedCache, Progress, build_cache, open_cache, warn_broken
 from .crops import MIN_SCALE, centre_crop, decode, largest_crop, shorter_side_within
 from .sources import Payload, PictureSource, PictureStream, open_source, open_stream
 

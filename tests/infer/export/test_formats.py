@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from allaprima.infer.export.artefact import read_artefact_header
+from allaprima.infer.artefact import read_artefact_header
 from allaprima.infer.export.formats import SUFFIXES, Format
 from allaprima.models.style_file import load_style
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from allaprima.infer.artefact import read_artefact_header
 from allaprima.infer.export import formats
-from allaprima.infer.export.artefact import read_artefact_header
 from allaprima.infer.export.formats import Tolerance
 
 from .conftest import Run

@@ -12,6 +12,7 @@ from typing import IO, Any
 METADATA_KEY = "allaprima"
 """Under which every format keeps the style file's header, with what was measured under `export`."""
 
+SUFFIXES = (".onnx", ".xml", ".pt2")
 JSON_NAME = f"{METADATA_KEY}.json"
 AOTI_SUFFIX = ".aoti.pt2"
 AOTI_METADATA_END = "_metadata.json"
@@ -35,17 +36,34 @@ def read_artefact_header(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"model file '{path}' does not exist")
-    readers = {".onnx": _read_onnx, ".xml": _read_openvino, ".pt2": _read_zip}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise ValueError(f"'{path}' is not an exported model: expected one of {', '.join(readers)}")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"'{path}' is not an exported model: expected one of {', '.join(SUFFIXES)}")
+    reader = {".onnx": _read_onnx, ".xml": _read_openvino, ".pt2": _read_zip}[suffix]
     try:
         text = reader(path)
     except (EOFError, ET.ParseError, zipfile.BadZipFile, zlib.error, ValueError, LookupError) as error:
         raise ValueError(f"'{path}' is cut short, damaged or no {path.suffix} model: {error}") from error
-    if text is None:
+    if not text:
         raise ValueError(f"'{path}' is a model, but not one made by allaprima export")
     return _parse(path, text)
+
+
+def aoti_metadata(path: Path) -> dict[str, Any] | None:
+    """Return what AOTInductor says of a package of machine code, or None of a torch.export program."""
+    found = json.loads(_member(path, AOTI_METADATA_END) or "null")
+    return found if isinstance(found, dict) else None
+
+
+def is_machine_code(path: Path) -> bool:
+    """Tell a package of machine code from a torch.export program, both archives called .pt2.
+
+    What is no archive counts as a program.
+    """
+    try:
+        return aoti_metadata(path) is not None
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError):
+        return False
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
@@ -127,12 +145,14 @@ def _read_openvino(path: Path) -> str | None:
 
 
 def _read_zip(path: Path) -> str | None:
+    text = _member(path, f"/{JSON_NAME}")
+    if text is None:
+        text = (aoti_metadata(path) or {}).get(METADATA_KEY)
+    return text if isinstance(text, str) else None
+
+
+def _member(path: Path, ending: str) -> str | None:
+    """Return the first file in an archive whose name ends so."""
     with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.endswith(f"/{JSON_NAME}"):
-                return archive.read(name).decode()
-            if name.endswith(AOTI_METADATA_END):
-                found = json.loads(archive.read(name))
-                text = found.get(METADATA_KEY) if isinstance(found, dict) else None
-                return text if isinstance(text, str) else None
-    return None
+        name = next((name for name in archive.namelist() if name.endswith(ending)), None)
+        return None if name is None else archive.read(name).decode()
