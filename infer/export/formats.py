@@ -41,7 +41,7 @@ TOLERANCES: dict[Precision, Tolerance] = {
     "float32": Tolerance(1e-3, 1e-5),
     "float16": Tolerance(0.02, 1e-3),
     "bfloat16": Tolerance(0.15, 8e-3),
-    "int8": Tolerance(0.5, 0.02),
+    "int8": Tolerance(0.3, 0.015),
 }
 # Rounding to uint8 alone is off by up to half a step, a quarter on average.
 _ROUNDING = Tolerance(0.51 / 255, 0.26 / 255)

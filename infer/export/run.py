@@ -13,6 +13,7 @@ from allaprima.models.atomic import write_together
 from allaprima.models.style_file import Style, StyleHeader, load_style
 
 from .check import Parity, Runner, measure_parity, require_parity
+from .equalise import equalise
 from .formats import Request, check_request
 from .pictures import Batch, check_batches, read_calibration
 from .program import make_program
@@ -46,7 +47,8 @@ def export_style(style_file: Path, request: Request, files: Sequence[Path]) -> P
     photographs = read_calibration(request.calibration, request.static) if request.calibration else []
     with write_together(files) as folder:
         path = folder / files[0].name
-        writer.write(make_program(style.network, request), request, photographs, path)
+        network = equalise(style.network, photographs) if photographs else style.network
+        writer.write(make_program(network, request), request, photographs, path)
         parity = _check(style, request, photographs, writer.run(path, request))
         writer.stamp(path, _header(style.header, request, parity))
     return parity
