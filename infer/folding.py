@@ -75,13 +75,12 @@ class ByteNetwork(nn.Module):
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         super().__init__()
-        *body, last = copy.deepcopy(network.decoder)
-        convolution, *shuffle = last if isinstance(last, PixelShuffleConv) else (last,)
-        encoder, residual = copy.deepcopy((network.encoder, network.residual))
-        self.network = nn.Sequential(encoder, residual, *body, convolution).requires_grad_(False)
-        self.shuffle = nn.Sequential(*shuffle)
-        self.stride = network.settings.stride
-        first = encoder.get_submodule("0.0")
+        self.network = network = copy.deepcopy(network).requires_grad_(False)
+        last = network.decoder[-1]
+        self.shuffle: nn.Module = nn.Identity()
+        if isinstance(last, PixelShuffleConv):
+            network.decoder[-1], self.shuffle = last
+        first = network.get_submodule("encoder.0.0")
         assert isinstance(first, nn.Conv2d)
         assert first.bias is not None
         first.bias -= first.weight.sum(dim=(1, 2, 3))  # of 2 x - 1, which the network begins with
@@ -93,7 +92,8 @@ class ByteNetwork(nn.Module):
         """Map `(B, H, W, 3)` uint8 to the same."""
         height, width = content_image.shape[1:3]
         x = content_image.permute(0, 3, 1, 2).to(self.dtype, memory_format=self.memory_format)
-        x = self.network(pad_to_multiple(x, self.stride)).float()  # (B, 3 s^2, H', W')
+        x = pad_to_multiple(x, self.network.settings.stride)
+        x = self.network.paint(x).float()  # (B, 3, H', W'), or as many numbers before they are shuffled
         levels = x.tanh_().mul_(255 / 2 * OVERSHOOT).add_(255 / 2 + 0.5).clamp_(0, 255)
         colours: Tensor = self.shuffle(levels.to(torch.uint8))[..., :height, :width]
         return colours.permute(0, 2, 3, 1).contiguous()

@@ -17,24 +17,37 @@ class TransformerNetwork(nn.Module):
     normalisation, resize-convolution and reflection padding inside each convolution. With
     `end_stride` 2 all layers work at half the resolution: the first convolution has a stride, and
     the last returns blocks of 2x2 pixels as channels (Shi et al. 2016); both are smaller than 9x9.
+    Skip connections (Ronneberger et al. 2015; here sums) bring detail past the narrow middle.
 
     Args:
         width: Channels of the first layer; the residual blocks have four times as many.
         residual_blocks: Number of residual blocks.
         end_stride: Stride of the first convolution, 1 or 2.
+        skip_connections: Add the encoder's feature maps to the decoder's of the same size.
 
     Raises:
         ValueError: If an argument is out of its range.
     """
 
-    def __init__(self, width: int = 32, residual_blocks: int = 5, end_stride: int = 1) -> None:
+    def __init__(
+        self,
+        width: int = 32,
+        residual_blocks: int = 5,
+        end_stride: int = 1,
+        skip_connections: bool = False,
+    ) -> None:
         super().__init__()
         if width < 1 or residual_blocks < 0 or end_stride not in (1, 2):
             raise ValueError(
                 f"width is {width}, residual_blocks {residual_blocks} and end_stride {end_stride}; "
                 "expected at least 1, at least 0, and 1 or 2"
             )
-        self.settings = NetworkSettings(width=width, residual_blocks=residual_blocks, end_stride=end_stride)
+        self.settings = NetworkSettings(
+            width=width,
+            residual_blocks=residual_blocks,
+            end_stride=end_stride,
+            skip_connections=skip_connections,
+        )
         self.encoder = nn.Sequential(
             ConvBlock(3, width, kernel_size=9 if end_stride == 1 else 5, stride=end_stride),
             ConvBlock(width, 2 * width, stride=2),
@@ -66,11 +79,21 @@ class TransformerNetwork(nn.Module):
         """
         height, width = _checked_size(content_image)
         x = pad_to_multiple(content_image, self.settings.stride)  # (B, 3, H', W')
-        x = self.encoder(2 * x - 1)  # (B, 4 width, H'/stride, W'/stride)
-        x = self.residual(x)  # (B, 4 width, H'/stride, W'/stride)
-        x = self.decoder(x)[..., :height, :width]  # (B, 3, H, W)
+        x = self.paint(2 * x - 1)[..., :height, :width]  # (B, 3, H, W)
         stylized_image = 0.5 + 0.5 * OVERSHOOT * torch.tanh(x)
         return stylized_image if self.training else stylized_image.clamp(0, 1)
+
+    def paint(self, x: Tensor) -> Tensor:
+        """Map pictures in [-1, 1], sides multiples of the stride, to what the output's tanh takes."""
+        first, second, third = self.encoder
+        larger, largest, last = self.decoder
+        shallow = first(x)  # (B, width, H / end_stride, W / end_stride)
+        middle = second(shallow)  # (B, 2 width, half of that)
+        x = self.residual(third(middle))  # (B, 4 width, a quarter)
+        x = larger(x) + middle if self.settings.skip_connections else larger(x)
+        x = largest(x) + shallow if self.settings.skip_connections else largest(x)
+        painted: Tensor = last(x)
+        return painted
 
 
 def _checked_size(image: Tensor) -> tuple[int, int]:

@@ -5,6 +5,7 @@ import torch
 
 from allaprima.infer.folding import ByteNetwork, FoldedUpsampling, fold_upsampling
 from allaprima.models.layers import UpsampleBlock
+from allaprima.models.network_settings import NETWORKS, NetworkName
 from allaprima.models.transformer import TransformerNetwork
 
 
@@ -31,10 +32,11 @@ def test_network_is_copied_and_paints_the_same() -> None:
     assert sum(isinstance(module, FoldedUpsampling) for module in folded.modules()) == 2
 
 
-@pytest.mark.parametrize("end_stride", [1, 2])
-def test_bytes_are_what_the_network_paints_rounded(end_stride: int) -> None:
+@pytest.mark.parametrize("name", ["paper", "fast"])
+def test_bytes_are_what_the_network_paints_rounded(name: NetworkName) -> None:
     torch.manual_seed(0)
-    network = TransformerNetwork(width=4, residual_blocks=1, end_stride=end_stride).eval()
+    parts = NETWORKS[name].model_copy(update={"width": 4, "residual_blocks": 1})
+    network = TransformerNetwork(**parts.model_dump()).eval()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     pictures = torch.randint(0, 256, (2, 33, 50, 3), dtype=torch.uint8)
     with torch.no_grad():

@@ -8,10 +8,11 @@ from allaprima.models.network_settings import NETWORKS, NetworkSettings
 from allaprima.models.transformer import TransformerNetwork
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@pytest.fixture(scope="module", params=["paper", "fast"])
 def network(request: pytest.FixtureRequest) -> TransformerNetwork:
     torch.manual_seed(0)
-    return TransformerNetwork(width=4, residual_blocks=1, end_stride=request.param).eval()
+    parts = NETWORKS[request.param].model_copy(update={"width": 4, "residual_blocks": 1})
+    return TransformerNetwork(**parts.model_dump()).eval()
 
 
 def test_paper_network_has_the_papers_size() -> None:
@@ -79,13 +80,12 @@ def test_refuses_what_it_cannot_paint(
 
 
 def test_refuses_impossible_settings() -> None:
-    for wrong, message in (
-        ({"width": 0}, "width is 0"),
-        ({"residual_blocks": -1}, "residual_blocks -1"),
-        ({"end_stride": 3}, "end_stride 3"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            TransformerNetwork(**wrong)
+    with pytest.raises(ValueError, match="width is 0"):
+        TransformerNetwork(width=0)
+    with pytest.raises(ValueError, match="residual_blocks -1"):
+        TransformerNetwork(residual_blocks=-1)
+    with pytest.raises(ValueError, match="end_stride 3"):
+        TransformerNetwork(end_stride=3)
 
 
 def test_smaller_networks_are_smaller() -> None:
@@ -99,3 +99,16 @@ def test_smaller_networks_are_smaller() -> None:
 def test_pixels_of_a_block_begin_equal() -> None:
     blocks = PixelShuffleConv(4, 3, 2)(torch.rand(1, 4, 8, 8)).unflatten(2, (8, 2)).unflatten(4, (8, 2))
     assert torch.equal(blocks, blocks[:, :, :, :1, :, :1].expand_as(blocks))
+
+
+def test_skip_connections_bring_detail_past_the_middle() -> None:
+    torch.manual_seed(0)
+    blind, seeing = (
+        TransformerNetwork(width=4, residual_blocks=0, end_stride=2, skip_connections=skip).eval()
+        for skip in (False, True)
+    )
+    torch.nn.init.zeros_(blind.encoder.get_submodule("2.1").get_parameter("weight"))  # nothing gets through
+    seeing.load_state_dict(blind.state_dict())
+    with torch.no_grad():
+        assert blind(torch.rand(1, 3, 32, 32)).std(dim=(2, 3)).max() < 1e-5
+        assert seeing(torch.rand(1, 3, 32, 32)).std(dim=(2, 3)).min() > 0.01
