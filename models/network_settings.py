@@ -21,8 +21,8 @@ class NetworkSettings(BaseModel):
     """Residual blocks."""
     end_stride: int = Field(1, ge=1, le=2)
     """Stride of the first convolution, which the last one undoes: 2 works at half the resolution."""
-    skip_connections: bool = False
-    """Add the encoder's feature maps to the decoder's of the same size."""
+    skip_connection: bool = False
+    """Add the feature maps before the last downsampling to those after the first upsampling."""
 
     @property
     def stride(self) -> int:
@@ -32,7 +32,7 @@ class NetworkSettings(BaseModel):
 
 NETWORKS: dict[NetworkName, NetworkSettings] = {
     "paper": NetworkSettings(),
-    "fast": NetworkSettings(width=12, residual_blocks=4, end_stride=2, skip_connections=True),
-    "tiny": NetworkSettings(width=8, residual_blocks=2, end_stride=2, skip_connections=True),
+    "fast": NetworkSettings(width=12, residual_blocks=4, end_stride=2, skip_connection=True),
+    "tiny": NetworkSettings(width=8, residual_blocks=2, end_stride=2, skip_connection=True),
 }
 """The paper's network and smaller ones of its kind (docs/speed.md says what each takes and costs)."""

@@ -17,13 +17,14 @@ class TransformerNetwork(nn.Module):
     normalisation, resize-convolution and reflection padding inside each convolution. With
     `end_stride` 2 all layers work at half the resolution: the first convolution has a stride, and
     the last returns blocks of 2x2 pixels as channels (Shi et al. 2016); both are smaller than 9x9.
-    Skip connections (Ronneberger et al. 2015; here sums) bring detail past the narrow middle.
+    A skip connection (Ronneberger et al. 2015; here a sum) brings detail past the narrow middle.
 
     Args:
         width: Channels of the first layer; the residual blocks have four times as many.
         residual_blocks: Number of residual blocks.
         end_stride: Stride of the first convolution, 1 or 2.
-        skip_connections: Add the encoder's feature maps to the decoder's of the same size.
+        skip_connection: Add the feature maps before the last downsampling to those after the first
+            upsampling.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -34,7 +35,7 @@ class TransformerNetwork(nn.Module):
         width: int = 32,
         residual_blocks: int = 5,
         end_stride: int = 1,
-        skip_connections: bool = False,
+        skip_connection: bool = False,
     ) -> None:
         super().__init__()
         if width < 1 or residual_blocks < 0 or end_stride not in (1, 2):
@@ -46,7 +47,7 @@ class TransformerNetwork(nn.Module):
             width=width,
             residual_blocks=residual_blocks,
             end_stride=end_stride,
-            skip_connections=skip_connections,
+            skip_connection=skip_connection,
         )
         self.encoder = nn.Sequential(
             ConvBlock(3, width, kernel_size=9 if end_stride == 1 else 5, stride=end_stride),
@@ -87,12 +88,10 @@ class TransformerNetwork(nn.Module):
         """Map pictures in [-1, 1], sides multiples of the stride, to what the output's tanh takes."""
         first, second, third = self.encoder
         larger, largest, last = self.decoder
-        shallow = first(x)  # (B, width, H / end_stride, W / end_stride)
-        middle = second(shallow)  # (B, 2 width, half of that)
-        x = self.residual(third(middle))  # (B, 4 width, a quarter)
-        x = larger(x) + middle if self.settings.skip_connections else larger(x)
-        x = largest(x) + shallow if self.settings.skip_connections else largest(x)
-        painted: Tensor = last(x)
+        shallow = second(first(x))  # (B, 2 width, H / (2 end_stride), W / (2 end_stride))
+        x = self.residual(third(shallow))  # (B, 4 width, half of that)
+        x = larger(x) + shallow if self.settings.skip_connection else larger(x)
+        painted: Tensor = last(largest(x))
         return painted
 
 

@@ -101,10 +101,10 @@ def test_pixels_of_a_block_begin_equal() -> None:
     assert torch.equal(blocks, blocks[:, :, :, :1, :, :1].expand_as(blocks))
 
 
-def test_skip_connections_bring_detail_past_the_middle() -> None:
+def test_skip_connection_bring_detail_past_the_middle() -> None:
     torch.manual_seed(0)
     blind, seeing = (
-        TransformerNetwork(width=4, residual_blocks=0, end_stride=2, skip_connections=skip).eval()
+        TransformerNetwork(width=4, residual_blocks=0, end_stride=2, skip_connection=skip).eval()
         for skip in (False, True)
     )
     torch.nn.init.zeros_(blind.encoder.get_submodule("2.1").get_parameter("weight"))  # nothing gets through
