@@ -32,7 +32,7 @@ class NetworkSettings(BaseModel):
 
 NETWORKS: dict[NetworkName, NetworkSettings] = {
     "paper": NetworkSettings(),
-    "fast": NetworkSettings(width=12, residual_blocks=4, end_stride=2, skip_connection=True),
+    "fast": NetworkSettings(width=16, residual_blocks=3, end_stride=2, skip_connection=True),
     "tiny": NetworkSettings(width=8, residual_blocks=2, end_stride=2, skip_connection=True),
 }
 """The paper's network and smaller ones of its kind (docs/speed.md says what each takes and costs)."""

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 from allaprima import __version__
-from allaprima.infer.export.formats import SUFFIXES, Device, Format, Request, check_request
+from allaprima.infer.export.formats import SUFFIXES, Device, Format, Request, package_versions
 from allaprima.models.cache_dir import default_cache_dir
 
 from .protocol import Precision
@@ -33,7 +33,6 @@ def converted(style_file: Path, format: Format, precision: Precision, device: De
     if precision == "auto":
         precision = "bfloat16" if format == "openvino" and computes_bfloat16() else "float32"
     request = Request(format, precision, uint8=True, device=device)
-    check_request(request)
     folder = default_cache_dir() / "engines"
     path = folder / f"{style_file.stem}-{_key(style_file, request)}{SUFFIXES[format]}"
     if not path.is_file():
@@ -62,7 +61,5 @@ def computes_bfloat16() -> bool:
 
 def _key(style_file: Path, request: Request) -> str:
     """Return what changes with everything that the result depends on."""
-    from allaprima.infer.export.run import package_versions
-
     parts = f"{__version__} {request} {package_versions(request)}"
     return hashlib.sha256(style_file.read_bytes() + parts.encode()).hexdigest()[:16]

@@ -50,10 +50,9 @@ def load_engine(
         )
     if found == STYLE_FILE_ENGINES and (engine == "onnx" or engine == "openvino" or engine == "aoti"):
         from .converted import converted
-        from .eager import resolve_device
 
-        kind: Device = "cuda" if engine == "aoti" and resolve_device(device).type == "cuda" else "cpu"
-        file, precision = converted(file, engine, precision, kind), "auto"
+        target: Device = "cuda" if engine == "aoti" and _kind(device) == "cuda" else "cpu"
+        file, precision = converted(file, engine, precision, target), "auto"
     return _load(file, engine, device, precision)
 
 
@@ -72,10 +71,16 @@ def engines_of(path: Path) -> tuple[EngineName, ...]:
 def _fastest(device: str, precision: Precision) -> EngineName:
     """Return the engine for a style file on a device; none is tried out, so this takes no time."""
     from .converted import computes_bfloat16
+
+    half = precision in ("auto", "bfloat16") and computes_bfloat16()
+    return "openvino" if half and _kind(device) == "cpu" else "eager"
+
+
+def _kind(device: str) -> str:
+    """Return the type of a torch device, or of the one that `auto` takes."""
     from .eager import resolve_device
 
-    on_cpu = resolve_device(device).type == "cpu"
-    return "openvino" if on_cpu and precision in ("auto", "bfloat16") and computes_bfloat16() else "eager"
+    return resolve_device(device).type
 
 
 def _load(path: Path, engine: EngineName, device: str, precision: Precision) -> BaseEngine:

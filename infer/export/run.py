@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from allaprima.models.style_file import Style, StyleHeader, load_style
 
 from .check import Parity, Runner, measure_parity, require_parity
 from .equalise import equalise
-from .formats import Request, check_request
+from .formats import Request, check_request, package_versions
 from .pictures import Batch, check_batches, read_calibration
 from .program import make_program
 
@@ -72,22 +71,6 @@ def _header(header: StyleHeader, request: Request, parity: Parity) -> str:
         "versions": package_versions(request),
     }
     return json.dumps({**header.model_dump(), "export": exported})
-
-
-def package_versions(request: Request) -> dict[str, str]:
-    """Return the versions of what an export is made with."""
-    names = ["allaprima", "torch"]
-    if request.format in ("onnx", "openvino"):
-        names += ["onnx", "onnxscript", "onnxruntime"]
-    if request.format == "openvino":
-        names.append("openvino")
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # of a checkout that is not installed, or a variant of onnxruntime
-            continue
-    return found
 
 
 def _writer(request: Request) -> _Writer:

@@ -267,6 +267,17 @@ def test_machine_code_runs(machine_code: Path) -> None:
 
 
 @pytest.mark.slow
+def test_style_file_as_machine_code(
+    small_style: Path, eager: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path))
+    engine = load_engine(small_style, engine="aoti", device="cpu")
+    for size in ((1, 16, 16), (2, 33, 50)):
+        given = pictures(*size)
+        assert abs(engine(given).astype(int) - eager(given)).max() <= 1
+
+
+@pytest.mark.slow
 def test_broken_machine_code_is_named(machine_code: Path, tmp_path: Path) -> None:
     broken = tmp_path / machine_code.name
     content = machine_code.read_bytes()
@@ -275,8 +286,19 @@ def test_broken_machine_code_is_named(machine_code: Path, tmp_path: Path) -> Non
         load_engine(broken)
 
 
-def test_onnx_needs_no_torch(onnx_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("converted_before", [False, True])
+def test_onnx_needs_no_torch(
+    converted_before: bool,
+    onnx_file: Path,
+    small_style: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """In a process where importing torch, or what comes with it, fails."""
+    monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path))
+    if converted_before:
+        load_engine(small_style, engine="onnx")
+    file = small_style if converted_before else onnx_file
     program = f"""
 import sys
 
@@ -288,9 +310,10 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 import numpy as np
 from allaprima.infer import Stylizer
-painted = Stylizer.load({str(onnx_file)!r})(np.zeros((20, 33, 3), np.uint8))
+painted = Stylizer.load({str(file)!r}, engine="onnx")(np.zeros((20, 33, 3), np.uint8))
 assert painted.shape == (20, 33, 3)
-sys.argv = ["allaprima", "stylize", {str(onnx_file)!r}, "photo.png", "-o", "out.jpg", "--max-side", "40"]
+options = ["--engine", "onnx", "-o", "out.jpg", "--max-side", "40"]
+sys.argv = ["allaprima", "stylize", {str(file)!r}, "photo.png", *options]
 from allaprima.__main__ import main
 main()
 """
@@ -301,7 +324,7 @@ main()
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
-        env={"PYTHONPATH": root},
+        env={"PYTHONPATH": root, "ALLAPRIMA_CACHE": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
