@@ -58,12 +58,13 @@ def aoti_metadata(path: Path) -> dict[str, Any] | None:
 def is_machine_code(path: Path) -> bool:
     """Tell a package of machine code from a torch.export program, both archives called .pt2.
 
-    What is no archive counts as a program.
+    Raises:
+        ValueError: If it is no whole archive.
     """
     try:
         return aoti_metadata(path) is not None
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError):
-        return False
+    except (EOFError, zipfile.BadZipFile, zlib.error, ValueError) as error:
+        raise ValueError(f"'{path}' is cut short, damaged or no .pt2 model: {error}") from error
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:

@@ -9,14 +9,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from allaprima.models.bundled import find_style
 
-from .engines.load import STYLE_FILE_ENGINES, engines_of
+from .engines.load import STYLE_FILE_ENGINES, engines_of, exported_for
 from .engines.protocol import EngineName, Precision
+from .export.formats import Request, check_request
 
 PLAIN = "plain"
 """The network as PyTorch carries it out by itself, float32: what the others are compared with."""
@@ -79,7 +79,7 @@ def measure(plan: Plan) -> Iterator[dict[str, Any]]:
         OSError: If a file does not exist.
         ValueError: If a file is damaged, or no engine is left to measure.
     """
-    choices = _choices(plan)
+    choices = [(_converted(plan, *choice), *choice[1:]) for choice in _choices(plan)]
     with tempfile.TemporaryDirectory() as folder:
         for height, width in plan.sizes:
             case = Case(
@@ -132,10 +132,12 @@ def _choices(plan: Plan) -> list[tuple[Path, EngineName, Precision]]:
         raise ValueError(
             f"'{plan.style_file}' is an exported file; the first is the style file, exported ones follow it"
         )
+    covered = {engines_of(path)[0] for path in plan.artefacts} & {"onnx", "openvino", "aoti"}
     choices: list[tuple[Path, EngineName, Precision]] = [
         (plan.style_file, engine, precision)
-        for engine in plan.engines or _ready_engines()
+        for engine in plan.engines or _ready_engines(plan)
         for precision in plan.precisions
+        if engine not in covered
     ]
     for path in plan.artefacts:
         choices += [
@@ -146,9 +148,25 @@ def _choices(plan: Plan) -> list[tuple[Path, EngineName, Precision]]:
     return choices
 
 
-def _ready_engines() -> list[EngineName]:
-    runtimes: dict[EngineName, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
-    return ["eager", "compiled", *(name for name, module in runtimes.items() if find_spec(module))]
+def _ready_engines(plan: Plan) -> list[EngineName]:
+    """Return PyTorch's engines and, if they can carry out the plan, those that a style is converted for."""
+    found: list[EngineName] = ["eager", "compiled"]
+    if plan.device not in ("auto", "cpu") or set(plan.precisions) != {"float32"}:
+        return found
+    for name in ("onnx", "openvino"):
+        try:
+            check_request(Request(name))
+        except ValueError:  # not installed
+            continue
+        found.append(name)
+    return found
+
+
+def _converted(plan: Plan, path: Path, engine: EngineName, precision: Precision) -> Path:
+    """Return what an engine runs, made beforehand: a conversion is no part of what is measured."""
+    if engines_of(path) != STYLE_FILE_ENGINES or engine in ("eager", "compiled"):
+        return path
+    return exported_for(find_style(path), engine, device=plan.device, precision=precision)
 
 
 def _row(case: Case) -> dict[str, Any]:

@@ -48,8 +48,8 @@ def stylize(
             installed and the CPU has bfloat16 arithmetic, otherwise eager. A style file is converted for
             onnx, openvino and aoti once; compiled starts slowly every time and is for many pictures.
         device: auto, cpu, cuda, cuda:1, mps, ...
-        precision: Of the computation; auto is float16 on CUDA and float32 elsewhere, and an exported
-            file's own.
+        precision: Of the computation; auto is an exported file's own, float16 on CUDA, bfloat16 in OpenVINO
+            where the CPU has it, and otherwise float32.
 
     Returns:
         0, or 1 if some pictures failed.
@@ -99,7 +99,9 @@ def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] =
     if json:
         print(dumps(header, indent=2, ensure_ascii=False))
         return 0
-    size = f"{style_file.stat().st_size / 1e6:.1f} MB"
+    weights = style_file.with_suffix(".bin")
+    files = [style_file, weights] if style_file.suffix.lower() == ".xml" else [style_file]
+    size = f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
     rows = {"file": str(style_file), "file_size": size, **dict(_flattened(header))}
     column = max(len(name) for name in rows)
     for name, value in rows.items():

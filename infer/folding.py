@@ -26,12 +26,12 @@ def fold_upsampling(network: TransformerNetwork) -> TransformerNetwork:
 
 
 class FoldedUpsampling(nn.Module):
-    """Nearest resize to twice the size, reflection padding and a 3x3 convolution, as one transposed one.
+    """Nearest resize to twice the size, reflection padding and a 3x3 convolution, as one 2x2 convolution.
 
-    An even row of the result sees `(w0, w1 + w2)` of rows i - 1 and i of the small map, since of three
-    neighbours in the enlarged one two are equal; an odd one sees `(w0 + w1, w2)` of i and i + 1. So row
-    i gives `(w2, w1 + w2, w0 + w1, w0)` to four rows; columns likewise. Mirrored at its border, the
-    enlarged map repeats the small one's last row, so the padding repeats.
+    Each pixel of the result sees two rows and two columns of the small map, since of three neighbours
+    in the enlarged one two are equal: an even row sees `(w0, w1 + w2)` of rows i - 1 and i, an odd one
+    `(w0 + w1, w2)` of i and i + 1; columns likewise. The four phases are channels of one convolution.
+    Mirrored at its border, the enlarged map repeats the small one's last row, so the padding repeats.
 
     Args:
         conv: The 3x3 convolution with reflection padding that follows the resize.
@@ -39,21 +39,27 @@ class FoldedUpsampling(nn.Module):
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        kernel = _spread(_spread(conv.weight.detach(), 2), 3)  # (out, in, 4, 4)
-        self.weight = nn.Parameter(kernel.transpose(0, 1).contiguous(), requires_grad=False)
+        phases = [columns for rows in _halves(conv.weight, 2) for columns in _halves(rows, 3)]
+        self.weight = nn.Parameter(torch.cat(phases), requires_grad=False)  # (4 out, in, 2, 2)
         assert conv.bias is not None
-        self.bias = nn.Parameter(conv.bias.detach().clone(), requires_grad=False)
+        self.bias = nn.Parameter(conv.bias.repeat(4), requires_grad=False)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map `(B, C, H, W)` to `(B, out_channels, 2H, 2W)`."""
+        height, width = features.shape[2:]
         padded = F.pad(features, (1, 1, 1, 1), mode="replicate")
-        return F.conv_transpose2d(padded, self.weight, self.bias, stride=2, padding=3)
+        phases = F.conv2d(padded, self.weight, self.bias).chunk(4, dim=1)  # 4 of (B, out, H + 1, W + 1)
+        larger = features.new_empty(len(features), phases[0].shape[1], 2 * height, 2 * width)
+        for index, phase in enumerate(phases):
+            row, column = divmod(index, 2)
+            larger[:, :, row::2, column::2] = phase[:, :, row : row + height, column : column + width]
+        return larger
 
 
-def _spread(weight: Tensor, dim: int) -> Tensor:
-    """Return what each small position gives to four enlarged ones, from a kernel of three."""
+def _halves(weight: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Return what a kernel of three does to even and to odd positions of the enlarged map."""
     first, middle, last = weight.unbind(dim)
-    return torch.stack((last, middle + last, first + middle, first), dim)
+    return torch.stack((first, middle + last), dim), torch.stack((first + middle, last), dim)
 
 
 class ByteNetwork(nn.Module):

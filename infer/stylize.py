@@ -59,8 +59,7 @@ class Stylizer:
                 made of either.
             engine: `auto`, `eager`, `compiled`, `onnx`, `openvino` or `aoti`, as for `load_engine`.
             device: `auto`, `cpu`, `cuda`, `mps` or another device of the runtime.
-            precision: Of weights and activations; `auto` is float16 on CUDA and float32 elsewhere, and an
-                exported file's own.
+            precision: Of weights and activations, as for `load_engine`.
             max_side: As for the class.
 
         Raises:

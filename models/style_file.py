@@ -14,7 +14,8 @@ from .network_settings import NetworkSettings
 if TYPE_CHECKING:
     from .transformer import TransformerNetwork
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2 since networks may work at half resolution or have a skip connection; others are still written as 1."""
 METADATA_KEY = "allaprima"
 
 
@@ -64,7 +65,9 @@ def save_style(path: Path, network: "TransformerNetwork", header: StyleHeader) -
     import torch
     from safetensors.torch import save_file
 
-    header = header.model_copy(update={"network": network.settings, "format_version": FORMAT_VERSION})
+    like_the_paper = network.settings.end_stride == 1 and not network.settings.skip_connection
+    version = 1 if like_the_paper else FORMAT_VERSION
+    header = header.model_copy(update={"network": network.settings, "format_version": version})
     dtype = getattr(torch, header.dtype)
     state = network.state_dict()
     tensors = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in state.items()}

@@ -86,12 +86,13 @@ class TransformerNetwork(nn.Module):
 
     def paint(self, x: Tensor) -> Tensor:
         """Map pictures in [-1, 1], sides multiples of the stride, to what the output's tanh takes."""
-        first, second, third = self.encoder
-        larger, largest, last = self.decoder
-        shallow = second(first(x))  # (B, 2 width, H / (2 end_stride), W / (2 end_stride))
-        x = self.residual(third(shallow))  # (B, 4 width, half of that)
-        x = larger(x) + shallow if self.settings.skip_connection else larger(x)
-        painted: Tensor = last(largest(x))
+        # What is not needed any more is let go at once, for pictures take gigabytes.
+        x = self.encoder[:2](x)  # (B, 2 width, H / (2 end_stride), W / (2 end_stride))
+        shallow = x if self.settings.skip_connection else None
+        x = self.decoder[0](self.residual(self.encoder[2](x)))  # (B, 2 width, ...), from half that size
+        x = x if shallow is None else x + shallow
+        del shallow
+        painted: Tensor = self.decoder[1:](x)
         return painted
 
 

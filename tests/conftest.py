@@ -77,9 +77,15 @@ def style_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def the_same_engine_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--engine auto` is eager, on machines with bfloat16 arithmetic too."""
+def the_same_everywhere(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's cache stays as it is; `--engine auto` is eager, on CPUs with bfloat16 arithmetic too."""
+    monkeypatch.setenv("ALLAPRIMA_CACHE", str(cache))
     monkeypatch.setattr("allaprima.infer.engines.converted.computes_bfloat16", lambda: False)
 
 

@@ -104,7 +104,7 @@ class TransformerSettings(NetworkSettings):
     """The transformer network by name, or by its parts."""
 
     network: NetworkName = "paper"
-    """The paper's network, or a smaller one that is many times faster to run and to train."""
+    """The paper's network, or a smaller one that is many times faster to run."""
 
     @model_validator(mode="before")
     @classmethod

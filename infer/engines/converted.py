@@ -2,21 +2,27 @@
 
 import hashlib
 import logging
+import platform
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from allaprima import __version__
-from allaprima.infer.export.formats import SUFFIXES, Device, Format, Request, package_versions
+from allaprima.infer.artefact import read_artefact_header
+from allaprima.infer.export.formats import SUFFIXES, Device, Format, Request, check_request
 from allaprima.models.cache_dir import default_cache_dir
 
 from .protocol import Precision
 
 _log = logging.getLogger(__name__)
 
+_RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "aoti": "torch"}
+
 
 def converted(style_file: Path, format: Format, precision: Precision, device: Device = "cpu") -> Path:
     """Return a style exported for a runtime, bytes in and out: from the cache, or made and checked now.
 
-    The first time takes 10 to 30 seconds, and minutes for machine code.
+    The first time takes 10 to 30 seconds, and minutes for machine code. The files lie in `engines` of
+    the cache (`$ALLAPRIMA_CACHE`).
 
     Args:
         style_file: A style file.
@@ -26,8 +32,8 @@ def converted(style_file: Path, format: Format, precision: Precision, device: De
         device: What machine code is for.
 
     Raises:
-        ValueError: If the style file is unusable, format and precision do not go together here, or the
-            result would not be what the network paints.
+        ValueError: If the style file is unusable, format and precision do not go together here, what
+            an export needs is not installed, or the result would not be what the network paints.
         OSError: If the style cannot be read or the cache not be written.
     """
     if precision == "auto":
@@ -35,18 +41,10 @@ def converted(style_file: Path, format: Format, precision: Precision, device: De
     request = Request(format, precision, uint8=True, device=device)
     folder = default_cache_dir() / "engines"
     path = folder / f"{style_file.stem}-{_key(style_file, request)}{SUFFIXES[format]}"
-    if not path.is_file():
-        from allaprima.infer.export.check import ParityError
-        from allaprima.infer.export.run import export_style
-
-        _log.info("converting '%s' for %s in %s; kept for the next time", style_file, format, precision)
+    if not _is_whole(path):
+        _log.info("converting '%s' for %s in %s; kept in '%s'", style_file, format, precision, folder)
         folder.mkdir(parents=True, exist_ok=True)
-        files = [path, path.with_suffix(".bin")] if format == "openvino" else [path]
-        try:
-            parity = export_style(style_file, request, files)
-        except ParityError as error:
-            raise ValueError(f"{error}; --engine eager is exact") from error
-        _log.info("it paints as the network does: %s", parity)
+        _convert(style_file, request, path)
     return path
 
 
@@ -54,12 +52,45 @@ def computes_bfloat16() -> bool:
     """Return whether OpenVINO is installed, and this CPU has arithmetic for bfloat16."""
     try:
         import openvino
-    except ImportError:
+
+        return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    except (ImportError, RuntimeError):
         return False
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _convert(style_file: Path, request: Request, path: Path) -> None:
+    try:
+        check_request(request)
+        from allaprima.infer.export.check import ParityError
+        from allaprima.infer.export.run import export_style
+    except (ValueError, ImportError) as error:
+        raise ValueError(
+            f"engine '{request.format}' runs what allaprima export makes of a style file, which is not to be "
+            f"had here: {error}"
+        ) from error
+    files = [path, path.with_suffix(".bin")] if request.format == "openvino" else [path]
+    try:
+        parity = export_style(style_file, request, files)
+    except ParityError as error:
+        raise ValueError(f"{error}; --engine eager is exact") from error
+    _log.info("it paints as the network does: %s", parity)
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a file is there and can be read; one that is damaged is made again."""
+    try:
+        read_artefact_header(path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _key(style_file: Path, request: Request) -> str:
-    """Return what changes with everything that the result depends on."""
-    parts = f"{__version__} {request} {package_versions(request)}"
+    """Return what changes with the style, the request, the versions and, for machine code, the machine."""
+    try:
+        runtime = version(_RUNTIMES[request.format])
+    except PackageNotFoundError:  # a variant, such as onnxruntime-gpu
+        runtime = ""
+    machine = f"{platform.node()} {platform.machine()}" if request.format == "aoti" else ""
+    parts = f"{__version__} {request} {runtime} {machine}"
     return hashlib.sha256(style_file.read_bytes() + parts.encode()).hexdigest()[:16]

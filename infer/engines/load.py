@@ -1,5 +1,6 @@
-"""Which engine runs a file: the file's own, or for a style file the one that is ready at once."""
+"""Which engine runs a file: its own, or for a style file what the machine is fast at."""
 
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,8 @@ from allaprima.models.bundled import find_style
 from .protocol import BaseEngine, EngineName, Precision
 
 Choice = Literal["auto", "eager", "compiled", "onnx", "openvino", "aoti"]
+
+_log = logging.getLogger(__name__)
 
 STYLE_FILE_ENGINES: tuple[EngineName, ...] = ("eager", "compiled", "onnx", "openvino", "aoti")
 
@@ -22,13 +25,13 @@ def load_engine(
     Args:
         path: A style file, the name of a bundled one, or what `allaprima export` made of one: .onnx,
             .xml (OpenVINO), .pt2.
-        engine: `auto` follows from an exported file. For a style file it is OpenVINO where that is
-            installed and the CPU computes in bfloat16 (several times as fast, within 2/255), otherwise
-            `eager`: elsewhere none is so much faster that converting pays (docs/speed.md). With the
-            others a style file is exported, once; the result is kept in the user's cache.
+        engine: `auto` follows from an exported file. For a style file it is `eager`, or OpenVINO where
+            that is installed and computes in bfloat16 on this CPU: elsewhere no engine is so much faster
+            that converting pays (docs/speed.md). For onnx, openvino and aoti a style file is exported
+            once, for bytes (floats are rounded to 255 levels); the result is kept in the cache.
         device: `auto`, `cpu`, `cuda`, ...
-        precision: Of the computation; `auto` is float16 on CUDA and float32 elsewhere for a style file,
-            and an exported file's own.
+        precision: Of the computation. `auto` is an exported file's own; for a style file float16 on CUDA
+            in PyTorch, bfloat16 in OpenVINO where the CPU has it, and otherwise float32.
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -42,23 +45,34 @@ def load_engine(
         )
     found = engines_of(path)
     if engine == "auto":
-        engine = found[0] if len(found) == 1 else _fastest(device, precision)
+        if found == STYLE_FILE_ENGINES and _bfloat16_pays(device, precision):
+            try:
+                return load_engine(path, engine="openvino", device=device, precision=precision)
+            except (ValueError, OSError, RuntimeError) as error:
+                _log.warning("using engine 'eager', since 'openvino' is not to be had: %s", error)
+        engine = found[0]
     if engine not in found:
         raise ValueError(
             f"'{path}' runs on engine {found[0]}, not on '{engine}'; leave out --engine, or give the style "
             "file"
         )
-    if found == STYLE_FILE_ENGINES and (engine == "onnx" or engine == "openvino" or engine == "aoti"):
-        from .converted import converted
-
-        target: Device = "cuda" if engine == "aoti" and _kind(device) == "cuda" else "cpu"
-        file, precision = converted(file, engine, precision, target), "auto"
+    if found == STYLE_FILE_ENGINES and engine not in ("eager", "compiled"):
+        file, precision = exported_for(file, engine, device=device, precision=precision), "auto"
     return _load(file, engine, device, precision)
+
+
+def exported_for(style_file: Path, engine: EngineName, *, device: str, precision: Precision) -> Path:
+    """Return a style file made into what an engine runs, as `load_engine` does by itself."""
+    from .converted import converted
+
+    assert engine == "onnx" or engine == "openvino" or engine == "aoti"
+    target: Device = "cuda" if engine == "aoti" and _kind(device) == "cuda" else "cpu"
+    return converted(style_file, engine, precision, target)
 
 
 def engines_of(path: Path) -> tuple[EngineName, ...]:
     """Return the engines that can run a file, by its name and, for .pt2, by what is in it."""
-    match path.suffix:
+    match path.suffix.lower():
         case ".onnx":
             return ("onnx",)
         case ".xml":
@@ -68,12 +82,13 @@ def engines_of(path: Path) -> tuple[EngineName, ...]:
     return STYLE_FILE_ENGINES
 
 
-def _fastest(device: str, precision: Precision) -> EngineName:
-    """Return the engine for a style file on a device; none is tried out, so this takes no time."""
+def _bfloat16_pays(device: str, precision: Precision) -> bool:
+    """Return whether OpenVINO computes a style in bfloat16 here; nothing is timed."""
+    if precision not in ("auto", "bfloat16") or _kind(device) != "cpu":
+        return False
     from .converted import computes_bfloat16
 
-    half = precision in ("auto", "bfloat16") and computes_bfloat16()
-    return "openvino" if half and _kind(device) == "cpu" else "eager"
+    return computes_bfloat16()
 
 
 def _kind(device: str) -> str:

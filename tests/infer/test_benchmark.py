@@ -85,7 +85,6 @@ def test_pictures_are_always_the_same() -> None:
         (["STYLE", "--sizes", "512x8"], "size '512x8' is too small"),
         (["STYLE", "--engines", "tensorrt"], "unknown engine 'tensorrt'; expected eager, compiled, onnx"),
         (["STYLE", "--precisions", "int4"], "unknown precision 'int4'; expected float32"),
-        (["STYLE", "--engines", "onnx"], "allaprima export"),
         (["STYLE", "--json", "none/bench.json"], "folder 'none' does not exist"),
     ],
 )

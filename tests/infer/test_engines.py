@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from allaprima.infer import Stylizer
 from allaprima.infer.engines import Engine, PictureTooLargeError, converted, load_engine, memory
 from allaprima.infer.engines.eager import EagerEngine
-from allaprima.models.style_file import load_style, save_style
+from allaprima.models.network_settings import NETWORKS
+from allaprima.models.style_file import StyleHeader, load_style, save_style
 from allaprima.models.transformer import TransformerNetwork
 
 from .conftest import header
@@ -200,7 +201,9 @@ def test_no_compiler_is_told(small_style: Path, monkeypatch: pytest.MonkeyPatch)
         load_engine(small_style, engine="compiled", device="cpu")
 
 
-def test_auto_is_what_the_machine_is_fast_at(small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_what_the_machine_is_fast_at(
+    small_style: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     assert isinstance(load_engine(small_style, device="cpu"), EagerEngine)
     asked: list[Any] = []
 
@@ -210,34 +213,45 @@ def test_auto_is_what_the_machine_is_fast_at(small_style: Path, monkeypatch: pyt
 
     monkeypatch.setattr(converted, "computes_bfloat16", lambda: True)
     monkeypatch.setattr(converted, "converted", convert)
-    with pytest.raises(ValueError, match="not here"):
-        load_engine(small_style, device="cpu")
-    assert asked == [small_style, "openvino", "auto", "cpu"]
     assert isinstance(load_engine(small_style, device="cpu", precision="float32"), EagerEngine)
+    assert asked == []
+    assert isinstance(load_engine(small_style, device="cpu"), EagerEngine)
+    assert asked == [small_style, "openvino", "auto", "cpu"]
+    assert "using engine 'eager', since 'openvino' is not to be had: not here" in caplog.text
+    with pytest.raises(ValueError, match="not here"):
+        load_engine(small_style, engine="openvino", device="cpu")
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "openvino"])
 def test_style_files_are_converted_once(
     runtime: Any,
-    eager: Engine,
-    small_style: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """A small network of the kind that is made for speed."""
+    pytest.importorskip("onnxscript")
+    pytest.importorskip({"onnx": "onnxruntime"}.get(runtime, runtime))
     caplog.set_level("INFO")
-    pytest.importorskip({"onnx": "onnxscript"}.get(runtime, runtime))
     monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path / "cache"))
-    given = pictures(2, 33, 50)
+    torch.manual_seed(0)
+    style = tmp_path / "fast.safetensors"
+    parts = NETWORKS["fast"].model_copy(update={"width": 4, "residual_blocks": 1})
+    network = TransformerNetwork(**parts.model_dump())
+    save_style(style, network, StyleHeader(style_name="fast", style_sha256=""))
+    eager = load_engine(style, engine="eager", device="cpu")
     for number in (1, 2):
-        engine = load_engine(small_style, engine=runtime, device="cpu")
+        engine = load_engine(style, engine=runtime, device="cpu")
         assert type(engine).__module__ == f"allaprima.infer.engines.{runtime}"
-        assert abs(engine(given).astype(int) - eager(given)).max() <= 1
         assert caplog.text.count("converting") == 1, number
-    other = tmp_path / "small.safetensors"
-    save_style(other, TransformerNetwork(width=4, residual_blocks=1), load_style(small_style).header)
-    load_engine(other, engine=runtime, device="cpu")
-    assert caplog.text.count("converting") == 2
+    for size in ((1, 16, 16), (2, 33, 50), (3, 19, 64)):
+        given = pictures(*size)
+        assert abs(engine(given).astype(int) - eager(given)).max() <= 1
+        assert abs(engine(floats(given)) - eager(floats(given))).max() < 1 / 255  # it works on bytes
+    (file,) = (path for path in (tmp_path / "cache" / "engines").iterdir() if path.suffix != ".bin")
+    file.write_bytes(file.read_bytes()[:100])
+    assert abs(load_engine(style, engine=runtime)(given).astype(int) - eager(given)).max() <= 1
+    assert caplog.text.count("converting") == 2  # a damaged file is made again
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from allaprima.models.network_settings import NETWORKS, NetworkName
 from allaprima.models.style_file import StyleHeader, load_style, read_header, save_style
 from allaprima.models.transformer import TransformerNetwork
 
@@ -125,3 +126,17 @@ def test_header_of_another_network_is_explained_before_it_is_built(
     save_file(load_file(path), path, metadata={"allaprima": json.dumps(header)})
     with pytest.raises(ValueError, match=r"does not fit its own header|cannot be read"):
         load_style(path)
+
+
+@pytest.mark.parametrize(("name", "version"), [("paper", 1), ("fast", 2), ("tiny", 2)])
+def test_older_programs_are_told_what_they_cannot_read(
+    name: NetworkName, version: int, tmp_path: Path
+) -> None:
+    parts = NETWORKS[name].model_copy(update={"width": 4, "residual_blocks": 1})
+    network = TransformerNetwork(**parts.model_dump()).eval()
+    save_style(tmp_path / "a.safetensors", network, HEADER.model_copy(update={"dtype": "float32"}))
+    style = load_style(tmp_path / "a.safetensors")
+    assert (style.header.format_version, style.header.network) == (version, parts)
+    picture = torch.rand(1, 3, 24, 40)
+    with torch.no_grad():
+        assert torch.equal(style.network(picture), network(picture))
