@@ -92,10 +92,23 @@ def test_bench_by_name() -> None:
     assert measure_case(replace(case, engine="eager"))["mean_error"] < 1e-5
 
 
-def test_engines_that_need_an_exported_file_say_so_by_name(run: Run, photograph: Path) -> None:
-    code, _, err = run("stylize", "great-wave", photograph, "-o", "a.png", "--engine", "onnx")
+def test_bundled_styles_are_converted_for_an_engine(run: Run, photograph: Path, tmp_path: Path) -> None:
+    for engine in ("eager", "openvino"):
+        output = tmp_path / f"{engine}.png"
+        code, _, _ = run("stylize", "great-wave", photograph, "-o", output, "--engine", engine)
+        assert code == 0
+    eager, other = (np.asarray(Image.open(tmp_path / f"{name}.png"), int) for name in ("eager", "openvino"))
+    assert abs(eager - other).max() <= 1
+
+
+def test_what_cannot_be_converted_is_explained(run: Run, photograph: Path) -> None:
+    options = ("--engine", "onnx", "--precision", "bfloat16")
+    code, _, err = run("stylize", "great-wave", photograph, "-o", "a.png", *options)
     assert code == 2
-    assert "'great-wave' is a style file; make one with: allaprima export great-wave --format onnx" in err
+    assert (
+        "engine 'onnx' runs what allaprima export makes of a style file, which is not to be had here" in err
+    )
+    assert "no bfloat16 convolutions on CPUs" in err
 
 
 @pytest.mark.parametrize(

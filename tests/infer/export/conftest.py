@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from allaprima.models.network_settings import NETWORKS
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork
 
@@ -19,6 +20,17 @@ def small_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("styles") / "wave.safetensors"
     network = TransformerNetwork(width=4, residual_blocks=1)
     save_style(path, network, StyleHeader(style_name="wave", style_sha256="ab" * 32))
+    return path
+
+
+@pytest.fixture(scope="session")
+def fast_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network of the kind that is made for speed."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("styles") / "wave.safetensors"
+    parts = NETWORKS["fast"].model_copy(update={"width": 4, "residual_blocks": 1})
+    header = StyleHeader(style_name="wave", style_sha256="ab" * 32)
+    save_style(path, TransformerNetwork(**parts.model_dump()), header)
     return path
 
 

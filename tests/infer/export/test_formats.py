@@ -33,6 +33,11 @@ CASES: list[tuple[Format, str, tuple[str, ...]]] = [
     ("pt2", "float16", ("--static", "37x50", "--uint8")),
     ("pt2", "bfloat16", ("--static", "37x50")),
 ]
+STYLES = [("small_style", *case) for case in CASES] + [
+    ("fast_style", "onnx", "float32", ()),
+    ("fast_style", "openvino", "int8", ("--uint8",)),
+    ("fast_style", "pt2", "float32", ("--uint8",)),
+]
 MEAN_ERROR = {"float32": 1e-5, "float16": 1e-3, "bfloat16": 8e-3, "int8": 0.015}
 
 
@@ -76,21 +81,21 @@ def check(style: Path, path: Path, format: str, precision: str, static: bool, ui
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning:torch")
-@pytest.mark.parametrize(("format", "precision", "options"), CASES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("style_name", "format", "precision", "options"), STYLES, ids=str)
 def test_artefact_equals_the_network(
+    style_name: str,
     format: Format,
     precision: str,
     options: tuple[str, ...],
     run: Run,
-    small_style: Path,
+    request: pytest.FixtureRequest,
     photographs: Path,
     tmp_path: Path,
 ) -> None:
+    style: Path = request.getfixturevalue(style_name)
     path = tmp_path / f"wave{SUFFIXES[format]}"
     more = ("--calibration", photographs) if precision == "int8" else ()
-    code, out, err = run(
-        small_style, "--format", format, "--precision", precision, "-o", path, *options, *more
-    )
+    code, out, err = run(style, "--format", format, "--precision", precision, "-o", path, *options, *more)
     assert (code, err) == (0, "")
     assert out.startswith("compared with the network: max ")
     static, uint8 = "--static" in options, "--uint8" in options
@@ -104,7 +109,7 @@ def test_artefact_equals_the_network(
     assert exported["mean_error"] <= exported["max_error"]
     assert exported["psnr"] > 30
     assert "torch" in exported["versions"]
-    check(small_style, path, format, precision, static, uint8)
+    check(style, path, format, precision, static, uint8)
 
 
 @pytest.mark.slow
