@@ -9,6 +9,7 @@ from pathlib import Path
 from allaprima import __version__
 from allaprima.infer.artefact import read_artefact_header
 from allaprima.infer.export.formats import SUFFIXES, Device, Format, Request, check_request
+from allaprima.infer.openvino_core import openvino_core
 from allaprima.models.cache_dir import default_cache_dir
 
 from .protocol import Precision
@@ -51,9 +52,7 @@ def converted(style_file: Path, format: Format, precision: Precision, device: De
 def computes_bfloat16() -> bool:
     """Return whether OpenVINO is installed, and this CPU has arithmetic for bfloat16."""
     try:
-        import openvino
-
-        return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     except (ImportError, RuntimeError):
         return False
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from allaprima.infer.openvino_core import openvino_core
+
 from .exported import ExportedEngine, Model, import_runtime, unreadable
 
 # By itself OpenVINO computes in bfloat16 wherever the processor can.
@@ -19,8 +21,8 @@ class OpenVinoEngine(ExportedEngine):
     bytes_per_pixel_and_width = 20
 
     def _load(self, path: Path, device: str) -> Model:
-        ov = import_runtime("openvino", "openvino")
-        core = ov.Core()
+        import_runtime("openvino", "openvino")
+        core = openvino_core()
         target = _target(device, core.available_devices)
         try:
             model = core.read_model(path)

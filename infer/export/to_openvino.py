@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from allaprima.infer.artefact import METADATA_KEY
+from allaprima.infer.openvino_core import openvino_core
 
 from .check import Runner
 from .formats import Request
@@ -24,7 +25,7 @@ _HINTS = {"bfloat16": "bf16"}
 def check_openvino(request: Request) -> None:
     """Raise ValueError where this CPU cannot carry out, and so not check, what is requested."""
     if request.precision == "bfloat16":
-        able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        able = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if "BF16" not in able:
             raise ValueError(
                 "this CPU has no bfloat16 units, so OpenVINO could not check a bfloat16 model; export "
@@ -49,7 +50,7 @@ def write_openvino(
 def run_openvino(path: Path, request: Request) -> Runner:
     """Return what carries out an IR on the CPU, in exactly the precision that it was made for."""
     hint = _HINTS.get(request.precision, "f32")
-    model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": hint})
+    model = openvino_core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": hint})
 
     def runner(pictures: NDArray[Any]) -> NDArray[Any]:
         return np.array(model(pictures)[0])

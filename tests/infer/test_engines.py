@@ -254,6 +254,28 @@ def test_style_files_are_converted_once(
     assert caplog.text.count("converting") == 2  # a damaged file is made again
 
 
+def test_signals_are_survived_after_openvino(openvino_file: Path) -> None:
+    """Engines that come and go leave no freed stack for signals behind."""
+    program = f"""
+import os, signal
+from pathlib import Path
+from allaprima.infer.engines import load_engine
+first = load_engine(Path({str(openvino_file)!r}))
+second = load_engine(Path({str(openvino_file)!r}))
+del first
+del second
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("survived")
+"""
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": root}, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("survived\n", "", 0)
+
+
 @pytest.fixture(scope="module")
 def machine_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package that halves its pictures; a network takes minutes to compile."""

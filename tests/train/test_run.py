@@ -317,7 +317,9 @@ def test_a_run_may_start_from_another_style(settings: dict[str, Any], tmp_path: 
     expected = load_style(first.style_file).network.state_dict()
     for name, tensor in load_style(again.style_file).network.state_dict().items():
         torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-6)
-    with pytest.raises(ValueError, match=r"give --width 4 --residual-blocks 1 --end-stride 1, or"):
+    with pytest.raises(
+        ValueError, match=r"give --width 4 --residual-blocks 1 --end-stride 1 --no-skip-connection, or"
+    ):
         start(settings, tmp_path / "wider", init=first.style_file, width=8)
     with pytest.raises(ValueError, match=r"'great-wave' has another network .* give --network paper, or"):
         start(settings, tmp_path / "bundled", init="great-wave")
