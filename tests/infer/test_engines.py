@@ -264,6 +264,7 @@ first = load_engine(Path({str(openvino_file)!r}))
 second = load_engine(Path({str(openvino_file)!r}))
 del first
 del second
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores it
 try:
     os.kill(os.getpid(), signal.SIGINT)
 except KeyboardInterrupt:

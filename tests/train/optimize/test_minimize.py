@@ -119,7 +119,11 @@ def test_interrupt_keeps_the_best(small_weights: dict[str, Tensor]) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     loss = make_loss(small_weights)
-    descent = minimize(loss, CONTENT, CONTENT, MinimizeSettings(steps=30), watch=press_ctrl_c)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
+    try:
+        descent = minimize(loss, CONTENT, CONTENT, MinimizeSettings(steps=30), watch=press_ctrl_c)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert descent.is_interrupted
     assert len(descent.curve) == 5
     assert descent.image.isfinite().all()
