@@ -14,7 +14,7 @@ from typing import Any
 
 from allaprima.models.bundled import find_style
 
-from .engines.load import STYLE_FILE_ENGINES, engines_of, exported_for
+from .engines.load import STYLE_FILE_ENGINES, engines_of, runnable
 from .engines.protocol import EngineName, Precision
 from .export.formats import Request, check_request
 
@@ -79,7 +79,10 @@ def measure(plan: Plan) -> Iterator[dict[str, Any]]:
         OSError: If a file does not exist.
         ValueError: If a file is damaged, or no engine is left to measure.
     """
-    choices = [(_converted(plan, *choice), *choice[1:]) for choice in _choices(plan)]
+    choices = [  # converted beforehand, which is no part of what is measured
+        (runnable(find_style(path), engine, plan.device, precision), engine, precision)
+        for path, engine, precision in _choices(plan)
+    ]
     with tempfile.TemporaryDirectory() as folder:
         for height, width in plan.sizes:
             case = Case(
@@ -160,13 +163,6 @@ def _ready_engines(plan: Plan) -> list[EngineName]:
             continue
         found.append(name)
     return found
-
-
-def _converted(plan: Plan, path: Path, engine: EngineName, precision: Precision) -> Path:
-    """Return what an engine runs, made beforehand: a conversion is no part of what is measured."""
-    if engines_of(path) != STYLE_FILE_ENGINES or engine in ("eager", "compiled"):
-        return path
-    return exported_for(find_style(path), engine, device=plan.device, precision=precision)
 
 
 def _row(case: Case) -> dict[str, Any]:

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
 from allaprima import __main__
 from allaprima.models.loss_weights import random_loss_weights
+from allaprima.models.network_settings import NETWORKS, NetworkName
+from allaprima.models.transformer import TransformerNetwork
 
 ROOT = Path(__file__).parent.parent
 Run = Callable[..., tuple[int, str, str]]
@@ -75,6 +78,13 @@ def style_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("style") / "waves.png"
     paint(80, 72, 99).save(path)
     return path
+
+
+def small_network(name: NetworkName) -> TransformerNetwork:
+    """Return a network of the kind with that name, in evaluation mode, always with the same weights."""
+    torch.manual_seed(0)
+    parts = NETWORKS[name].model_copy(update={"width": 4, "residual_blocks": 1})
+    return TransformerNetwork(**parts.model_dump()).eval()
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,9 @@ class CompiledEngine(EagerEngine):
         self._on_floats = torch.compile(self._on_floats, dynamic=True, mode=mode)
 
     def _stylized(self, images: Tensor) -> Tensor:
-        return super()._stylized(images).clone()  # the next pass of a CUDA graph takes the same memory
+        stylized = super()._stylized(images)
+        # The next pass of a CUDA graph takes the same memory.
+        return stylized.clone() if self.device.type == "cuda" else stylized
 
 
 def has_compiler() -> bool:

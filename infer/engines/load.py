@@ -15,6 +15,7 @@ Choice = Literal["auto", "eager", "compiled", "onnx", "openvino", "aoti"]
 _log = logging.getLogger(__name__)
 
 STYLE_FILE_ENGINES: tuple[EngineName, ...] = ("eager", "compiled", "onnx", "openvino", "aoti")
+"""Of these, the last three run a style file after a conversion."""
 
 
 def load_engine(
@@ -56,18 +57,17 @@ def load_engine(
             f"'{path}' runs on engine {found[0]}, not on '{engine}'; leave out --engine, or give the style "
             "file"
         )
-    if found == STYLE_FILE_ENGINES and engine not in ("eager", "compiled"):
-        file, precision = exported_for(file, engine, device=device, precision=precision), "auto"
-    return _load(file, engine, device, precision)
+    return _load(runnable(file, engine, device, precision), engine, device, precision)
 
 
-def exported_for(style_file: Path, engine: EngineName, *, device: str, precision: Precision) -> Path:
-    """Return a style file made into what an engine runs, as `load_engine` does by itself."""
+def runnable(file: Path, engine: EngineName, device: str, precision: Precision) -> Path:
+    """Return what an engine runs: the file, or what a style file is converted to, which may take a while."""
+    if engine == "eager" or engine == "compiled" or engines_of(file) != STYLE_FILE_ENGINES:
+        return file
     from .converted import converted
 
-    assert engine == "onnx" or engine == "openvino" or engine == "aoti"
     target: Device = "cuda" if engine == "aoti" and _kind(device) == "cuda" else "cpu"
-    return converted(style_file, engine, precision, target)
+    return converted(file, engine, precision, target)
 
 
 def engines_of(path: Path) -> tuple[EngineName, ...]:
@@ -112,7 +112,7 @@ def _load(path: Path, engine: EngineName, device: str, precision: Precision) -> 
             from .program import AotiEngine
 
             return AotiEngine(path, device=device, precision=precision)
-    if path.suffix == ".pt2":
+    if path.suffix.lower() == ".pt2":
         from .program import ProgramEngine
 
         return ProgramEngine(path, device=device, precision=precision)

@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -106,22 +105,6 @@ def parse_static(text: str) -> tuple[int, int]:
     if not (height.isdecimal() and width.isdecimal()):
         raise ValueError(f"--static is '{text}'; expected height x width in pixels, such as 720x1280")
     return int(height), int(width)
-
-
-def package_versions(request: Request) -> dict[str, str]:
-    """Return the versions of what an export is made with."""
-    names = ["allaprima", "torch"]
-    if request.format in ("onnx", "openvino"):
-        names += ["onnx", "onnxscript", "onnxruntime"]
-    if request.format == "openvino":
-        names.append("openvino")
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # of a checkout that is not installed, or a variant of onnxruntime
-            continue
-    return found
 
 
 def output_files(style_file: Path, output: Path | None, format: Format, *, overwrite: bool) -> list[Path]:

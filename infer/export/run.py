@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from allaprima.models.style_file import Style, StyleHeader, load_style
 
 from .check import Parity, Runner, measure_parity, require_parity
 from .equalise import equalise
-from .formats import Request, check_request, package_versions
+from .formats import Request, check_request
 from .pictures import Batch, check_batches, read_calibration
 from .program import make_program
 
@@ -68,9 +69,24 @@ def _header(header: StyleHeader, request: Request, parity: Parity) -> str:
         "uint8": request.uint8,
         "device": request.device if request.format == "aoti" else None,
         **parity.to_dict(),
-        "versions": package_versions(request),
+        "versions": _versions(request),
     }
     return json.dumps({**header.model_dump(), "export": exported})
+
+
+def _versions(request: Request) -> dict[str, str]:
+    names = ["allaprima", "torch"]
+    if request.format in ("onnx", "openvino"):
+        names += ["onnx", "onnxscript", "onnxruntime"]
+    if request.format == "openvino":
+        names.append("openvino")
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # of a checkout that is not installed, or a variant of onnxruntime
+            continue
+    return found
 
 
 def _writer(request: Request) -> _Writer:

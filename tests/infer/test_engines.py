@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from allaprima.infer import Stylizer
 from allaprima.infer.engines import Engine, PictureTooLargeError, converted, load_engine, memory
 from allaprima.infer.engines.eager import EagerEngine
-from allaprima.models.network_settings import NETWORKS
 from allaprima.models.style_file import StyleHeader, load_style, save_style
-from allaprima.models.transformer import TransformerNetwork
+from tests.conftest import small_network
 
 from .conftest import header
 
@@ -234,11 +233,8 @@ def test_style_files_are_converted_once(
     pytest.importorskip({"onnx": "onnxruntime"}.get(runtime, runtime))
     caplog.set_level("INFO")
     monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path / "cache"))
-    torch.manual_seed(0)
     style = tmp_path / "fast.safetensors"
-    parts = NETWORKS["fast"].model_copy(update={"width": 4, "residual_blocks": 1})
-    network = TransformerNetwork(**parts.model_dump())
-    save_style(style, network, StyleHeader(style_name="fast", style_sha256=""))
+    save_style(style, small_network("fast"), StyleHeader(style_name="fast", style_sha256=""))
     eager = load_engine(style, engine="eager", device="cpu")
     for number in (1, 2):
         engine = load_engine(style, engine=runtime, device="cpu")

@@ -5,8 +5,9 @@ import torch
 
 from allaprima.infer.folding import ByteNetwork, FoldedUpsampling, fold_upsampling
 from allaprima.models.layers import UpsampleBlock
-from allaprima.models.network_settings import NETWORKS, NetworkName
+from allaprima.models.network_settings import NetworkName
 from allaprima.models.transformer import TransformerNetwork
+from tests.conftest import small_network
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 3), (9, 16)])
@@ -34,9 +35,7 @@ def test_network_is_copied_and_paints_the_same() -> None:
 
 @pytest.mark.parametrize("name", ["paper", "fast"])
 def test_bytes_are_what_the_network_paints_rounded(name: NetworkName) -> None:
-    torch.manual_seed(0)
-    parts = NETWORKS[name].model_copy(update={"width": 4, "residual_blocks": 1})
-    network = TransformerNetwork(**parts.model_dump()).eval()
+    network = small_network(name)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     pictures = torch.randint(0, 256, (2, 33, 50, 3), dtype=torch.uint8)
     with torch.no_grad():

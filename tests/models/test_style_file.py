@@ -5,9 +5,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from allaprima.models.network_settings import NETWORKS, NetworkName
+from allaprima.models.network_settings import NetworkName
 from allaprima.models.style_file import StyleHeader, load_style, read_header, save_style
 from allaprima.models.transformer import TransformerNetwork
+from tests.conftest import small_network
 
 HEADER = StyleHeader(
     style_name="wave.jpg", style_sha256="00", steps=7, validation={"total": 1.5}, licence="CC0-1.0"
@@ -132,11 +133,10 @@ def test_header_of_another_network_is_explained_before_it_is_built(
 def test_older_programs_are_told_what_they_cannot_read(
     name: NetworkName, version: int, tmp_path: Path
 ) -> None:
-    parts = NETWORKS[name].model_copy(update={"width": 4, "residual_blocks": 1})
-    network = TransformerNetwork(**parts.model_dump()).eval()
+    network = small_network(name)
     save_style(tmp_path / "a.safetensors", network, HEADER.model_copy(update={"dtype": "float32"}))
     style = load_style(tmp_path / "a.safetensors")
-    assert (style.header.format_version, style.header.network) == (version, parts)
+    assert (style.header.format_version, style.header.network) == (version, network.settings)
     picture = torch.rand(1, 3, 24, 40)
     with torch.no_grad():
         assert torch.equal(style.network(picture), network(picture))

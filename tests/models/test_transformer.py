@@ -6,13 +6,12 @@ import torch
 from allaprima.models.layers import PixelShuffleConv, UpsampleBlock
 from allaprima.models.network_settings import NETWORKS, NetworkSettings
 from allaprima.models.transformer import TransformerNetwork
+from tests.conftest import small_network
 
 
 @pytest.fixture(scope="module", params=["paper", "fast"])
 def network(request: pytest.FixtureRequest) -> TransformerNetwork:
-    torch.manual_seed(0)
-    parts = NETWORKS[request.param].model_copy(update={"width": 4, "residual_blocks": 1})
-    return TransformerNetwork(**parts.model_dump()).eval()
+    return small_network(request.param)
 
 
 def test_paper_network_has_the_papers_size() -> None:

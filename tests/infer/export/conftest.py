@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from allaprima.models.network_settings import NETWORKS
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork
+from tests.conftest import small_network
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -26,11 +26,9 @@ def small_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def fast_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network of the kind that is made for speed."""
-    torch.manual_seed(0)
     path = tmp_path_factory.mktemp("styles") / "wave.safetensors"
-    parts = NETWORKS["fast"].model_copy(update={"width": 4, "residual_blocks": 1})
     header = StyleHeader(style_name="wave", style_sha256="ab" * 32)
-    save_style(path, TransformerNetwork(**parts.model_dump()), header)
+    save_style(path, small_network("fast"), header)
     return path
 
 

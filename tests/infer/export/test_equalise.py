@@ -6,15 +6,13 @@ import torch
 
 from allaprima.infer.export.equalise import equalise
 from allaprima.infer.export.pictures import natural_picture
-from allaprima.models.network_settings import NETWORKS, NetworkName
-from allaprima.models.transformer import TransformerNetwork
+from allaprima.models.network_settings import NetworkName
+from tests.conftest import small_network
 
 
 @pytest.mark.parametrize("name", ["paper", "fast"])
 def test_channels_get_one_range_and_the_picture_stays(name: NetworkName) -> None:
-    torch.manual_seed(0)
-    parts = NETWORKS[name].model_copy(update={"width": 4, "residual_blocks": 1})
-    network = TransformerNetwork(**parts.model_dump()).eval()
+    network = small_network(name)
     for parameter in network.parameters():  # as unequal as trained ones
         if parameter.ndim == 4:
             parameter.data *= torch.logspace(0.5, 1.5, len(parameter))[:, None, None, None]
