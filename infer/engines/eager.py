@@ -7,7 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from allaprima.infer.folding import ByteNetwork, fold_upsampling
+from allaprima.infer.byte_network import ByteNetwork
+from allaprima.infer.folding import fold
+from allaprima.infer.normalisation import normalise_channels_last
 from allaprima.models.memory import keep_freed_memory
 from allaprima.models.transformer import TransformerNetwork
 
@@ -27,13 +29,12 @@ _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH = 185
 class EagerEngine(BaseEngine):
     """The network in PyTorch, eager.
 
-    On a CPU it lets the whole process keep the memory that it frees (`models/memory.py` says why) and, in
-    float32, carries out upsampling at the low resolution (`infer/folding.py`): 0.85 of the time of the
-    whole network. On CUDA it computes channels last in half precision and moves pictures as bytes; that
-    has not been run, since no GPU was at hand.
+    It computes channels last, on a network that is folded (`infer/folding.py`), and on a CPU lets the whole
+    process keep the memory that it frees (`models/memory.py` says why). On CUDA it computes in half
+    precision and moves pictures as bytes; that has not been run, since no GPU was at hand.
 
     Args:
-        network: What to carry out; it may be moved and converted in place.
+        network: What to carry out; it is copied.
         device: `auto` takes CUDA, then Apple's MPS, then the CPU; or any torch device.
         precision: Type of weights and activations. `auto` is float16 on CUDA and float32 elsewhere.
 
@@ -54,11 +55,11 @@ class EagerEngine(BaseEngine):
         if on_cpu:
             per_width = _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH if half else _FOLDED_BYTES_PER_PIXEL_AND_WIDTH
         super().__init__(per_width, network.settings, precision)
-        # On a CPU without bfloat16 units, contiguous half-precision convolutions took 12 times as long.
-        self._layout = torch.channels_last if half else torch.contiguous_format
+        network = fold(network).eval()
         if on_cpu and not half:
-            network = fold_upsampling(network)
-        on_bytes = ByteNetwork(network.eval(), self.dtype, self._layout).to(self.device)
+            normalise_channels_last(network)
+        self._layout = torch.channels_last if on_cpu or half else torch.contiguous_format
+        on_bytes = ByteNetwork(network, self.dtype, self._layout).to(self.device)
         on_floats = network.to(self.device, self.dtype).to(memory_format=self._layout)
         self._on_bytes: Callable[[Tensor], Tensor] = on_bytes
         self._on_floats: Callable[[Tensor], Tensor] = on_floats

@@ -3,14 +3,15 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as symbolic_shapes
 
-from allaprima.infer.folding import ByteNetwork
+from allaprima.infer.byte_network import ByteNetwork
+from allaprima.infer.folding import fold
+from allaprima.infer.normalisation import normalise_channels_last
 from allaprima.models.network_settings import MINIMUM_SIZE
 from allaprima.models.transformer import TransformerNetwork
 
@@ -23,14 +24,16 @@ LARGEST_SIDE = 32768
 class _Floats(nn.Module):
     """Float pictures in and out, computed in another type."""
 
-    def __init__(self, network: TransformerNetwork, dtype: torch.dtype) -> None:
+    def __init__(
+        self, network: TransformerNetwork, dtype: torch.dtype, memory_format: torch.memory_format
+    ) -> None:
         super().__init__()
-        self.network = deepcopy(network).to(dtype)
-        self.dtype = dtype
+        self.network = network.to(dtype).to(memory_format=memory_format)
+        self.dtype, self.memory_format = dtype, memory_format
 
     def forward(self, content_image: Tensor) -> Tensor:
         """Map `(B, 3, H, W)` float32 to the same."""
-        stylized: Tensor = self.network(content_image.to(self.dtype))
+        stylized: Tensor = self.network(content_image.to(self.dtype, memory_format=self.memory_format))
         return stylized.float()
 
 
@@ -43,7 +46,12 @@ def make_program(network: TransformerNetwork, request: Request) -> ExportedProgr
     """
     dtype = torch.float32 if request.precision == "int8" else getattr(torch, request.precision)
     wrapper = ByteNetwork if request.uint8 else _Floats
-    module = wrapper(network, dtype).eval().requires_grad_(False).to(request.device)
+    network, layout = fold(network), torch.contiguous_format
+    if request.format == "aoti":  # the other formats leave layouts to their runtimes
+        layout = torch.channels_last
+        if request.device == "cpu" and dtype == torch.float32:
+            normalise_channels_last(network)
+    module = wrapper(network, dtype, layout).eval().requires_grad_(False).to(request.device)
     example = _example(request)
     height, width = (1, 2) if request.uint8 else (2, 3)
     side = Dim.DYNAMIC(min=MINIMUM_SIZE, max=LARGEST_SIDE)
