@@ -37,23 +37,20 @@ class CompiledEngine(EagerEngine):
                 "engine 'compiled' needs a C++ compiler on a CPU and found no g++ or clang++; install one "
                 "(Debian: apt install g++), or use --engine eager"
             )
-        # CUDA graphs, recorded for each size that comes.
-        mode = "reduce-overhead" if self.device.type == "cuda" else None
-        self._on_bytes = _for_all_sizes(torch.compile(self._on_bytes, dynamic=True, mode=mode))
-        self._on_floats = _for_all_sizes(torch.compile(self._on_floats, dynamic=True, mode=mode))
-
-    def _stylized(self, images: Tensor) -> Tensor:
-        stylized = super()._stylized(images)
-        # The next pass of a CUDA graph takes the same memory.
-        return stylized.clone() if self.device.type == "cuda" else stylized
+        on_cuda = self.device.type == "cuda"
+        self._on_bytes = _compiled(self._on_bytes, graphs=on_cuda)
+        self._on_floats = _compiled(self._on_floats, graphs=on_cuda)
 
 
-def _for_all_sizes(compiled: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Keep a compiled network from being made again for each batch of one and each square picture."""
+def _compiled(function: Callable[[Tensor], Tensor], *, graphs: bool) -> Callable[[Tensor], Tensor]:
+    """Return a network compiled for all sizes, and with CUDA graphs recorded for each size that comes."""
+    compiled = torch.compile(function, dynamic=True, mode="reduce-overhead" if graphs else None)
 
     def run(images: Tensor) -> Tensor:
+        # Without this it is compiled again for each batch of one and each square picture.
         with symbolic_shapes.patch(backed_size_oblivious=True, use_duck_shape=False):  # type: ignore[attr-defined]
-            return compiled(images)
+            stylized: Tensor = compiled(images)
+        return stylized.clone() if graphs else stylized  # a graph's next pass takes the same memory
 
     return run
 

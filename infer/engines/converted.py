@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
+import os
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from .protocol import Precision
 
 _log = logging.getLogger(__name__)
 
+KEPT = 32
+"""How many conversions are kept; one of the paper's network takes 7 MB."""
+
 _RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "aoti": "torch"}
 
 
@@ -23,7 +28,7 @@ def converted(style_file: Path, format: Format, precision: Precision, device: De
     """Return a style exported for a runtime, bytes in and out: from the cache, or made and checked now.
 
     The first time takes 10 to 30 seconds, and minutes for machine code. The files lie in `engines` of
-    the cache (`$ALLAPRIMA_CACHE`).
+    the cache (`$ALLAPRIMA_CACHE`), which keeps the 32 that were used last.
 
     Args:
         style_file: A style file.
@@ -46,7 +51,19 @@ def converted(style_file: Path, format: Format, precision: Precision, device: De
         _log.info("converting '%s' for %s in %s; kept in '%s'", style_file, format, precision, folder)
         folder.mkdir(parents=True, exist_ok=True)
         _convert(style_file, request, path)
+        _forget_all_but(KEPT, folder)
+    with suppress(OSError):  # somebody else's cache
+        os.utime(path)
     return path
+
+
+def _forget_all_but(count: int, folder: Path) -> None:
+    """Delete the conversions that were not used for the longest time."""
+    files = [path for path in folder.iterdir() if path.name.endswith(tuple(SUFFIXES.values()))]
+    for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)[count:]:
+        with suppress(OSError):  # Windows keeps what another process has open
+            path.unlink()
+            path.with_suffix(".bin").unlink(missing_ok=True)
 
 
 def computes_bfloat16() -> bool:

@@ -1,6 +1,6 @@
 """PyTorch, eager: the engine that is always there and that the others are compared with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -14,16 +14,15 @@ from allaprima.models.memory import keep_freed_memory
 from allaprima.models.transformer import TransformerNetwork
 
 from . import memory
-from .protocol import BaseEngine, Precision
+from .pipeline import CudaPipeline
+from .protocol import BaseEngine, Precision, checked_size
 
-# Peak of one float32 pass per pixel and unit of width, measured on the CPU with torch 2.15: 993 bytes
-# a pixel at width 32 from 1024x1024 to 2048x2048, 264 at width 8, 1988 at width 64.
-_FLOAT32_BYTES_PER_PIXEL_AND_WIDTH = 31
-# With upsampling folded: 556 bytes a pixel at width 32 and 1024x1024, 631 at 512x512.
-_FOLDED_BYTES_PER_PIXEL_AND_WIDTH = 20
-# The same in bfloat16 on a CPU without units for it, where the 9x9 convolutions are unfolded: 5839
-# bytes a pixel at width 32.
-_CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH = 185
+# Peak of one float32 pass per pixel and unit of width, measured on the CPU with torch 2.15: 420 to 458
+# bytes a pixel at width 32 from 512x512 to 2048x2048 for bytes, 482 to 617 for floats.
+_FLOAT32_BYTES_PER_PIXEL_AND_WIDTH = 18
+# The same in bfloat16 on a CPU without units for it, which lays out a convolution's windows: 2143 bytes
+# a pixel at width 32 and 512x512.
+_CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH = 66
 
 
 class EagerEngine(BaseEngine):
@@ -52,8 +51,8 @@ class EagerEngine(BaseEngine):
         self.dtype: torch.dtype = getattr(torch, precision)
         on_cpu, half = self.device.type == "cpu", self.dtype.itemsize < 4
         per_width = _FLOAT32_BYTES_PER_PIXEL_AND_WIDTH * self.dtype.itemsize // 4
-        if on_cpu:
-            per_width = _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH if half else _FOLDED_BYTES_PER_PIXEL_AND_WIDTH
+        if on_cpu and half:
+            per_width = _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH
         super().__init__(per_width, network.settings, precision)
         network = fold(network).eval()
         if on_cpu and not half:
@@ -82,12 +81,29 @@ class EagerEngine(BaseEngine):
         with self._memory_for(count, height, width):
             return self._stylized(content_images)
 
+    def stream(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        """Yield stylised batches, as `BaseEngine.stream`; on CUDA copies overlap with what is computed."""
+        if self.device.type != "cuda":
+            yield from super().stream(batches)
+            return
+        pipeline = CudaPipeline(self._on_device, self.device)
+        for batch in batches:
+            with self._memory_for(*checked_size(batch)):
+                pipeline.give(_writeable(batch))
+            if pipeline.full:
+                yield pipeline.take()
+        while pipeline:
+            yield pipeline.take()
+
     @torch.inference_mode()
     def _run(self, content_images: NDArray[Any]) -> NDArray[Any]:
-        writeable = content_images if content_images.flags.writeable else content_images.copy()
-        images = torch.from_numpy(writeable).to(self.device)
-        stylized = self._on_bytes(images) if images.dtype == torch.uint8 else self._stylized(images)
-        return stylized.cpu().numpy()
+        images = torch.from_numpy(_writeable(content_images))
+        if self.device.type == "cuda":
+            images = images.pin_memory()
+        return self._on_device(images.to(self.device)).cpu().numpy()
+
+    def _on_device(self, images: Tensor) -> Tensor:
+        return self._on_bytes(images) if images.dtype == torch.uint8 else self._stylized(images)
 
     def _stylized(self, images: Tensor) -> Tensor:
         batch = images.to(self.device, self.dtype, memory_format=self._layout)
@@ -103,6 +119,11 @@ class EagerEngine(BaseEngine):
             unused = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
             return torch.cuda.mem_get_info(self.device)[0] + unused
         return memory.free_memory() if self.device.type == "cpu" else None
+
+
+def _writeable(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that PyTorch takes without a warning."""
+    return array if array.flags.writeable else array.copy()
 
 
 def resolve_device(name: str) -> torch.device:

@@ -66,7 +66,18 @@ def runnable(file: Path, engine: EngineName, device: str, precision: Precision) 
         return file
     from .converted import converted
 
-    target: Device = "cuda" if engine == "aoti" and _kind(device) == "cuda" else "cpu"
+    target: Device = "cpu"
+    match engine:  # a device that is not there is told before the conversion
+        case "onnx":
+            from .onnx import onnx_providers
+
+            onnx_providers(device)
+        case "openvino":
+            from .openvino import openvino_device
+
+            openvino_device(device)
+        case "aoti":
+            target = "cuda" if _kind(device) == "cuda" else "cpu"
     return converted(file, engine, precision, target)
 
 

@@ -21,8 +21,8 @@ class ProgramEngine(ExportedEngine):
     Loading one unpickles nothing but tensors.
     """
 
-    # 1153 bytes a pixel at width 32 and 1024x1024, 1162 at 512x512; torch 2.15 on the CPU in float32.
-    bytes_per_pixel_and_width = 36
+    # 854 bytes a pixel at width 32 and 512x512, 823 at 2048x2048; torch 2.15 on the CPU in float32.
+    bytes_per_pixel_and_width = 26
 
     def _load(self, path: Path, device: str) -> Model:
         target = resolve_device(device)
@@ -40,8 +40,8 @@ class AotiEngine(ExportedEngine):
     It is a program: load only those from people you trust.
     """
 
-    # 624 bytes a pixel at width 32 and 1024x1024, 760 at 512x512; torch 2.15 on the CPU in float32.
-    bytes_per_pixel_and_width = 22
+    # 565 bytes a pixel at width 32 and 1024x1024, 503 at 512x512; torch 2.15 on the CPU in float32.
+    bytes_per_pixel_and_width = 17
 
     def _load(self, path: Path, device: str) -> Model:
         made_for = (aoti_metadata(path) or {}).get("AOTI_DEVICE_KEY", "cpu")

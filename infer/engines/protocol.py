@@ -1,6 +1,7 @@
 """What an engine is, and what all of them do around their runtime."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -55,9 +56,21 @@ class BaseEngine(ABC):
 
     def __call__(self, content_images: NDArray[Any], /) -> NDArray[Any]:
         """Return stylised pictures, as `Engine` describes."""
-        count, height, width = _checked_size(content_images)
-        with self._memory_for(count, height, width):
+        with self._memory_for(*checked_size(content_images)):
             return self._run(content_images)
+
+    def stream(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        """Yield each batch stylised, in order, such as the frames of a film.
+
+        Args:
+            batches: As `Engine` takes them, also of different sizes.
+
+        Raises:
+            ValueError: As `Engine`.
+            PictureTooLargeError: As `Engine`.
+        """
+        for batch in batches:
+            yield self(batch)
 
     @abstractmethod
     def _run(self, content_images: NDArray[Any]) -> NDArray[Any]:
@@ -83,7 +96,7 @@ def as_bytes(images: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(levels.astype(np.uint8).transpose(0, 2, 3, 1))
 
 
-def _checked_size(images: NDArray[Any]) -> tuple[int, int, int]:
+def checked_size(images: NDArray[Any]) -> tuple[int, int, int]:
     """Return the number of pictures, height and width, or raise ValueError."""
     shape = images.shape
     if images.dtype == np.uint8 and images.ndim == 4 and shape[3] == 3:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -73,6 +73,38 @@ def test_compiled_paints_as_eager(small_style: Path, eager: Engine) -> None:
     for size in ((1, 16, 16), (2, 33, 50), (1, 40, 64)):
         given = pictures(*size)
         assert abs(engine(given).astype(int) - eager(given)).max() <= 1
+
+
+def test_stream_is_in_order_and_of_any_size(small_style: Path, eager: Engine) -> None:
+    assert isinstance(eager, EagerEngine)
+    given: list[NDArray[Any]] = [
+        pictures(1, 16, 20),
+        pictures(2, 33, 18),
+        floats(pictures(1, 20, 16)),
+        pictures(1, 40, 40),
+    ]
+    found = list(eager.stream(iter(given)))
+    assert [len(stylized) for stylized in found] == [1, 2, 1, 1]
+    for stylized, content_images in zip(found, given, strict=True):
+        assert (stylized == eager(content_images)).all()
+    with pytest.raises(ValueError, match="smallest that works"):
+        list(eager.stream([pictures(1, 8, 8)]))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_cuda_paints_as_the_cpu_and_streams(
+    engine: Literal["eager", "compiled"], small_style: Path, eager: Engine
+) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    on_cuda = load_engine(small_style, engine=engine, device="cuda", precision="float32")
+    given = [pictures(1, 24 + 8 * index, 40) for index in range(5)]
+    for stylized, content_images in zip(on_cuda.stream(given), given, strict=True):
+        assert (stylized == on_cuda(content_images)).all()
+        assert abs(stylized.astype(int) - eager(content_images)).max() <= 1
+    stylized = on_cuda(floats(given[0]))
+    assert abs(stylized - eager(floats(given[0]))).max() < 1e-3
 
 
 def test_static_graph_of_bytes(static_bytes_onnx_file: Path) -> None:
@@ -248,6 +280,29 @@ def test_style_files_are_converted_once(
     file.write_bytes(file.read_bytes()[:100])
     assert abs(load_engine(style, engine=runtime)(given).astype(int) - eager(given)).max() <= 1
     assert caplog.text.count("converting") == 2  # a damaged file is made again
+
+
+def test_conversions_used_long_ago_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(converted, "KEPT", 1)
+    style = tmp_path / "fast.safetensors"
+    save_style(style, small_network("fast"), StyleHeader(style_name="fast", style_sha256=""))
+    folder = tmp_path / "cache" / "engines"
+    for runtime, suffixes in (("openvino", [".bin", ".xml"]), ("onnx", [".onnx"])):
+        load_engine(style, engine=runtime, device="cpu")  # type: ignore[arg-type]
+        assert sorted(path.suffix for path in folder.iterdir()) == suffixes
+
+
+@pytest.mark.parametrize(("engine", "module"), [("onnx", "onnxruntime"), ("openvino", "openvino")])
+def test_absent_device_is_told_before_a_conversion(
+    engine: Any, module: str, small_style: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(module)
+    monkeypatch.setattr(converted, "converted", lambda *arguments: pytest.fail("converted"))
+    with pytest.raises(ValueError, match="device 'tpu' is not available to"):
+        load_engine(small_style, engine=engine, device="tpu")
 
 
 def test_signals_are_survived_after_openvino(openvino_file: Path) -> None:
