@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from allaprima.infer.artefact import aoti_metadata
+from allaprima.infer.export.program import quiet_exporters
 from allaprima.models.memory import keep_freed_memory
 
 from .eager import resolve_device
@@ -28,7 +29,8 @@ class ProgramEngine(ExportedEngine):
         target = resolve_device(device)
         keep_freed_memory()
         try:
-            program = torch.export.load(path)
+            with quiet_exporters():
+                program = torch.export.load(path)
         except (RuntimeError, ValueError, KeyError) as error:
             raise unreadable(path, "PyTorch", error) from error
         return Model(None, _on_arrays(program.module().to(target), target))

@@ -235,6 +235,7 @@ def test_no_compiler_is_told(small_style: Path, monkeypatch: pytest.MonkeyPatch)
 def test_auto_is_what_the_machine_is_fast_at(
     small_style: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    pytest.importorskip("openvino")
     assert isinstance(load_engine(small_style, device="cpu"), EagerEngine)
     asked: list[Any] = []
 
