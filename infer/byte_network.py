@@ -50,4 +50,5 @@ class ByteNetwork(nn.Module):
         x = self.network.paint(x).float()  # (B, 3, H', W'), or as many numbers before they are shuffled
         levels = x.tanh_().mul_(255 / 2 * OVERSHOOT).add_(255 / 2 + 0.5).clamp_(0, 255)
         colours: Tensor = self.shuffle(levels.to(torch.uint8))[..., :height, :width]
-        return colours.permute(0, 2, 3, 1).contiguous()
+        # Not contiguous(): compiled, that asks whether it already is, which a batch of one decides.
+        return colours.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)

@@ -10,7 +10,7 @@ from allaprima.models.transformer import TransformerNetwork
 
 
 def fold(network: TransformerNetwork) -> TransformerNetwork:
-    """Return a copy for inference that paints the same, up to rounding (1e-6), for less.
+    """Return a copy for inference that paints the same, up to rounding (2e-6), for less.
 
     Upsampling convolutions work at the low resolution, with 4/9 of the multiplications. A last
     convolution that returns three channels, of the eight or sixteen that processors compute at a time,

@@ -1,17 +1,34 @@
-"""Instance normalisation of maps whose channels lie side by side."""
+"""The layout that suits a device, and instance normalisation of maps whose channels lie side by side."""
 
 import torch
 from torch import Tensor, nn
+
+from allaprima.models.transformer import TransformerNetwork
+
+
+def in_best_layout(
+    network: TransformerNetwork, device_type: str, dtype: torch.dtype
+) -> tuple[TransformerNetwork, torch.memory_format]:
+    """Return the network, changed in place, and the layout that it is fastest in.
+
+    Half precision is channels last everywhere: on a CPU without units for it other convolutions took 12
+    times as long. In float32 a CPU takes 0.8 of the time that way, with our normalisation. CUDA and MPS
+    were not measured.
+    """
+    half = dtype.itemsize < 4
+    if device_type == "cpu" and not half:
+        normalise_channels_last(network)
+    return network, torch.channels_last if half or device_type == "cpu" else torch.contiguous_format
 
 
 class ChannelsLastInstanceNorm(nn.Module):
     """What `nn.InstanceNorm2d` does, without bringing the map into another order and back.
 
     PyTorch's own (2.15, on a CPU) copies maps that are channels last to work on them. Its batch and group
-    normalisation do not, but add a map's pixels up one by one in float32: at 4096x4096 they are off by
-    4 and 8 % of a standard deviation, this one by 2e-6.
+    normalisation do not, but add a map's pixels up one by one in float32: at 4096x4096, with a mean of seven
+    standard deviations, they are off by 4 and 8 % of one, this one by 2e-6 and PyTorch's own by 1e-6.
 
-    For inference: it works in place and has no gradient.
+    For inference: it has no gradient.
 
     Args:
         norm: Whose weight, bias and epsilon to take.

@@ -17,7 +17,7 @@ class CompiledEngine(EagerEngine):
     """The network through `torch.compile`, for all sizes; on CUDA also recorded, which has not been run.
 
     The first picture waits for the compiler: 1 to 2 minutes on two CPU cores, seconds when Inductor's
-    cache on disk has the network already. The first whose sides are no multiples of 4 waits once more.
+    cache on disk has the network already.
 
     Args:
         network: As for `EagerEngine`.
@@ -47,7 +47,7 @@ def _compiled(function: Callable[[Tensor], Tensor], *, graphs: bool) -> Callable
     compiled = torch.compile(function, dynamic=True, mode="reduce-overhead" if graphs else None)
 
     def run(images: Tensor) -> Tensor:
-        # Without this it is compiled again for each batch of one and each square picture.
+        # Without this it is compiled again for batches of one and for square pictures.
         with symbolic_shapes.patch(backed_size_oblivious=True, use_duck_shape=False):  # type: ignore[attr-defined]
             stylized: Tensor = compiled(images)
         return stylized.clone() if graphs else stylized  # a graph's next pass takes the same memory

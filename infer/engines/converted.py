@@ -18,6 +18,9 @@ from .protocol import Precision
 
 _log = logging.getLogger(__name__)
 
+CONVERSION = 2
+"""Raised whenever a style is converted to something else than before, so that it is converted anew."""
+
 KEPT = 32
 """How many conversions are kept; one of the paper's network takes 7 MB."""
 
@@ -51,19 +54,23 @@ def converted(style_file: Path, format: Format, precision: Precision, device: De
         _log.info("converting '%s' for %s in %s; kept in '%s'", style_file, format, precision, folder)
         folder.mkdir(parents=True, exist_ok=True)
         _convert(style_file, request, path)
-        _forget_all_but(KEPT, folder)
+        _forget_oldest(folder, but=path)
     with suppress(OSError):  # somebody else's cache
         os.utime(path)
     return path
 
 
-def _forget_all_but(count: int, folder: Path) -> None:
-    """Delete the conversions that were not used for the longest time."""
-    files = [path for path in folder.iterdir() if path.name.endswith(tuple(SUFFIXES.values()))]
-    for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)[count:]:
+def _forget_oldest(folder: Path, but: Path) -> None:
+    """Delete the conversions that were not used for the longest time, but for the newest one."""
+    used = {}
+    for path in folder.iterdir():
+        if path.name.endswith(tuple(SUFFIXES.values())) and path != but:
+            with suppress(OSError):  # another process deletes too
+                used[path] = path.stat().st_mtime
+    for path in sorted(used, key=lambda path: used[path], reverse=True)[KEPT - 1 :]:
         with suppress(OSError):  # Windows keeps what another process has open
-            path.unlink()
             path.with_suffix(".bin").unlink(missing_ok=True)
+            path.unlink()
 
 
 def computes_bfloat16() -> bool:
@@ -103,10 +110,14 @@ def _is_whole(path: Path) -> bool:
 
 def _key(style_file: Path, request: Request) -> str:
     """Return what changes with the style, the request, the versions and, for machine code, the machine."""
-    try:
-        runtime = version(_RUNTIMES[request.format])
-    except PackageNotFoundError:  # a variant, such as onnxruntime-gpu
-        runtime = ""
+    versions = [_version(name) for name in ("torch", _RUNTIMES[request.format])]
     machine = f"{platform.node()} {platform.machine()}" if request.format == "aoti" else ""
-    parts = f"{__version__} {request} {runtime} {machine}"
+    parts = f"{CONVERSION} {__version__} {request} {versions} {machine}"
     return hashlib.sha256(style_file.read_bytes() + parts.encode()).hexdigest()[:16]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a variant, such as onnxruntime-gpu
+        return ""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from allaprima.infer.byte_network import ByteNetwork
 from allaprima.infer.folding import fold
-from allaprima.infer.normalisation import normalise_channels_last
+from allaprima.infer.normalisation import in_best_layout
 from allaprima.models.memory import keep_freed_memory
 from allaprima.models.transformer import TransformerNetwork
 
@@ -28,9 +28,10 @@ _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH = 66
 class EagerEngine(BaseEngine):
     """The network in PyTorch, eager.
 
-    It computes channels last, on a network that is folded (`infer/folding.py`), and on a CPU lets the whole
-    process keep the memory that it frees (`models/memory.py` says why). On CUDA it computes in half
-    precision and moves pictures as bytes; that has not been run, since no GPU was at hand.
+    The network is folded (`infer/folding.py`) and in the layout that suits the device
+    (`infer/normalisation.py`). On a CPU the whole process keeps the memory that it frees
+    (`models/memory.py` says why). On CUDA it computes in half precision and moves pictures as bytes; float32
+    is TF32 in convolutions there, as PyTorch decides. That has not been run, since no GPU was at hand.
 
     Args:
         network: What to carry out; it is copied.
@@ -54,10 +55,7 @@ class EagerEngine(BaseEngine):
         if on_cpu and half:
             per_width = _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH
         super().__init__(per_width, network.settings, precision)
-        network = fold(network).eval()
-        if on_cpu and not half:
-            normalise_channels_last(network)
-        self._layout = torch.channels_last if on_cpu or half else torch.contiguous_format
+        network, self._layout = in_best_layout(fold(network).eval(), self.device.type, self.dtype)
         on_bytes = ByteNetwork(network, self.dtype, self._layout).to(self.device)
         on_floats = network.to(self.device, self.dtype).to(memory_format=self._layout)
         self._on_bytes: Callable[[Tensor], Tensor] = on_bytes
@@ -82,25 +80,30 @@ class EagerEngine(BaseEngine):
             return self._stylized(content_images)
 
     def stream(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-        """Yield stylised batches, as `BaseEngine.stream`; on CUDA copies overlap with what is computed."""
+        """Yield stylised batches, as `BaseEngine.stream`.
+
+        On CUDA copies overlap with what is computed: a result comes when the next batch was taken, and lies
+        in page-locked memory, which the system has less of; let go of it soon.
+        """
         if self.device.type != "cuda":
             yield from super().stream(batches)
             return
         pipeline = CudaPipeline(self._on_device, self.device)
-        for batch in batches:
-            with self._memory_for(*checked_size(batch)):
-                pipeline.give(_writeable(batch))
-            if pipeline.full:
-                yield pipeline.take()
-        while pipeline:
-            yield pipeline.take()
+        try:
+            for batch in batches:
+                with self._memory_for(*checked_size(batch)):
+                    pipeline.give(_writeable(batch))
+                if pipeline.full:
+                    yield pipeline.take()
+        except Exception:
+            yield from pipeline.rest()  # what came before the batch that failed
+            raise
+        yield from pipeline.rest()
 
     @torch.inference_mode()
     def _run(self, content_images: NDArray[Any]) -> NDArray[Any]:
-        images = torch.from_numpy(_writeable(content_images))
-        if self.device.type == "cuda":
-            images = images.pin_memory()
-        return self._on_device(images.to(self.device)).cpu().numpy()
+        images = torch.from_numpy(_writeable(content_images)).to(self.device)
+        return self._on_device(images).cpu().numpy()
 
     def _on_device(self, images: Tensor) -> Tensor:
         return self._on_bytes(images) if images.dtype == torch.uint8 else self._stylized(images)

@@ -77,7 +77,9 @@ def runnable(file: Path, engine: EngineName, device: str, precision: Precision) 
 
             openvino_device(device)
         case "aoti":
-            target = "cuda" if _kind(device) == "cuda" else "cpu"
+            if (kind := _kind(device)) not in ("cpu", "cuda"):
+                raise ValueError(f"engine 'aoti' runs on cpu and cuda, not on {kind}: --device cpu")
+            target = "cuda" if kind == "cuda" else "cpu"
     return converted(file, engine, precision, target)
 
 

@@ -19,8 +19,9 @@ class OnnxEngine(ExportedEngine):
     On CUDA, where onnxruntime-gpu is installed; that has not been run, since no GPU was at hand.
     """
 
-    # 1294 bytes a pixel at width 32 and 512x512, 829 at 1920x1080; onnxruntime 1.32 in float32.
-    bytes_per_pixel_and_width = 40
+    # 829 bytes a pixel at width 32 and 1920x1080, 1294 at 512x512, 1458 at 2048x2048, as blocks happen to
+    # be used again; onnxruntime 1.32 in float32.
+    bytes_per_pixel_and_width = 44
 
     def _load(self, path: Path, device: str) -> Model:
         providers = onnx_providers(device)

@@ -1,7 +1,7 @@
 """Pictures in a row through a GPU: while one is computed, the next is copied in and the last one out."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -27,10 +27,6 @@ class CudaPipeline:
         self._copies_out: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._flying: deque[tuple[Tensor, torch.cuda.Event]] = deque()
 
-    def __len__(self) -> int:
-        """Return how many batches are on their way."""
-        return len(self._flying)
-
     @property
     def full(self) -> bool:
         """Whether a result should be taken before another batch is given."""
@@ -50,10 +46,18 @@ class CudaPipeline:
             result = torch.empty(stylized.shape, dtype=stylized.dtype, pin_memory=True)
             result.copy_(stylized, non_blocking=True)
             stylized.record_stream(self._copies_out)
-            self._flying.append((result, self._copies_out.record_event()))
+            # Waiting for it leaves the core to who decodes.
+            done: torch.cuda.Event = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+            done.record(self._copies_out)
+        self._flying.append((result, done))
 
     def take(self) -> NDArray[Any]:
         """Wait for the oldest batch and return it."""
         result, done = self._flying.popleft()
         done.synchronize()
         return result.numpy()
+
+    def rest(self) -> Iterator[NDArray[Any]]:
+        """Yield what is still on its way."""
+        while self._flying:
+            yield self.take()

@@ -11,7 +11,7 @@ from torch.fx.experimental import _config as symbolic_shapes
 
 from allaprima.infer.byte_network import ByteNetwork
 from allaprima.infer.folding import fold
-from allaprima.infer.normalisation import normalise_channels_last
+from allaprima.infer.normalisation import in_best_layout
 from allaprima.models.network_settings import MINIMUM_SIZE
 from allaprima.models.transformer import TransformerNetwork
 
@@ -47,10 +47,8 @@ def make_program(network: TransformerNetwork, request: Request) -> ExportedProgr
     dtype = torch.float32 if request.precision == "int8" else getattr(torch, request.precision)
     wrapper = ByteNetwork if request.uint8 else _Floats
     network, layout = fold(network), torch.contiguous_format
-    if request.format == "aoti":  # the other formats leave layouts to their runtimes
-        layout = torch.channels_last
-        if request.device == "cpu" and dtype == torch.float32:
-            normalise_channels_last(network)
+    if request.format == "aoti":  # the others run on devices, or runtimes, with layouts of their own
+        network, layout = in_best_layout(network, request.device, dtype)
     module = wrapper(network, dtype, layout).eval().requires_grad_(False).to(request.device)
     example = _example(request)
     height, width = (1, 2) if request.uint8 else (2, 3)

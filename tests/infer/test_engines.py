@@ -1,5 +1,6 @@
 """The engines: the same picture on each, what each refuses, and none needs what it does not use."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from allaprima.infer import Stylizer
 from allaprima.infer.engines import Engine, PictureTooLargeError, converted, load_engine, memory
@@ -87,24 +89,51 @@ def test_stream_is_in_order_and_of_any_size(small_style: Path, eager: Engine) ->
     assert [len(stylized) for stylized in found] == [1, 2, 1, 1]
     for stylized, content_images in zip(found, given, strict=True):
         assert (stylized == eager(content_images)).all()
+    stream = eager.stream([pictures(1, 16, 16), pictures(1, 8, 8)])
+    assert next(stream).shape == (1, 16, 16, 3)
     with pytest.raises(ValueError, match="smallest that works"):
-        list(eager.stream([pictures(1, 8, 8)]))
+        next(stream)
+
+
+def test_one_compilation_serves_all_sizes(small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.compiler.reset()
+    counter = CompileCounterWithBackend("eager")
+    compile_with: Any = torch.compile
+    monkeypatch.setattr(
+        torch, "compile", lambda function, **options: compile_with(function, backend=counter, dynamic=True)
+    )
+    engine = load_engine(small_style, engine="compiled", device="cpu")
+    for size in ((1, 32, 32), (1, 32, 48), (2, 32, 48), (3, 33, 50), (1, 40, 63)):
+        engine(pictures(*size))
+    assert counter.frame_count == 1
+    for size in ((1, 32, 32), (2, 33, 50), (1, 40, 63)):
+        engine(floats(pictures(*size)))
+    assert counter.frame_count == 2
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("engine", ["eager", "compiled"])
+@pytest.mark.parametrize(("precision", "levels"), [("float32", 4), ("float16", 12)])
 def test_cuda_paints_as_the_cpu_and_streams(
-    engine: Literal["eager", "compiled"], small_style: Path, eager: Engine
+    engine: Literal["eager", "compiled"],
+    precision: Literal["float32", "float16"],
+    levels: int,
+    small_style: Path,
+    eager: Engine,
 ) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    on_cuda = load_engine(small_style, engine=engine, device="cuda", precision="float32")
+    on_cuda = load_engine(small_style, engine=engine, device="cuda", precision=precision)
     given = [pictures(1, 24 + 8 * index, 40) for index in range(5)]
     for stylized, content_images in zip(on_cuda.stream(given), given, strict=True):
-        assert (stylized == on_cuda(content_images)).all()
-        assert abs(stylized.astype(int) - eager(content_images)).max() <= 1
+        assert abs(stylized.astype(int) - on_cuda(content_images)).max() <= 1
+        assert abs(stylized.astype(int) - eager(content_images)).max() <= levels
     stylized = on_cuda(floats(given[0]))
-    assert abs(stylized - eager(floats(given[0]))).max() < 1e-3
+    assert abs(stylized - eager(floats(given[0]))).max() < levels / 255
+    stream = on_cuda.stream([*given[:2], pictures(1, 8, 8)])
+    assert len([next(stream), next(stream)]) == 2
+    with pytest.raises(ValueError, match="smallest that works"):
+        next(stream)
 
 
 def test_static_graph_of_bytes(static_bytes_onnx_file: Path) -> None:
@@ -285,15 +314,21 @@ def test_style_files_are_converted_once(
 
 def test_conversions_used_long_ago_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
     pytest.importorskip("openvino")
     monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(converted, "KEPT", 1)
-    style = tmp_path / "fast.safetensors"
-    save_style(style, small_network("fast"), StyleHeader(style_name="fast", style_sha256=""))
+    monkeypatch.setattr(converted, "KEPT", 2)
+    style, other = tmp_path / "fast.safetensors", tmp_path / "other.safetensors"
+    for path in (style, other):
+        save_style(path, small_network("fast"), StyleHeader(style_name=path.stem, style_sha256=""))
     folder = tmp_path / "cache" / "engines"
-    for runtime, suffixes in (("openvino", [".bin", ".xml"]), ("onnx", [".onnx"])):
-        load_engine(style, engine=runtime, device="cpu")  # type: ignore[arg-type]
-        assert sorted(path.suffix for path in folder.iterdir()) == suffixes
+    load_engine(style, engine="onnx", device="cpu")
+    load_engine(style, engine="openvino", device="cpu")
+    for age, path in enumerate(folder.iterdir()):
+        os.utime(path, (age, age))
+    load_engine(style, engine="onnx", device="cpu")  # was used last now
+    load_engine(other, engine="onnx", device="cpu")
+    assert sorted(path.suffix for path in folder.iterdir()) == [".onnx", ".onnx"]
 
 
 @pytest.mark.parametrize(("engine", "module"), [("onnx", "onnxruntime"), ("openvino", "openvino")])
