@@ -5,20 +5,20 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from allaprima.models.layers import UpsampleBlock
+from allaprima.models.layers import UpsampleBlock, block_kernel
 from allaprima.models.transformer import TransformerNetwork
 
 
 def fold(network: TransformerNetwork) -> TransformerNetwork:
     """Return a copy for inference that paints the same, up to rounding (2e-6), for less.
 
-    Upsampling convolutions work at the low resolution, with 4/9 of the multiplications. A last
+    Convolutions after nearest enlargement work at the low resolution, with 4/9 of the multiplications. A last
     convolution that returns three channels, of the eight or sixteen that processors compute at a time,
     returns blocks of pixels instead.
     """
     folded = copy.deepcopy(network)
     for index, block in enumerate(folded.decoder):
-        if isinstance(block, UpsampleBlock):
+        if isinstance(block, UpsampleBlock) and block.upsampling == "nearest":
             convolution, *others = block.conv
             assert isinstance(convolution, nn.Conv2d)
             folded.decoder[index] = nn.Sequential(FoldedUpsampling(convolution), *others)
@@ -58,10 +58,6 @@ def _spread(weight: Tensor, dim: int) -> Tensor:
 class FoldedEnd(nn.Sequential):
     """A convolution with an odd kernel and reflection padding, as one that returns blocks of 2x2 pixels.
 
-    The four pixels of a block see windows that are shifted by one, so one kernel that is larger by one
-    and has zeros at its border holds all four; it moves by two pixels. The paper's last convolution
-    multiplies 1.2 times as often for it, but with twelve channels instead of three.
-
     Maps `(B, C, H, W)` with even sides to `(B, out_channels, H, W)`; its last step, a pixel shuffle,
     puts the blocks in order.
 
@@ -73,12 +69,7 @@ class FoldedEnd(nn.Sequential):
         size = conv.kernel_size[0]
         before = size // 2
         blocks = nn.Conv2d(conv.in_channels, 4 * conv.out_channels, size + 1, stride=2)
-        shifted = [
-            nn.functional.pad(conv.weight.detach(), (column, 1 - column, row, 1 - row))
-            for row in (0, 1)
-            for column in (0, 1)
-        ]
-        blocks.weight = nn.Parameter(torch.stack(shifted, 1).flatten(0, 1))  # (4 out, in, size + 1, size + 1)
+        blocks.weight = nn.Parameter(block_kernel(conv.weight.detach()))
         assert conv.bias is not None
         blocks.bias = nn.Parameter(conv.bias.detach().repeat_interleave(4))
         super().__init__(

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_NARROW = (torch.float16, torch.bfloat16)
+
 
 def gram_matrix(features: Tensor) -> Tensor:
     """Return the channel correlations of feature maps, averaged over positions.
@@ -28,8 +30,6 @@ def gram_matrix(features: Tensor) -> Tensor:
     # Sums over 65,536 positions overflow float16 and lose bfloat16's 8 bits.
     with torch.autocast(features.device.type, enabled=False):
         positions = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, H W, C), no copy of channels-last maps
-        if positions.dtype in (torch.float16, torch.bfloat16):
-            positions = positions.float()
         gram: Tensor = _SecondMoments.apply(positions)
         return gram / (channels * height * width)  # (B, C, C)
 
@@ -41,7 +41,9 @@ class _SecondMoments(torch.autograd.Function):
     def forward(ctx: Any, positions: Tensor) -> Tensor:
         """Return `(B, C, C)`."""
         ctx.save_for_backward(positions)
-        return positions.transpose(1, 2) @ positions
+        wide = positions.float() if positions.dtype in _NARROW else positions
+        moments: Tensor = wide.transpose(1, 2) @ wide
+        return moments
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
@@ -49,5 +51,8 @@ class _SecondMoments(torch.autograd.Function):
         (positions,) = ctx.saved_tensors
         (gradient,) = gradients
         with torch.autocast(positions.device.type, enabled=False):
-            result: Tensor = positions @ (gradient + gradient.transpose(1, 2))
-        return result
+            symmetric = gradient + gradient.transpose(1, 2)
+            if positions.dtype == torch.bfloat16:  # has float32's range, and the result is rounded anyway
+                symmetric = symmetric.bfloat16()
+            result: Tensor = positions.to(symmetric.dtype) @ symmetric
+        return result.to(positions.dtype)

@@ -1,11 +1,13 @@
 """What defines a transformer network; light, so that command lines and engines need no torch for it."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 MINIMUM_SIZE = 16
 """Smallest height and width, in pixels, that the network accepts."""
+
+Upsampling = Literal["nearest", "bilinear"]
 
 NetworkName = Literal["paper", "fast", "tiny"]
 
@@ -24,15 +26,20 @@ class NetworkSettings(BaseModel):
     skip_connection: bool = False
     """Add the feature maps before the last downsampling to those after the first upsampling."""
 
+    upsampling: Upsampling = "nearest"
+    """How maps are enlarged: bilinear, after a convolution, or nearest, before it, as in older files."""
+
     @property
     def stride(self) -> int:
         """Factor between the picture and the residual blocks; sides are padded to a multiple of it."""
         return 4 * self.end_stride
 
 
+_SMALL: dict[str, Any] = {"end_stride": 2, "skip_connection": True, "upsampling": "bilinear"}
+
 NETWORKS: dict[NetworkName, NetworkSettings] = {
-    "paper": NetworkSettings(),
-    "fast": NetworkSettings(width=16, residual_blocks=3, end_stride=2, skip_connection=True),
-    "tiny": NetworkSettings(width=8, residual_blocks=2, end_stride=2, skip_connection=True),
+    "paper": NetworkSettings(upsampling="bilinear"),
+    "fast": NetworkSettings(width=16, residual_blocks=3, **_SMALL),
+    "tiny": NetworkSettings(width=8, residual_blocks=2, **_SMALL),
 }
 """The paper's network and smaller ones of its kind (docs/speed.md says what each takes and costs)."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from .layers import ConvBlock, PixelShuffleConv, ResidualBlock, UpsampleBlock, pad_to_multiple, padded_conv
-from .network_settings import MINIMUM_SIZE, NetworkSettings
+from .network_settings import MINIMUM_SIZE, NetworkSettings, Upsampling
 
 OVERSHOOT = 1.1
 """How far the output's tanh reaches past [0, 1], so that 0 and 1 are attained at finite activations."""
@@ -25,6 +25,7 @@ class TransformerNetwork(nn.Module):
         end_stride: Stride of the first convolution, 1 or 2.
         skip_connection: Add the feature maps before the last downsampling to those after the first
             upsampling.
+        upsampling: How maps are enlarged.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -36,6 +37,7 @@ class TransformerNetwork(nn.Module):
         residual_blocks: int = 5,
         end_stride: int = 1,
         skip_connection: bool = False,
+        upsampling: Upsampling = "nearest",
     ) -> None:
         super().__init__()
         if width < 1 or residual_blocks < 0 or end_stride not in (1, 2):
@@ -48,6 +50,7 @@ class TransformerNetwork(nn.Module):
             residual_blocks=residual_blocks,
             end_stride=end_stride,
             skip_connection=skip_connection,
+            upsampling=upsampling,
         )
         self.encoder = nn.Sequential(
             ConvBlock(3, width, kernel_size=9 if end_stride == 1 else 5, stride=end_stride),
@@ -56,8 +59,8 @@ class TransformerNetwork(nn.Module):
         )
         self.residual = nn.Sequential(*(ResidualBlock(4 * width) for _ in range(residual_blocks)))
         self.decoder = nn.Sequential(
-            UpsampleBlock(4 * width, 2 * width),
-            UpsampleBlock(2 * width, width),
+            UpsampleBlock(4 * width, 2 * width, upsampling),
+            UpsampleBlock(2 * width, width, upsampling),
             padded_conv(width, 3, kernel_size=9)
             if end_stride == 1
             else PixelShuffleConv(width, 3, end_stride),

@@ -1,18 +1,19 @@
 """The LightningModule: one style's network, its moving average and its objective."""
 
-from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from allaprima.models.transformer import TransformerNetwork
 
 from .config import OptimizerSettings
+from .optimizer import network_optimizer
 from .perceptual import PerceptualLoss
 from .schedule import averaging_decay
 from .scheduled import ScheduledModule
+from .training_form import training_form
 
 
 class StyleTransferModule(ScheduledModule):
@@ -28,8 +29,9 @@ class StyleTransferModule(ScheduledModule):
         self, network: TransformerNetwork, loss: PerceptualLoss, settings: OptimizerSettings
     ) -> None:
         super().__init__(settings)
-        self.ema_decay = settings.ema_decay
+        self.optimizer_settings = settings
         self.network = network
+        self._form = (network,)
         self.averaged = deepcopy(network).requires_grad_(False)
         self.loss = loss
 
@@ -41,7 +43,7 @@ class StyleTransferModule(ScheduledModule):
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         """Return the objective of one batch, `(B, 3, H, W)`, uint8."""
         content_image = to_unit_range(batch)
-        terms = self.loss(self.network(content_image), content_image)
+        terms = self.loss(self._form[0](content_image), content_image)
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         total: Tensor = terms["total"]
         return total
@@ -54,9 +56,14 @@ class StyleTransferModule(ScheduledModule):
             {f"val/{name}": value for name, value in terms.items()}, batch_size=len(batch), sync_dist=True
         )
 
-    def learned(self) -> Iterable[nn.Parameter]:
-        """Return the network's parameters; the average follows by itself."""
-        return self.network.parameters()
+    def build_optimizer(self) -> torch.optim.Optimizer:
+        """Return the optimiser of the network; the average follows by itself."""
+        return network_optimizer(self.network, self.optimizer_settings)
+
+    def configure_model(self) -> None:
+        """Take the form of the network that trains fastest on the device; it is no part of the module."""
+        if self.device.type == "cpu":
+            self._form = (training_form(self.network),)
 
     def on_train_start(self) -> None:
         """Keep the average in evaluation mode; done here, since Lightning warns of it any earlier."""
@@ -65,7 +72,7 @@ class StyleTransferModule(ScheduledModule):
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Update the network, then move the average towards it, before any callback can save them."""
         super().optimizer_step(*args, **kwargs)
-        share = 1 - averaging_decay(self.global_step, self.ema_decay)
+        share = 1 - averaging_decay(self.global_step, self.optimizer_settings.ema_decay)
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), share)
 

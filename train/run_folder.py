@@ -10,7 +10,10 @@ from itertools import count
 from pathlib import Path
 
 from .config import TrainConfig
-from .parsing import load_config, write_yaml
+from .parsing import load_config, read_yaml, write_yaml
+
+BEFORE_THE_SETTING = {"optimizer": "adam", "upsampling": "nearest"}
+"""What runs were that do not say."""
 
 NEEDED_BYTES = 200_000_000
 """Free disk that a run asks for: three checkpoints of the paper's network and its logs take 60 MB."""
@@ -96,7 +99,16 @@ def open_run_folder(root: Path) -> tuple[RunFolder, TrainConfig, Path]:
     if checkpoint is None:
         raise FileNotFoundError(f"'{root}' has no checkpoint: start anew under another --output")
     _check_writable(root)
+    _complete(folder.config)
     return folder, load_config(folder.config), checkpoint
+
+
+def _complete(config: Path) -> None:
+    """Write the values that older runs had, before there was a setting for them, into their settings."""
+    stored = read_yaml(config)
+    missing = {name: value for name, value in BEFORE_THE_SETTING.items() if name not in stored}
+    if missing:
+        write_yaml(config, {**stored, **missing})
 
 
 def is_first_process() -> bool:

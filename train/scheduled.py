@@ -1,11 +1,9 @@
-"""What every trained module has in common: Adam, and a learning rate that follows the run's progress."""
+"""What every trained module has in common: a learning rate that follows the run's progress."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from lightning import LightningModule
-from torch import nn
 
 from .config import ScheduleSettings
 from .schedule import learning_rate_factor
@@ -15,7 +13,7 @@ class ScheduledModule(LightningModule):
     """Set the learning rate from how far the run has come.
 
     Args:
-        settings: Optimiser and schedule.
+        settings: The schedule.
     """
 
     def __init__(self, settings: ScheduleSettings) -> None:
@@ -24,16 +22,18 @@ class ScheduledModule(LightningModule):
         self.progress = 0.0
         """Part of the run that is done, 0 to 1; the limits of the run set it."""
 
-    def learned(self) -> Iterable[nn.Parameter]:
-        """Return the parameters that are trained."""
+    def build_optimizer(self) -> torch.optim.Optimizer:
+        """Return the optimiser, each of its groups with its peak learning rate."""
         raise NotImplementedError
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return AdamW, which is Adam when there is no weight decay."""
-        return torch.optim.AdamW(self.learned(), lr=self.settings.lr, weight_decay=self.settings.weight_decay)
+        """Return the optimiser, and keep the peaks: a resumed run may have others than its checkpoint."""
+        optimizer = self.build_optimizer()
+        self._peaks = [group["lr"] for group in optimizer.param_groups]
+        return optimizer
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Set the learning rate; a pure function of step and progress, so nothing of it is stored."""
+        """Set the learning rates; a pure function of step and progress, so nothing of it is stored."""
         factor = learning_rate_factor(
             self.global_step,
             self.progress,
@@ -42,6 +42,6 @@ class ScheduledModule(LightningModule):
         )
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)
-        for group in optimizer.param_groups:
-            group["lr"] = self.settings.lr * factor
-        self.log("train/lr", self.settings.lr * factor)
+        for group, peak in zip(optimizer.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * factor
+        self.log("train/lr", self._peaks[0] * factor)

@@ -137,7 +137,7 @@ def test_a_network_has_a_name_and_parts() -> None:
 def test_a_name_on_the_command_line_wins_over_the_files_parts(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     path.write_text("network: paper\nwidth: 24\nresidual_blocks: 3\n")
-    assert load_config(path).parts == NetworkSettings(width=24, residual_blocks=3)
+    assert load_config(path).parts == NetworkSettings(width=24, residual_blocks=3, upsampling="bilinear")
     assert load_config(path, {"network": "tiny"}).parts == NETWORKS["tiny"]
     assert load_config(path, {"network": "paper", "crop_size": 64}).width == 24
     with pytest.raises(ConfigError, match=r"network is 'tny'; .* \(did you mean tiny\?\)"):

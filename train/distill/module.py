@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from allaprima.models.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
@@ -32,7 +32,8 @@ class DistillModule(ScheduledModule):
         teacher: VGG-19, built for the student's layers.
         paintings: Endless batches of style pictures, `(B, 3, H, W)`, uint8.
         judged: A trained style, whose pictures the student is judged on but never learns from.
-        settings: Optimiser and schedule.
+        settings: The schedule.
+        lr: Peak learning rate.
         painter_steps: Steps that the painter spends on a style.
         seed: Of all that is drawn.
     """
@@ -45,10 +46,12 @@ class DistillModule(ScheduledModule):
         judged: TransformerNetwork,
         settings: ScheduleSettings,
         *,
+        lr: float,
         painter_steps: int,
         seed: int,
     ) -> None:
         super().__init__(settings)
+        self._peak = lr
         self.student = student
         self.teacher = teacher
         self._judged = judged
@@ -56,9 +59,11 @@ class DistillModule(ScheduledModule):
         self._generator = torch.Generator().manual_seed(seed)
         self._painter = RestlessPainter(self.frozen, self._paintings, painter_steps, self._generator)
 
-    def learned(self) -> Iterable[nn.Parameter]:
-        """Return the student's parameters."""
-        return self.student.learned.values()
+    def build_optimizer(self) -> torch.optim.Optimizer:
+        """Return Adam for the student's parameters."""
+        return torch.optim.AdamW(
+            self.student.learned.values(), lr=self._peak, weight_decay=self.settings.weight_decay
+        )
 
     def frozen(self) -> LossNetwork:
         """Return the student as it stands, as a loss network."""

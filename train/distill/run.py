@@ -86,6 +86,7 @@ def distill(config: DistillConfig, content: str) -> Path:
         iter(paintings.batches()),
         load_style(Path(JUDGED_ON)).network,
         config,
+        lr=config.lr,
         painter_steps=config.painter_steps,
         seed=config.seed,
     )
