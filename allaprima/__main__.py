@@ -25,7 +25,7 @@ COMMANDS = {
         "Make a trained style into a model file for another runtime.",
     ),
     "bench infer": (
-        "allaprima.infer.bench_cli:bench_infer",
+        "allaprima.infer.bench.cli:bench_infer",
         "Measure how fast a style runs on this machine.",
     ),
     "styles": ("allaprima.infer.styles_cli:styles", "List the styles that come with the program."),

@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .folder import Job, Outcome
+    from .jobs import Job, Outcome
 
 
 def stylize(
@@ -54,9 +54,9 @@ def stylize(
     Returns:
         0, or 1 if some pictures failed.
     """
-    from allaprima.models.images import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
+    from allaprima.images.picture import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
 
-    from .folder import plan_jobs, stylize_files
+    from .jobs import plan_jobs, stylize_files
 
     suffix = f".{format.lower().removeprefix('.')}" if format else None
     jobs = plan_jobs(pictures, output, suffix=suffix)
@@ -91,7 +91,7 @@ def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] =
     from allaprima.models.bundled import find_style
     from allaprima.models.style_file import read_header
 
-    from .artefact import SUFFIXES, read_artefact_header
+    from .export.header import SUFFIXES, read_artefact_header
 
     style_file = find_style(style_file)
     exported = style_file.suffix.lower() in SUFFIXES
@@ -116,7 +116,7 @@ def _report(jobs: "Sequence[Job]", outcomes: "Iterator[Outcome]") -> int:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from allaprima.models.images import TooManyPixelsError
+    from allaprima.images.picture import TooManyPixelsError
 
     console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     columns = (TextColumn("stylising"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from allaprima.models.contact_sheet import INK, PAPER, Pixels, fit_box
-from allaprima.models.images import read_picture
+from allaprima.images.contact_sheet import INK, PAPER, fit_box
+from allaprima.images.picture import read_picture
+from allaprima.images.pixels import Pixels
 
 THUMBNAIL = 128
 """Side of the box that a style picture is fitted into: thumbnails in style files are no larger."""

@@ -8,8 +8,8 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from allaprima.models.contact_sheet import Pixels
-    from allaprima.models.images import Picture
+    from allaprima.images.picture import Picture
+    from allaprima.images.pixels import Pixels
     from allaprima.models.style_file import StyleHeader
 
 SHEET = Path("styles.png")
@@ -46,7 +46,7 @@ def styles(
     Returns:
         0.
     """
-    from allaprima.models.images import read_picture
+    from allaprima.images.picture import read_picture
 
     sheet, asked = output or SHEET, output is not None or preview is not None
     kept = sheet.exists() and not overwrite
@@ -88,7 +88,7 @@ def _read_bundled() -> "list[BundledStyle]":
 
 def _check_output(sheet: Path, *, kept: bool) -> None:
     """Raise now, rather than after painting, if the sheet cannot be written."""
-    from allaprima.models.images import WRITABLE_SUFFIXES
+    from allaprima.images.picture import WRITABLE_SUFFIXES
 
     if sheet.suffix.lower() not in WRITABLE_SUFFIXES:
         raise ValueError(f"cannot write '{sheet}': suffix must be one of {', '.join(WRITABLE_SUFFIXES)}")
@@ -127,7 +127,7 @@ def _print_table(found: "Sequence[BundledStyle]") -> None:
 
 
 def _write_sheet(found: "Sequence[BundledStyle]", sheet: Path, photograph: "Picture | None") -> None:
-    from allaprima.models.images import Picture, write_picture
+    from allaprima.images.picture import Picture, write_picture
 
     from .style_sheet import Entry, decode_thumbnail, style_sheet
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from allaprima.models.images import DEFAULT_MAX_PIXELS, Picture, read_picture
+from allaprima.images.picture import DEFAULT_MAX_PIXELS, Picture, read_picture
 from allaprima.models.network_settings import MINIMUM_SIZE
 
 from .engines import Engine, Precision, load_engine

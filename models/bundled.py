@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .suggestion import suggestion
+from allaprima.suggestion import suggestion
 
 
 def bundled_styles() -> dict[str, Path]:

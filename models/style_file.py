@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 
-from .atomic import write_atomically
+from allaprima.atomic import write_atomically
+
 from .bundled import find_style
 from .network_settings import NetworkSettings
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from allaprima import __main__
-from allaprima.models.loss_weights import random_loss_weights
+from allaprima.models.loss.loss_weights import random_loss_weights
 from allaprima.models.network_settings import NETWORKS, NetworkName
 from allaprima.models.transformer import TransformerNetwork
 

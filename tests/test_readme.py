@@ -14,10 +14,10 @@ from PIL import Image
 
 from allaprima.__main__ import build_app, main
 from allaprima.models.style_file import read_header
-from allaprima.train.config import TrainConfig
-from allaprima.train.flags import given
 from allaprima.train.optimize.settings import OptimizeConfig
-from allaprima.train.parsing import parse_settings
+from allaprima.train.settings.config import TrainConfig
+from allaprima.train.settings.flags import given
+from allaprima.train.settings.parsing import parse_settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .config import TrainConfig
-    from .parsing import load_config
     from .run import TrainedStyle, train_style
     from .run_folder import RunFolder, create_run_folder, open_run_folder
+    from .settings.config import TrainConfig
+    from .settings.parsing import load_config
 
 _HOME = {
     "TrainConfig": ".config",

@@ -14,14 +14,14 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from PIL import Image
 
-from allaprima.models.loss_weights import random_loss_weights
+from allaprima.models.loss.loss_weights import random_loss_weights
+from allaprima.train.loop import hardware
 
-from . import hardware
 from .build import build_module, build_trainer, without_advice
-from .config import TrainConfig
 from .data.module import ContentDataModule
 from .run_folder import RunFolder
-from .style_image import read_style
+from .settings.config import TrainConfig
+from .style_picture import read_style
 
 PICTURES = 64
 """Photographs that are made where none are given."""

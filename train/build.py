@@ -14,21 +14,21 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from allaprima.models.contact_sheet import Pixels
+from allaprima.images.pixels import Pixels
 from allaprima.models.style_file import load_style, read_header
 from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.loop import hardware
 
-from . import hardware
-from .checkpoints import SameInputs, keep_newest, loss_weights_in
-from .command import network_flags
-from .config import TrainConfig
+from .command_line import network_flags
 from .data.module import ContentDataModule
-from .limits import DivergenceGuard, RunLimits
-from .module import StyleTransferModule, to_unit_range
-from .objective import build_loss, build_loss_network
-from .parsing import ConfigError
-from .progress import ImageRate, Previews, TrainingProgress
+from .loop.checkpoints import SameInputs, keep_newest, loss_weights_in
+from .loop.limits import DivergenceGuard, RunLimits
+from .loop.module import StyleTransferModule, to_unit_range
+from .loop.progress import ImageRate, Previews, TrainingProgress
+from .objective.prepare import build_loss, build_loss_network
 from .run_folder import RunFolder
+from .settings.config import TrainConfig
+from .settings.parsing import ConfigError
 
 CALIBRATION_PICTURES = 32
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from .config import FileSettings, RunSettings, TrainConfig
-from .flags import flags_of, given
-from .parsing import ConfigError, load_config, require
 from .run_folder import create_run_folder, is_first_process, open_run_folder
+from .settings.config import FileSettings, RunSettings, TrainConfig
+from .settings.flags import flags_of, given
+from .settings.parsing import ConfigError, load_config, require
 
 RESUMABLE = {*RunSettings.model_fields, *FileSettings.model_fields} | {
     "content",
@@ -121,7 +121,7 @@ def _run(start: Callable[[Callable[..., Any]], Any], root: Path) -> int:
         _log.info("preparing the run in %s", root)
     from torch import OutOfMemoryError
 
-    from .limits import DivergenceError
+    from .loop.limits import DivergenceError
     from .run import train_style
 
     try:

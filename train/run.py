@@ -7,25 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
-from allaprima.models.contact_sheet import Pixels
-from allaprima.models.images import Picture, write_picture
+from allaprima.images.picture import Picture, write_picture
+from allaprima.images.pixels import Pixels
 from allaprima.models.style_file import save_style
 from allaprima.models.transformer import TransformerNetwork
 
 from .build import build_module, build_trainer, check_init, without_advice
-from .checkpoints import save_last
-from .config import TrainConfig
 from .data.module import ContentDataModule
-from .describe import checksum, style_header
-from .evaluate.measure import Photograph, Scores, collect, score_picture
 from .evaluate.report import sheet
-from .limits import Interruption
-from .objective import check_loss_layers, read_loss_weights
-from .parsing import require
-from .perceptual import PerceptualLoss
-from .progress import PreparationProgress
+from .evaluate.scores import Photograph, Scores, collect, score_picture
+from .loop.checkpoints import save_last
+from .loop.limits import Interruption
+from .loop.progress import PreparationProgress
+from .objective.perceptual import PerceptualLoss
+from .objective.prepare import check_loss_layers, read_loss_weights
+from .provenance import checksum, style_header
 from .run_folder import RunFolder, is_first_process
-from .style_image import read_style
+from .settings.config import TrainConfig
+from .settings.parsing import require
+from .style_picture import read_style
 
 SCORED = 4
 """Held-out photographs on the contact sheet, whose figures go into the style file."""

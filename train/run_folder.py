@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from .config import TrainConfig
-from .parsing import load_config, read_yaml, write_yaml
+from .settings.config import TrainConfig
+from .settings.parsing import load_config, read_yaml, write_yaml
 
 BEFORE_THE_SETTING = {"optimizer": "adam", "upsampling": "nearest"}
 """What runs were that do not say."""
@@ -93,7 +93,7 @@ def open_run_folder(root: Path) -> tuple[RunFolder, TrainConfig, Path]:
     folder = RunFolder(root)
     if not folder.config.is_file():
         raise FileNotFoundError(f"'{root}' holds no run to resume: there is no config.yaml in it")
-    from .checkpoints import newest_whole  # loads torch, which `--help` does without
+    from .loop.checkpoints import newest_whole  # loads torch, which `--help` does without
 
     checkpoint = newest_whole(folder.checkpoints)
     if checkpoint is None:

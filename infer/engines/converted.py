@@ -9,10 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from allaprima import __version__
-from allaprima.infer.artefact import read_artefact_header
+from allaprima.cache_dir import default_cache_dir
 from allaprima.infer.export.formats import SUFFIXES, Device, Format, Request, check_request
-from allaprima.infer.openvino_core import openvino_core
-from allaprima.models.cache_dir import default_cache_dir
+from allaprima.infer.export.header import read_artefact_header
+from allaprima.infer.export.openvino_core import openvino_core
 
 from .protocol import Precision
 
@@ -84,8 +84,8 @@ def computes_bfloat16() -> bool:
 def _convert(style_file: Path, request: Request, path: Path) -> None:
     try:
         check_request(request)
-        from allaprima.infer.export.check import ParityError
-        from allaprima.infer.export.run import export_style
+        from allaprima.infer.export.export_style import export_style
+        from allaprima.infer.export.parity import ParityError
     except (ValueError, ImportError) as error:
         raise ValueError(
             f"engine '{request.format}' runs what allaprima export makes of a style file, which is not to be "

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from allaprima.infer.byte_network import ByteNetwork
-from allaprima.infer.folding import fold
-from allaprima.infer.normalisation import in_best_layout
-from allaprima.models.memory import keep_freed_memory
+from allaprima.freed_memory import keep_freed_memory
+from allaprima.infer.network.byte_network import ByteNetwork
+from allaprima.infer.network.folding import fold
+from allaprima.infer.network.normalization import in_best_layout
 from allaprima.models.transformer import TransformerNetwork
 
 from . import memory

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from allaprima.infer.artefact import read_artefact_header
+from allaprima.infer.export.header import read_artefact_header
 from allaprima.models.network_settings import NetworkSettings
 
 from .protocol import BaseEngine, Precision, as_bytes, as_floats

@@ -4,8 +4,8 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-from allaprima.infer.artefact import is_machine_code
 from allaprima.infer.export.formats import Device
+from allaprima.infer.export.header import is_machine_code
 from allaprima.models.bundled import find_style
 
 from .protocol import BaseEngine, EngineName, Precision
@@ -122,11 +122,11 @@ def _load(path: Path, engine: EngineName, device: str, precision: Precision) -> 
 
             return OpenVinoEngine(path, device=device, precision=precision)
         case "aoti":
-            from .program import AotiEngine
+            from .pt2 import AotiEngine
 
             return AotiEngine(path, device=device, precision=precision)
     if path.suffix.lower() == ".pt2":
-        from .program import ProgramEngine
+        from .pt2 import ProgramEngine
 
         return ProgramEngine(path, device=device, precision=precision)
     from allaprima.models.style_file import load_style

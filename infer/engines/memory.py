@@ -6,7 +6,7 @@ from types import TracebackType
 
 import psutil
 
-from allaprima.models.memory import give_back_freed_memory
+from allaprima.freed_memory import give_back_freed_memory
 
 # What PyTorch, ONNX Runtime, OpenVINO and the C++ library say.
 _MARKS = (

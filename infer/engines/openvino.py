@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from allaprima.infer.openvino_core import openvino_core
+from allaprima.infer.export.openvino_core import openvino_core
 
 from .exported import ExportedEngine, Model, import_runtime, unreadable
 

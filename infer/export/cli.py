@@ -48,8 +48,8 @@ def export(
     check_request(request)
     files = output_files(style_file, output, format, overwrite=overwrite)
 
-    from .check import ParityError  # loads torch, so not before the arguments proved right
-    from .run import export_style
+    from .export_style import export_style
+    from .parity import ParityError  # loads torch, so not before the arguments proved right
 
     try:
         parity = export_style(style_file, request, files)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from allaprima.infer.artefact import AOTI_SUFFIX
+from .header import AOTI_SUFFIX
 
 Format = Literal["onnx", "openvino", "pt2", "aoti"]
 Precision = Literal["float32", "float16", "bfloat16", "int8"]

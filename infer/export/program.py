@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as symbolic_shapes
 
-from allaprima.infer.byte_network import ByteNetwork
-from allaprima.infer.folding import fold
-from allaprima.infer.normalisation import in_best_layout
+from allaprima.infer.network.byte_network import ByteNetwork
+from allaprima.infer.network.folding import fold
+from allaprima.infer.network.normalization import in_best_layout
 from allaprima.models.network_settings import MINIMUM_SIZE
 from allaprima.models.transformer import TransformerNetwork
 

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from torch.export import ExportedProgram
 
-from allaprima.infer.artefact import METADATA_KEY
-
-from .check import Runner
+from .calibration_pictures import Batch
 from .formats import Request
-from .pictures import Batch
+from .header import METADATA_KEY
+from .parity import Runner
 from .program import quiet_exporters
 
 INPUT, OUTPUT = "content_image", "stylized_image"

@@ -11,12 +11,11 @@ import openvino
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from allaprima.infer.artefact import METADATA_KEY
-from allaprima.infer.openvino_core import openvino_core
-
-from .check import Runner
+from .calibration_pictures import Batch
 from .formats import Request
-from .pictures import Batch
+from .header import METADATA_KEY
+from .openvino_core import openvino_core
+from .parity import Runner
 from .to_onnx import as_input, quantise, write_onnx
 
 _HINTS = {"bfloat16": "bf16"}

@@ -10,11 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from allaprima.infer.artefact import AOTI_METADATA_END, JSON_NAME, METADATA_KEY
-
-from .check import Runner
+from .calibration_pictures import Batch
 from .formats import Request
-from .pictures import Batch
+from .header import AOTI_METADATA_END, JSON_NAME, METADATA_KEY
+from .parity import Runner
 from .program import quiet_exporters
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from allaprima.models.images import Picture, read_picture, write_picture
+from allaprima.images.picture import Picture, read_picture, write_picture
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork

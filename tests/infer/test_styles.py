@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from allaprima.images.contact_sheet import PAPER
+from allaprima.images.picture import read_picture
+from allaprima.images.pixels import Pixels
 from allaprima.infer import Stylizer
-from allaprima.infer.benchmark import Case
-from allaprima.infer.measure import measure_case
+from allaprima.infer.bench.benchmark import Case
+from allaprima.infer.bench.measure_case import measure_case
 from allaprima.infer.style_sheet import PREVIEW, Entry, style_sheet
 from allaprima.models.bundled import bundled_styles
-from allaprima.models.contact_sheet import PAPER, Pixels
-from allaprima.models.images import read_picture
 from tests.conftest import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens:UserWarning")

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from allaprima.images.picture import Picture, PictureError, write_picture
 from allaprima.infer.engines import PictureTooLargeError, memory
 from allaprima.infer.engines.eager import EagerEngine
 from allaprima.infer.stylize import Stylizer
-from allaprima.models.images import Picture, PictureError, write_picture
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork

@@ -16,8 +16,8 @@ from allaprima.__main__ import build_app
 from allaprima.models.bundled import bundled_styles, find_style
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.style_file import load_style, read_header
-from allaprima.train.flags import given
-from allaprima.train.parsing import load_config
+from allaprima.train.settings.flags import given
+from allaprima.train.settings.parsing import load_config
 
 ROOT = Path(__file__).parents[2]
 STYLES = bundled_styles()
@@ -80,8 +80,7 @@ def test_its_model_card_is_right(name: str) -> None:
 
 def test_all_that_is_there_is_packaged() -> None:
     config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    folder = ROOT / config["package-dir"]["allaprima.models.styles"]
-    assert "allaprima.models.styles" in config["packages"]
+    folder = ROOT / "models" / "styles"
     packaged = {
         path.resolve()
         for pattern in config["package-data"]["allaprima.models.styles"]

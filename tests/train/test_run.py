@@ -19,11 +19,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from allaprima.models.style_file import load_style, read_header
-from allaprima.train.config import TrainConfig
-from allaprima.train.limits import DivergenceError
-from allaprima.train.parsing import load_config
+from allaprima.train.loop.limits import DivergenceError
 from allaprima.train.run import TrainedStyle, train_style
 from allaprima.train.run_folder import create_run_folder, open_run_folder
+from allaprima.train.settings.config import TrainConfig
+from allaprima.train.settings.parsing import load_config
 
 Start = Callable[..., TrainedStyle]
 
@@ -239,7 +239,7 @@ def test_time_limits_a_run(settings: dict[str, Any], tmp_path: Path) -> None:
 def test_divergence_stops_the_run_and_keeps_the_last_good_state(
     settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from allaprima.train.perceptual import PerceptualLoss
+    from allaprima.train.objective.perceptual import PerceptualLoss
 
     forward, calls = PerceptualLoss.forward, [0]
 
@@ -260,7 +260,7 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_state(
 def test_divergence_is_not_saved_between_looks(
     settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from allaprima.train.perceptual import PerceptualLoss
+    from allaprima.train.objective.perceptual import PerceptualLoss
 
     forward, calls = PerceptualLoss.forward, [0]
 
@@ -278,7 +278,7 @@ def test_divergence_is_not_saved_between_looks(
 def test_interrupt_finishes_the_run_early(
     settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from allaprima.train.module import StyleTransferModule
+    from allaprima.train.loop.module import StyleTransferModule
 
     step = StyleTransferModule.training_step
 
@@ -298,7 +298,7 @@ def test_interrupt_after_a_step_counts_from_the_next_one(
     settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Processes that reacted at once would disagree on whether a validation or a step comes next."""
-    from allaprima.train.module import StyleTransferModule
+    from allaprima.train.loop.module import StyleTransferModule
 
     end = StyleTransferModule.on_train_batch_end
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from allaprima.models.images import PictureError
+from allaprima.images.picture import PictureError
 
 from .crops import MIN_SCALE, decode, largest_crop, random_crop
 from .sources import Payload, PictureSource, PictureStream

@@ -15,7 +15,7 @@ import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from allaprima.models.images import PictureError
+from allaprima.images.picture import PictureError
 
 from .crops import decode, shorter_side_within
 from .sources import Payload, PictureSource

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from allaprima.models.images import read_picture
+from allaprima.images.picture import read_picture
 
 from .sources import Payload
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from allaprima.models.cache_dir import default_cache_dir
-from allaprima.models.images import PictureError
+from allaprima.cache_dir import default_cache_dir
+from allaprima.images.picture import PictureError
 from allaprima.models.network_settings import MINIMUM_SIZE
-from allaprima.train.config import DataSettings
+from allaprima.train.settings.config import DataSettings
 
 from .batches import (
     HELD_OUT,

@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from allaprima.models.folders import files_below
-from allaprima.models.images import PICTURE_SUFFIXES
+from allaprima.images.folders import files_below
+from allaprima.images.picture import PICTURE_SUFFIXES
 
 from .tars import TarMember, tar_pictures
 

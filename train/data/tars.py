@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from allaprima.models.images import PICTURE_SUFFIXES
+from allaprima.images.picture import PICTURE_SUFFIXES
 
 _log = logging.getLogger(__name__)
 _PREFERRED = ("jpg", "jpeg", "png", "webp")

@@ -4,17 +4,17 @@ import logging
 from itertools import islice
 from pathlib import Path
 
-from allaprima.models.folders import files_below
-from allaprima.models.images import PICTURE_SUFFIXES
-from allaprima.models.loss_network import LossNetwork
-from allaprima.models.loss_weights import load_loss_weights
-from allaprima.models.memory import keep_freed_memory
-from allaprima.train import hardware
-from allaprima.train.config import DataSettings
+from allaprima.freed_memory import keep_freed_memory
+from allaprima.images.folders import files_below
+from allaprima.images.picture import PICTURE_SUFFIXES
+from allaprima.images.tensors import to_image
+from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.train.data.module import ContentDataModule
-from allaprima.train.module import to_unit_range
-from allaprima.train.pixels import to_image
-from allaprima.train.style_image import read_style
+from allaprima.train.loop import hardware
+from allaprima.train.loop.module import to_unit_range
+from allaprima.train.settings.config import DataSettings
+from allaprima.train.style_picture import read_style
 
 from .faithfulness import Judgement, judge
 from .student import LAYERS

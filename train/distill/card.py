@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from allaprima import __version__
-from allaprima.train.command import flags_for, portable
+from allaprima.train.command_line import flags_for, portable
 
 from .config import DistillConfig
 from .module import PICTURES

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from allaprima.models.atomic import write_atomically
-from allaprima.train.flags import flags_of, given
-from allaprima.train.parsing import ConfigError, parse_settings, read_yaml
+from allaprima.atomic import write_atomically
+from allaprima.train.settings.flags import flags_of, given
+from allaprima.train.settings.parsing import ConfigError, parse_settings, read_yaml
 
 from .config import DistillConfig
 
@@ -47,7 +47,7 @@ def distill(
         raise ConfigError("content is missing: give a folder of photographs with --content FOLDER")
     if settled.output.exists() and any(settled.output.iterdir()):
         raise FileExistsError(f"'{settled.output}' is not empty: name a new folder with --output")
-    from allaprima.train.limits import DivergenceError
+    from allaprima.train.loop.limits import DivergenceError
 
     from .run import distill as run
 

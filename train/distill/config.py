@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import ConfigDict, Field
 
-from allaprima.train.config import DataSettings, ScheduleSettings
-from allaprima.train.durations import Duration, Interval, plain_values
+from allaprima.train.settings.config import DataSettings, ScheduleSettings
+from allaprima.train.settings.durations import Duration, Interval, plain_values
 
 
 class DistillConfig(ScheduleSettings, DataSettings):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from allaprima.models.features import gram_matrix
+from allaprima.train.objective.gram import gram_matrix
 
 _TINY = torch.finfo(torch.float32).tiny
 

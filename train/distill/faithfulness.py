@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from allaprima.models.loss_network import LossNetwork
-from allaprima.train.perceptual import PerceptualLoss
+from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.train.objective.perceptual import PerceptualLoss
 
 from .errors import errors
 from .pictures import Painter, calibrated_loss

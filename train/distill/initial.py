@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from allaprima.models.architectures import CHANNELS, conv_names, weight_keys
-from allaprima.models.loss_network import IMAGENET_MEAN, IMAGENET_STD
+from allaprima.models.loss.architectures import CHANNELS, conv_names, weight_keys
+from allaprima.models.loss.loss_network import IMAGENET_MEAN, IMAGENET_STD
 
 POSITIONS = 40_000
 """Positions of feature maps that a kernel is fitted to; its up to 1,153 numbers a channel need fewer."""

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from allaprima.models.loss_network import LossNetwork
+from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.config import ScheduleSettings
-from allaprima.train.module import to_unit_range
-from allaprima.train.scheduled import ScheduledModule
+from allaprima.train.loop.module import to_unit_range
+from allaprima.train.loop.scheduled_module import ScheduledModule
+from allaprima.train.settings.config import ScheduleSettings
 
 from .errors import errors
 from .pictures import RestlessPainter, disturb

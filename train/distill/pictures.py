@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from allaprima.models.loss_network import LossNetwork
+from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.calibration import calibrate
-from allaprima.train.perceptual import PerceptualLoss, style_targets
+from allaprima.train.objective.calibration import calibrate
+from allaprima.train.objective.perceptual import PerceptualLoss, style_targets
 
 from .student import LAYERS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from allaprima.models.atomic import write_atomically
+from allaprima.atomic import write_atomically
 
 from .faithfulness import Judgement
 

@@ -9,19 +9,19 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 
-from allaprima.models.atomic import write_atomically
-from allaprima.models.compact import read_compact, save_compact
-from allaprima.models.loss_network import LossNetwork
-from allaprima.models.loss_weights import load_loss_weights
-from allaprima.models.memory import keep_freed_memory
+from allaprima.atomic import write_atomically
+from allaprima.freed_memory import keep_freed_memory
+from allaprima.models.loss.compact import read_compact, save_compact
+from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.models.style_file import load_style
-from allaprima.train import hardware
 from allaprima.train.build import without_advice
 from allaprima.train.data.module import ContentDataModule
-from allaprima.train.limits import DivergenceGuard, Interruption, RunLimits
-from allaprima.train.module import to_unit_range
-from allaprima.train.parsing import write_yaml
-from allaprima.train.progress import PreparationProgress, TrainingProgress
+from allaprima.train.loop import hardware
+from allaprima.train.loop.limits import DivergenceGuard, Interruption, RunLimits
+from allaprima.train.loop.module import to_unit_range
+from allaprima.train.loop.progress import PreparationProgress, TrainingProgress
+from allaprima.train.settings.parsing import write_yaml
 
 from .card import facts, model_card
 from .config import DistillConfig

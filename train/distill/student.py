@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from allaprima.models.architectures import layer_names
-from allaprima.models.loss_network import LossNetwork, buffer_name
+from allaprima.models.loss.architectures import layer_names
+from allaprima.models.loss.loss_network import LossNetwork, buffer_name
 
 LAYERS = tuple(layer_names("compact"))
 

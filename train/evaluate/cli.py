@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from allaprima.train.config import PresetName
 from allaprima.train.optimize.settings import PROGRAMS
+from allaprima.train.settings.config import PresetName
 
 from .report_folder import check_report_folder, write_report
 
 if TYPE_CHECKING:
-    from allaprima.models.contact_sheet import Pixels
+    from allaprima.images.pixels import Pixels
     from allaprima.models.transformer import TransformerNetwork
-    from allaprima.train.perceptual import PerceptualLoss
+    from allaprima.train.objective.perceptual import PerceptualLoss
 
-    from .equivalent import Comparison
-    from .measure import Photograph, Scores
+    from .against_optimizer import Comparison
+    from .scores import Photograph, Scores
 
 
 Item = TypeVar("Item")
@@ -70,12 +70,12 @@ def evaluate(
     if output is not None:
         check_report_folder(output, overwrite=overwrite)
     from allaprima.models.style_file import load_style
-    from allaprima.train import hardware
-    from allaprima.train.objective import load_loss_network
-    from allaprima.train.style_image import read_style
+    from allaprima.train.loop import hardware
+    from allaprima.train.objective.prepare import load_loss_network
+    from allaprima.train.style_picture import read_style
 
     from .report import as_dict, sheet
-    from .subject import build_yardstick, choose_yardstick, find_style_picture
+    from .yardstick import build_yardstick, choose_yardstick, find_style_picture
 
     trained = load_style(style_file)
     picture = find_style_picture(style_file, trained, style)
@@ -114,10 +114,10 @@ def evaluate(
 
 def _photographs(content: Path, height: int | None) -> "list[Photograph]":
     """Return every picture in a folder, or one picture."""
-    from allaprima.models.folders import files_below
-    from allaprima.models.images import PICTURE_SUFFIXES
+    from allaprima.images.folders import files_below
+    from allaprima.images.picture import PICTURE_SUFFIXES
 
-    from .measure import Photograph
+    from .scores import Photograph
 
     if not content.exists():
         raise FileNotFoundError(f"content '{content}' does not exist")
@@ -130,8 +130,8 @@ def _photographs(content: Path, height: int | None) -> "list[Photograph]":
 
 
 def _read(path: Path, height: int | None) -> "Pixels":
-    from allaprima.models.images import read_picture
-    from allaprima.train.pixels import resized
+    from allaprima.images.picture import read_picture
+    from allaprima.images.pixels import resized
 
     pixels = read_picture(path).rgb
     if height is None or pixels.shape[0] <= height:
@@ -143,7 +143,7 @@ def _score(
     network: "TransformerNetwork", loss: "PerceptualLoss", photographs: "Sequence[Photograph]"
 ) -> tuple["Scores", list[str]]:
     """Score what can be scored, and say what cannot."""
-    from .measure import collect, score_picture
+    from .scores import collect, score_picture
 
     scores, failures = [], []
     for photograph in _tracked(photographs, "evaluating"):
@@ -157,7 +157,7 @@ def _score(
 
 
 def _compare(scores: "Scores", loss: "PerceptualLoss", evaluations: int) -> "list[Comparison]":
-    from .equivalent import compare
+    from .against_optimizer import compare
 
     return [compare(score, loss, evaluations) for score in _tracked(scores.pictures, "optimising")]
 
@@ -165,7 +165,7 @@ def _compare(scores: "Scores", loss: "PerceptualLoss", evaluations: int) -> "lis
 def _print(scores: "Scores", comparisons: "Sequence[Comparison]") -> None:
     from rich.console import Console
 
-    from .equivalent import headline
+    from .against_optimizer import headline
     from .report import as_table
 
     console = Console()

@@ -7,12 +7,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from allaprima.models.contact_sheet import Pixels, contact_sheet
+from allaprima.images.contact_sheet import contact_sheet
+from allaprima.images.pixels import Pixels
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.perceptual import TERMS
+from allaprima.train.objective.perceptual import TERMS
 
-from .equivalent import Comparison, summary
-from .measure import PictureScore, Scores, stylize
+from .against_optimizer import Comparison, summary
+from .scores import PictureScore, Scores, stylize
 
 SHOWN = 2
 """Pictures at either end of a contact sheet."""

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allaprima.models.atomic import write_atomically
+from allaprima.atomic import write_atomically
 
 if TYPE_CHECKING:
-    from allaprima.models.contact_sheet import Pixels
+    from allaprima.images.pixels import Pixels
 
-    from .equivalent import Comparison
+    from .against_optimizer import Comparison
 
 REPORT = ("report.json", "contact-sheet.png", "equivalent-evaluations.png")
 """Files of a report; the last only where there is a comparison with the optimiser."""
@@ -35,9 +35,9 @@ def write_report(
         sheet: The contact sheet, `(H, W, 3)`.
         comparisons: What to plot; nothing if empty.
     """
-    from allaprima.models.images import Picture, write_picture
+    from allaprima.images.picture import Picture, write_picture
 
-    from .equivalent import plot
+    from .against_optimizer import plot
 
     output.mkdir(parents=True, exist_ok=True)
     figures, pictures, curves = (output / name for name in REPORT)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from allaprima.models.atomic import write_atomically
-from allaprima.train.flags import flags_of, given
-from allaprima.train.parsing import parse_settings
-from allaprima.train.terminal import TermsBar
+from allaprima.atomic import write_atomically
+from allaprima.train.loop.terms_bar import TermsBar
+from allaprima.train.settings.flags import flags_of, given
+from allaprima.train.settings.parsing import parse_settings
 
 from .settings import OptimizeConfig
 
 if TYPE_CHECKING:
-    from allaprima.models.contact_sheet import Pixels
+    from allaprima.images.pixels import Pixels
 
     from .paint import Painting, Stage
 
@@ -71,11 +71,12 @@ def optimize(
 def _paint(
     content: Path, style: Path, output: Path, config: OptimizeConfig, stages: Container[int]
 ) -> "Painting":
-    from allaprima.models.images import Picture, read_picture, write_picture
-    from allaprima.train import hardware
-    from allaprima.train.objective import load_loss_network
-    from allaprima.train.pixels import resized, to_pixels
-    from allaprima.train.style_image import read_style
+    from allaprima.images.picture import Picture, read_picture, write_picture
+    from allaprima.images.pixels import resized
+    from allaprima.images.tensors import to_pixels
+    from allaprima.train.loop import hardware
+    from allaprima.train.objective.prepare import load_loss_network
+    from allaprima.train.style_picture import read_style
 
     from .paint import paint
 
@@ -109,7 +110,7 @@ def numbered(output: Path, evaluation: int) -> Path:
 
 def _check_outputs(output: Path, stages: Iterable[Path], curve: Path | None, *, overwrite: bool) -> None:
     """Raise now rather than after the work."""
-    from allaprima.models.images import WRITABLE_SUFFIXES
+    from allaprima.images.picture import WRITABLE_SUFFIXES
 
     if output.suffix.lower() not in WRITABLE_SUFFIXES:
         raise ValueError(f"cannot write '{output}': suffix must be one of {', '.join(WRITABLE_SUFFIXES)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from allaprima.train.perceptual import PerceptualLoss
+from allaprima.train.objective.perceptual import PerceptualLoss
 
 from .settings import MinimizeSettings
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from allaprima.models.contact_sheet import Pixels
-from allaprima.models.images import read_picture
-from allaprima.models.loss_network import LossNetwork
-from allaprima.train.objective import build_loss
-from allaprima.train.perceptual import PerceptualLoss
-from allaprima.train.pixels import resized, to_image, to_pixels
+from allaprima.images.picture import read_picture
+from allaprima.images.pixels import Pixels, resized
+from allaprima.images.tensors import to_image, to_pixels
+from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.train.objective.perceptual import PerceptualLoss
+from allaprima.train.objective.prepare import build_loss
 
 from .minimize import Descent, Terms, minimize
 from .settings import OptimizeConfig

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from allaprima.train.config import LossSettings
+from allaprima.train.settings.config import LossSettings
 
 PROGRAMS: Mapping[Any, Mapping[str, Any]] = {
     # img_height, 20 rounds of fmin_l_bfgs_b with maxfun=20; the history starts anew in each.

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from allaprima.infer.artefact import read_artefact_header
 from allaprima.infer.export.formats import SUFFIXES, Format
+from allaprima.infer.export.header import read_artefact_header
 from allaprima.models.style_file import load_style
 
 from .conftest import Run

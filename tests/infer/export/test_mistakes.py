@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from allaprima.infer.artefact import read_artefact_header
 from allaprima.infer.export import formats
 from allaprima.infer.export.formats import Tolerance
+from allaprima.infer.export.header import read_artefact_header
 
 from .conftest import Run
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from allaprima.models.cache_dir import default_cache_dir
-from allaprima.models.images import PictureError
+from allaprima.cache_dir import default_cache_dir
+from allaprima.images.picture import PictureError
 from allaprima.train.data import cache as cache_module
 from allaprima.train.data.batches import random_generator
 from allaprima.train.data.cache import DecodedCache, build_cache, open_cache

@@ -15,9 +15,9 @@ from lightning import LightningModule, Trainer
 from PIL import Image
 from torch import Tensor, nn
 
-from allaprima.train.config import DataSettings
 from allaprima.train.data.cache import DecodedCache
 from allaprima.train.data.module import ContentDataModule
+from allaprima.train.settings.config import DataSettings
 
 COUNT = 24
 BROKEN = 5

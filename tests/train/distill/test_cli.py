@@ -13,14 +13,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from allaprima.__main__ import build_app
-from allaprima.models.compact import METADATA_KEY
-from allaprima.models.loss_weights import load_loss_weights
-from allaprima.train.config import LossSettings
+from allaprima.models.loss.compact import METADATA_KEY
+from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.train.distill import run
 from allaprima.train.distill.cli import distill
 from allaprima.train.distill.student import LAYERS
-from allaprima.train.objective import load_loss_network
-from allaprima.train.parsing import ConfigError
+from allaprima.train.objective.prepare import load_loss_network
+from allaprima.train.settings.config import LossSettings
+from allaprima.train.settings.parsing import ConfigError
 
 MakeWeights = Callable[[str], dict[str, Tensor]]
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from allaprima.models.features import gram_matrix
 from allaprima.train.distill.errors import errors, feature_error, gram_error, style_error
+from allaprima.train.objective.gram import gram_matrix
 
 
 def test_errors_of_multiples() -> None:

@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from allaprima.models.compact import embedded_weights, save_compact
-from allaprima.models.loss_network import LossNetwork
-from allaprima.models.loss_weights import random_loss_weights
+from allaprima.models.loss.compact import embedded_weights, save_compact
+from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.models.loss.loss_weights import random_loss_weights
 from allaprima.train.distill.cli import bench_compact
 from allaprima.train.distill.faithfulness import STAGES, Judgement, judge, rank_correlation, summary
 from allaprima.train.distill.student import LAYERS

@@ -3,9 +3,9 @@
 import torch
 from torch.nn import functional as F
 
-from allaprima.models.architectures import weight_shapes
-from allaprima.models.loss_network import LossNetwork
-from allaprima.models.loss_weights import random_loss_weights
+from allaprima.models.loss.architectures import weight_shapes
+from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.models.loss.loss_weights import random_loss_weights
 from allaprima.train.distill.errors import errors
 from allaprima.train.distill.initial import fit_convolution, least_squares_weights, spanning_channels
 from allaprima.train.distill.student import LAYERS

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from allaprima.models.compact import embedded_weights
-from allaprima.models.loss_network import LossNetwork
+from allaprima.models.loss.compact import embedded_weights
+from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.train.distill.pictures import Painter, RestlessPainter, calibrated_loss, disturb
 from allaprima.train.distill.student import LAYERS
 

@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from allaprima.models.contact_sheet import contact_sheet
-from allaprima.models.images import read_picture
+from allaprima.images.contact_sheet import contact_sheet
+from allaprima.images.picture import read_picture
 from allaprima.models.style_file import StyleHeader, read_header, save_style
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.evaluate.subject import choose_yardstick
-from allaprima.train.perceptual import LossWeights, PerceptualLoss
-from allaprima.train.presets import PRESETS, LossRecipe
+from allaprima.train.evaluate.yardstick import choose_yardstick
+from allaprima.train.objective.perceptual import LossWeights, PerceptualLoss
+from allaprima.train.settings.presets import PRESETS, LossRecipe
 
 Run = Callable[..., tuple[int, str, str]]
 WEIGHTS = {"content": {"relu2_1": 1.0}, "style": {"relu1_1": 2.0, "relu2_1": 3.0}, "tv": 0.5}

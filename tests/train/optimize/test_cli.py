@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from allaprima.models.images import read_picture
+from allaprima.images.picture import read_picture
+from allaprima.train.loop.terms_bar import TermsBar
+from allaprima.train.objective.perceptual import PerceptualLoss
 from allaprima.train.optimize.minimize import Descent, minimize
 from allaprima.train.optimize.paint import scaled_sizes, target_size
 from allaprima.train.optimize.settings import OptimizeConfig
-from allaprima.train.parsing import parse_settings
-from allaprima.train.perceptual import PerceptualLoss
-from allaprima.train.terminal import TermsBar
+from allaprima.train.settings.parsing import parse_settings
 
 Run = Callable[..., tuple[int, str, str]]
 LAYERS = ("--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from allaprima.models.loss_network import LossNetwork
+from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.train.objective.perceptual import LossWeights, PerceptualLoss, style_targets
 from allaprima.train.optimize.minimize import minimize
 from allaprima.train.optimize.settings import MinimizeSettings
-from allaprima.train.perceptual import LossWeights, PerceptualLoss, style_targets
 
 LAYERS = ("relu1_1", "relu2_1")
 CONTENT = torch.rand(1, 3, 24, 20, generator=torch.Generator().manual_seed(1))

@@ -1,0 +1,271 @@
+"""What a picture is: decoded to upright 8-bit sRGB with alpha apart, and encoded by suffix."""
+
+import io
+import logging
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageFile
+
+from allaprima.atomic import write_atomically
+
+from .colour import alpha_channel, to_srgb
+
+_log = logging.getLogger(__name__)
+
+# Pillow's own default limit: above it each read has to lift that limit for the whole process.
+DEFAULT_MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
+DEFAULT_QUALITY = 95
+
+# A closed list: Pillow's loose formats take text for pictures, and EPS would start Ghostscript.
+_READABLE_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "JPEG2000", "PPM", "QOI")
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_lifting_pillow_limit = threading.Lock()
+
+
+class PictureError(ValueError):
+    """A file or byte string is not a picture that can be read; the message says why."""
+
+
+class TooManyPixelsError(PictureError):
+    """A picture has more pixels than the reader allows; the message names both numbers."""
+
+
+_TOO_MANY = (TooManyPixelsError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    format: str
+    largest_side: int
+    keeps_alpha: bool = True
+    lossy: bool = True
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_JPEG = _Encoder("JPEG", 65_500, keeps_alpha=False, options={"subsampling": "4:4:4"})
+_TIFF = _Encoder("TIFF", 2**31 - 1, lossy=False, options={"compression": "tiff_lzw"})
+_ENCODERS = {
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".png": _Encoder("PNG", 2**31 - 1, lossy=False),
+    ".webp": _Encoder("WEBP", 16_383, options={"exact": True}),
+    ".avif": _Encoder("AVIF", 65_536, options={"subsampling": "4:4:4"}),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+}
+WRITABLE_SUFFIXES = tuple(_ENCODERS)
+PICTURE_SUFFIXES = frozenset({*WRITABLE_SUFFIXES, ".gif", ".bmp", ".heic", ".heif"})
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An upright picture in memory.
+
+    Attributes:
+        rgb: sRGB, `(H, W, 3)`, uint8, contiguous, not premultiplied by alpha.
+        alpha: Opacity, `(H, W)`, uint8, or None where the picture has no transparency.
+    """
+
+    rgb: NDArray[np.uint8]
+    alpha: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the contract above."""
+        size = self.rgb.shape[:2]
+        for name, array, shape in (("rgb", self.rgb, (*size, 3)), ("alpha", self.alpha, size)):
+            if array is not None and (array.shape != shape or array.dtype != np.uint8):
+                raise ValueError(f"{name} is {array.dtype} {array.shape}; expected uint8 {shape}")
+        object.__setattr__(self, "rgb", np.ascontiguousarray(self.rgb))
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom."""
+        return int(self.rgb.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right."""
+        return int(self.rgb.shape[1])
+
+    @classmethod
+    def from_image(cls, image: Image.Image, *, name: str = "picture") -> "Picture":
+        """Convert any Pillow image: its first frame, upright, in sRGB, scaled to 8 bits.
+
+        Args:
+            image: An image of any mode.
+            name: What log messages call it.
+        """
+        image.load()
+        alpha = alpha_channel(image)
+        colour = to_srgb(image, name=name)
+        turn = _UPRIGHT.get(_orientation(image))
+        if turn is not None:
+            colour = colour.transpose(turn)
+            alpha = alpha.transpose(turn) if alpha else None
+        return cls(np.array(colour), np.array(alpha) if alpha else None)
+
+    def to_image(self) -> Image.Image:
+        """Return a Pillow image, RGBA where there is alpha and RGB elsewhere."""
+        image = Image.fromarray(self.rgb)
+        if self.alpha is not None:
+            image.putalpha(Image.fromarray(self.alpha))
+        return image
+
+
+def read_picture(
+    source: Path | bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, min_side: int | None = None
+) -> Picture:
+    """Read a picture, whatever its format, bit depth, colour space and orientation.
+
+    EXIF orientation is applied, embedded colour profiles are converted to sRGB, animations give
+    their first frame. Safe to call from several threads.
+
+    Args:
+        source: A file, or its contents.
+        max_pixels: Refuse larger pictures before decoding them. Above `DEFAULT_MAX_PIXELS` the
+            reads run one at a time, since each has to lift Pillow's process-wide limit.
+        min_side: A JPEG may be decoded at a half, quarter or eighth of its size, which is several
+            times faster, as long as its shorter side keeps this many pixels.
+
+    Raises:
+        TooManyPixelsError: If it has more than `max_pixels`.
+        PictureError: If the picture cannot be read; the message names it and says why.
+    """
+    name = "" if isinstance(source, bytes) else f" '{source}'"
+    try:
+        with _pillow_limit(max_pixels), _opened(source) as file:
+            image = _identify(file)
+            if image.width * image.height > max_pixels:
+                size = f"{image.width}x{image.height}"
+                raise TooManyPixelsError(f"it has {size} pixels, more than the limit of {max_pixels}")
+            if min_side is not None:
+                image.draft(None, (min_side, min_side))
+            return Picture.from_image(image, name=f"picture{name}")
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders of damaged data raise nearly every type
+        kind = TooManyPixelsError if isinstance(error, _TOO_MANY) else PictureError
+        raise kind(f"picture{name} cannot be read: {_reason(error, max_pixels)}") from error
+
+
+def write_picture(picture: Picture, path: Path, *, quality: int = DEFAULT_QUALITY) -> None:
+    """Write a picture in the format that the suffix of `path` names, all of it or nothing.
+
+    Args:
+        picture: What to write. Where the format has no transparency it is put on white.
+        path: The file, replaced if it exists.
+        quality: 1 to 100, for JPEG (without chroma subsampling), WebP and AVIF.
+
+    Raises:
+        ValueError: If the suffix is not one of `WRITABLE_SUFFIXES` or the format is too small for
+            the picture.
+        OSError: If the file cannot be written.
+    """
+    encoder = _ENCODERS.get(path.suffix.lower())
+    if encoder is None:
+        raise ValueError(f"cannot write '{path}': suffix must be one of {', '.join(WRITABLE_SUFFIXES)}")
+    if max(picture.width, picture.height) > encoder.largest_side:
+        raise ValueError(
+            f"cannot write '{path}': {picture.width}x{picture.height} pixels, and {encoder.format} ends at "
+            f"{encoder.largest_side} a side; write .png or .tif"
+        )
+    image = picture.to_image()
+    if picture.alpha is not None and not encoder.keeps_alpha:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    lossy = {"quality": quality} if encoder.lossy else {}
+    with write_atomically(path) as temporary:
+        image.save(temporary, format=encoder.format, **lossy, **encoder.options)
+
+
+def _opened(source: Path | bytes) -> IO[bytes]:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+@contextmanager
+def _pillow_limit(max_pixels: int) -> Iterator[None]:
+    """Let Pillow decode `max_pixels`; its plugins check a module global, also while decoding."""
+    if max_pixels <= DEFAULT_MAX_PIXELS:
+        yield
+        return
+    with _lifting_pillow_limit:
+        previous = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = previous and max(previous, max_pixels)
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = previous
+
+
+def _identify(file: IO[bytes]) -> ImageFile.ImageFile:
+    """Do what Image.open does, without its warning (warning filters are not thread-safe)."""
+    Image.init()
+    prefix = file.read(16)
+    if not prefix:
+        raise PictureError("the file is empty")
+    reason = "it is not a picture, or not in a known format"
+    for name in _READABLE_FORMATS:
+        factory, accept = Image.OPEN.get(name, (None, None))
+        accepted = factory is not None and (accept is None or accept(prefix))
+        if isinstance(accepted, str):
+            reason = accepted
+        elif factory is not None and accepted:
+            file.seek(0)
+            try:
+                return factory(file, "")
+            except (SyntaxError, IndexError, TypeError, struct.error) as error:
+                reason = f"its {name} data is damaged ({error})"
+    if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIF_BRANDS:
+        return _identify_heif(file)
+    raise PictureError(reason)
+
+
+def _identify_heif(file: IO[bytes]) -> ImageFile.ImageFile:
+    try:
+        plugin = import_module("pillow_heif")
+    except ImportError:
+        raise PictureError("it is a HEIF picture; install 'allaprima[heif]' to read those") from None
+    file.seek(0)
+    return cast(ImageFile.ImageFile, plugin.HeifImageFile(file))
+
+
+def _reason(error: Exception, max_pixels: int) -> str:
+    match error:
+        case PictureError():
+            return str(error)
+        case Image.DecompressionBombError() | Image.DecompressionBombWarning():
+            return f"it has too many pixels, more than the limit of {max_pixels}"
+        case FileNotFoundError():
+            return "it does not exist"
+        case IsADirectoryError():
+            return "it is a folder"
+        case OSError(errno=int(), strerror=str(text)):
+            return text.lower()
+    return f"its data is cut short or damaged ({str(error) or type(error).__name__})"
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception as error:  # a damaged EXIF block raises nearly every type
+        _log.debug("EXIF ignored: %s", error)
+        return 1

@@ -1,0 +1,1 @@
+"""How fast a style runs on this machine."""

@@ -1,0 +1,1 @@
+"""A trained network made faster: the same function, with other layers."""

@@ -1,0 +1,1 @@
+"""The frozen networks whose features the losses compare, and their weights."""

@@ -1,0 +1,65 @@
+"""Which files a folder holds, with links, loops and what cannot be read."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from allaprima.images.folders import files_below
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def names(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in files_below(folder)]
+
+
+def test_files_of_any_depth_without_hidden_ones(tmp_path: Path) -> None:
+    touch(tmp_path, "b.png", "a/c.txt", "a/d/e", ".hidden", ".git/f.png")
+    assert names(tmp_path) == ["a/c.txt", "a/d/e", "b.png"]
+
+
+def test_links_are_followed_once_and_loops_are_not(tmp_path: Path) -> None:
+    touch(tmp_path, "in/real/a.png", "elsewhere/b.png")
+    folder = tmp_path / "in"
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "again").symlink_to(tmp_path / "elsewhere")
+    (folder / "alias").symlink_to(folder / "real")  # comes before it, and yet gives way
+    (folder / "real" / "loop").symlink_to(folder)
+    (folder / "one.png").symlink_to(tmp_path / "elsewhere" / "b.png")
+    assert names(folder) == ["again/b.png", "one.png", "real/a.png"]
+
+
+def test_links_to_nothing_are_named_and_links_to_themselves_are_not(tmp_path: Path) -> None:
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nothing.png")
+    (tmp_path / "self.png").symlink_to(tmp_path / "self.png")
+    assert names(tmp_path) == ["gone.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_pipes_are_left_out(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "linked.png").symlink_to(tmp_path / "pipe.png")
+    assert names(tmp_path) == []
+
+
+def test_folder_that_cannot_be_searched_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path, "a.png", "locked/b.png")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if path == tmp_path / "locked":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert names(tmp_path) == ["a.png"]
+    assert caplog.messages == [f"leaving out folder '{tmp_path / 'locked'}': Permission denied"]
+    with pytest.raises(PermissionError):
+        files_below(tmp_path / "locked")

@@ -1,0 +1,457 @@
+"""The engines: the same picture on each, what each refuses, and none needs what it does not use."""
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch._dynamo.testing import CompileCounterWithBackend
+
+from allaprima.infer import Stylizer
+from allaprima.infer.engines import Engine, PictureTooLargeError, converted, load_engine, memory
+from allaprima.infer.engines.eager import EagerEngine
+from allaprima.models.style_file import StyleHeader, load_style, save_style
+from tests.conftest import small_network
+from tests.infer.conftest import header
+
+FILES = ("onnx_file", "openvino_file", "pt2_file")
+
+
+def pictures(count: int, height: int, width: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+
+
+def floats(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
+
+
+@lru_cache
+def loaded(path: Path) -> Engine:
+    return load_engine(path, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def eager(small_style: Path) -> Engine:
+    return load_engine(small_style, engine="eager", device="cpu")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("size", [(1, 16, 16), (2, 33, 50), (3, 19, 64)])
+def test_exported_file_paints_as_eager(
+    name: str, size: tuple[int, int, int], eager: Engine, request: pytest.FixtureRequest
+) -> None:
+    engine = loaded(request.getfixturevalue(name))
+    given = pictures(*size)
+    before = given.copy()
+    result, expected = engine(given), eager(given)
+    assert (result.shape, result.dtype) == (given.shape, given.dtype)
+    assert abs(result.astype(int) - expected).max() <= 1
+    assert (result != expected).mean() < 0.01
+    result, expected = engine(floats(given)), eager(floats(given))
+    assert result.shape == (size[0], 3, *size[1:])
+    assert result.dtype == np.float32
+    assert abs(result - expected).max() < 1e-4
+    assert (given == before).all()
+
+
+def test_eager_paints_as_the_network(small_style: Path, eager: Engine) -> None:
+    given = floats(pictures(2, 21, 34))
+    with torch.inference_mode():
+        expected = load_style(small_style).network(torch.from_numpy(given)).numpy()
+    assert abs(eager(given) - expected).max() < 1e-5
+
+
+@pytest.mark.slow
+def test_compiled_paints_as_eager(small_style: Path, eager: Engine) -> None:
+    engine = load_engine(small_style, engine="compiled", device="cpu")
+    for size in ((1, 16, 16), (2, 33, 50), (1, 40, 64)):
+        given = pictures(*size)
+        assert abs(engine(given).astype(int) - eager(given)).max() <= 1
+
+
+def test_stream_is_in_order_and_of_any_size(small_style: Path, eager: Engine) -> None:
+    assert isinstance(eager, EagerEngine)
+    given: list[NDArray[Any]] = [
+        pictures(1, 16, 20),
+        pictures(2, 33, 18),
+        floats(pictures(1, 20, 16)),
+        pictures(1, 40, 40),
+    ]
+    found = list(eager.stream(iter(given)))
+    assert [len(stylized) for stylized in found] == [1, 2, 1, 1]
+    for stylized, content_images in zip(found, given, strict=True):
+        assert (stylized == eager(content_images)).all()
+    stream = eager.stream([pictures(1, 16, 16), pictures(1, 8, 8)])
+    assert next(stream).shape == (1, 16, 16, 3)
+    with pytest.raises(ValueError, match="smallest that works"):
+        next(stream)
+
+
+def test_one_compilation_serves_all_sizes(small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.compiler.reset()
+    counter = CompileCounterWithBackend("eager")
+    compile_with: Any = torch.compile
+    monkeypatch.setattr(
+        torch, "compile", lambda function, **options: compile_with(function, backend=counter, dynamic=True)
+    )
+    engine = load_engine(small_style, engine="compiled", device="cpu")
+    for size in ((1, 32, 32), (1, 32, 48), (2, 32, 48), (3, 33, 50), (1, 40, 63)):
+        engine(pictures(*size))
+    assert counter.frame_count == 1
+    for size in ((1, 32, 32), (2, 33, 50), (1, 40, 63)):
+        engine(floats(pictures(*size)))
+    assert counter.frame_count == 2
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+@pytest.mark.parametrize(("precision", "levels"), [("float32", 4), ("float16", 12)])
+def test_cuda_paints_as_the_cpu_and_streams(
+    engine: Literal["eager", "compiled"],
+    precision: Literal["float32", "float16"],
+    levels: int,
+    small_style: Path,
+    eager: Engine,
+) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    on_cuda = load_engine(small_style, engine=engine, device="cuda", precision=precision)
+    given = [pictures(1, 24 + 8 * index, 40) for index in range(5)]
+    for stylized, content_images in zip(on_cuda.stream(given), given, strict=True):
+        assert abs(stylized.astype(int) - on_cuda(content_images)).max() <= 1
+        assert abs(stylized.astype(int) - eager(content_images)).max() <= levels
+    stylized = on_cuda(floats(given[0]))
+    assert abs(stylized - eager(floats(given[0]))).max() < levels / 255
+    stream = on_cuda.stream([*given[:2], pictures(1, 8, 8)])
+    assert len([next(stream), next(stream)]) == 2
+    with pytest.raises(ValueError, match="smallest that works"):
+        next(stream)
+
+
+def test_static_graph_of_bytes(static_bytes_onnx_file: Path) -> None:
+    engine = load_engine(static_bytes_onnx_file)
+    given = pictures(3, 24, 32)  # and the graph takes one at a time
+    assert (engine(given) == given).all()
+    assert abs(engine(floats(given)) - floats(given)).max() < 1e-6
+    message = "takes pictures of 32x24 pixels only, and this one has 33x24; resize it, or export .*--static"
+    with pytest.raises(ValueError, match=message):
+        engine(pictures(1, 24, 33))
+
+
+@pytest.mark.parametrize("name", ["small_style", *FILES])
+def test_stylizer_runs_on_each(name: str, request: pytest.FixtureRequest) -> None:
+    stylizer = Stylizer(loaded(request.getfixturevalue(name)), max_side=40)
+    rgb = pictures(1, 30, 50)[0]
+    assert stylizer(rgb).shape == rgb.shape
+    tensor = torch.rand(2, 3, 20, 24, dtype=torch.float64)
+    assert (stylizer(tensor).shape, stylizer(tensor).dtype) == (tensor.shape, tensor.dtype)
+
+
+@pytest.mark.parametrize("name", ["small_style", *FILES])
+def test_unusable_pictures_are_explained(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = loaded(request.getfixturevalue(name))
+    with pytest.raises(ValueError, match="40x15 pixels; the smallest that works is 16x16"):
+        engine(pictures(1, 15, 40))
+    with pytest.raises(
+        ValueError, match=r"float64 \(1, 3, 16, 16\); expected uint8 \(B, H, W, 3\) or float32"
+    ):
+        engine(np.zeros((1, 3, 16, 16)))
+    monkeypatch.setattr(memory, "free_memory", lambda: 10_000_000)
+    with pytest.raises(PictureTooLargeError, match=r"900x600 needs about .* would fit: --max-side"):
+        engine(pictures(1, 600, 900))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_runtime_out_of_memory_is_explained(
+    name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine: Any = loaded(request.getfixturevalue(name))
+
+    def run(images: NDArray[Any]) -> NDArray[Any]:
+        raise RuntimeError("[ONNXRuntimeError] : 6 : Failed to allocate memory for requested buffer")
+
+    monkeypatch.setattr(engine, "_run", run)
+    with pytest.raises(PictureTooLargeError, match="200x100 needs about"):
+        engine(pictures(1, 100, 200))
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", ["cut", "foreign", "empty"])
+def test_broken_file_is_named(name: str, damage: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    source: Path = request.getfixturevalue(name)
+    broken = tmp_path / source.name
+    content = source.read_bytes()
+    broken.write_bytes({"cut": content[: len(content) // 2], "foreign": b"a text" * 50, "empty": b""}[damage])
+    if source.suffix == ".xml":
+        shutil.copy(source.with_suffix(".bin"), broken.with_suffix(".bin"))
+    with pytest.raises(ValueError, match=f"'{broken}' is (cut short, )?damaged"):
+        load_engine(broken, device="cpu")
+
+
+def test_openvino_without_its_weights(openvino_file: Path, tmp_path: Path) -> None:
+    alone = Path(shutil.copy(openvino_file, tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"needs its weights beside it: .*small.bin"):
+        load_engine(alone)
+    with pytest.raises(ValueError, match=r"only the weights of an OpenVINO model; give '.*small.xml'"):
+        load_engine(openvino_file.with_suffix(".bin"))
+    content = openvino_file.with_suffix(".bin").read_bytes()
+    alone.with_suffix(".bin").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=r"small.xml' is cut short"):
+        load_engine(alone)
+
+
+def test_model_of_somebody_else(onnx_file: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(onnx_file)
+    for metadata, message in (
+        ("", "not one made by allaprima export"),
+        ("{", "header that cannot be read"),
+    ):
+        del model.metadata_props[:]
+        model.metadata_props.add(key="allaprima", value=metadata)
+        onnx.save(model, tmp_path / "other.onnx")
+        with pytest.raises(ValueError, match=message):
+            load_engine(tmp_path / "other.onnx")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("small_style", {"engine": "onnx", "precision": "bfloat16"}, "no bfloat16 convolutions on CPUs"),
+        ("onnx_file", {"engine": "compiled"}, "runs on engine onnx, not on 'compiled'"),
+        ("onnx_file", {"device": "tpu"}, "device 'tpu' is not available to ONNX Runtime here; it has: cpu"),
+        ("onnx_file", {"precision": "bfloat16"}, "exported in float32, not bfloat16"),
+        ("openvino_file", {"device": "tpu"}, "device 'tpu' is not available to OpenVINO here; it has: cpu"),
+        ("pt2_file", {"device": "tpu"}, "device 'tpu' is not available; this machine has: cpu"),
+    ],
+)
+def test_what_does_not_fit_is_explained(
+    name: str, options: dict[str, Any], message: str, request: pytest.FixtureRequest
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_engine(request.getfixturevalue(name), **options)
+
+
+@pytest.mark.parametrize(("name", "module"), [("onnx_file", "onnxruntime"), ("openvino_file", "openvino")])
+def test_missing_extra_is_named(
+    name: str, module: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = request.getfixturevalue(name)
+    monkeypatch.setitem(sys.modules, module, None)
+    extra = name.removesuffix("_file")
+    with pytest.raises(
+        ValueError, match=rf"needs {module}, which is not .*pip install 'allaprima\[{extra}\]'"
+    ):
+        load_engine(path)
+
+
+def test_no_compiler_is_told(small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(ValueError, match="'compiled' needs a C"):
+        load_engine(small_style, engine="compiled", device="cpu")
+
+
+def test_auto_is_what_the_machine_is_fast_at(
+    small_style: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("openvino")
+    assert isinstance(load_engine(small_style, device="cpu"), EagerEngine)
+    asked: list[Any] = []
+
+    def convert(*arguments: Any) -> None:
+        asked.extend(arguments)
+        raise ValueError("not here")
+
+    monkeypatch.setattr(converted, "computes_bfloat16", lambda: True)
+    monkeypatch.setattr(converted, "converted", convert)
+    assert isinstance(load_engine(small_style, device="cpu", precision="float32"), EagerEngine)
+    assert asked == []
+    assert isinstance(load_engine(small_style, device="cpu"), EagerEngine)
+    assert asked == [small_style, "openvino", "auto", "cpu"]
+    assert "using engine 'eager', since 'openvino' is not to be had: not here" in caplog.text
+    with pytest.raises(ValueError, match="not here"):
+        load_engine(small_style, engine="openvino", device="cpu")
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+def test_style_files_are_converted_once(
+    runtime: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A small network of the kind that is made for speed."""
+    pytest.importorskip("onnxscript")
+    pytest.importorskip({"onnx": "onnxruntime"}.get(runtime, runtime))
+    caplog.set_level("INFO")
+    monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path / "cache"))
+    style = tmp_path / "fast.safetensors"
+    save_style(style, small_network("fast"), StyleHeader(style_name="fast", style_sha256=""))
+    eager = load_engine(style, engine="eager", device="cpu")
+    for number in (1, 2):
+        engine = load_engine(style, engine=runtime, device="cpu")
+        assert type(engine).__module__ == f"allaprima.infer.engines.{runtime}"
+        assert caplog.text.count("converting") == 1, number
+    for size in ((1, 16, 16), (2, 33, 50), (3, 19, 64)):
+        given = pictures(*size)
+        assert abs(engine(given).astype(int) - eager(given)).max() <= 1
+        assert abs(engine(floats(given)) - eager(floats(given))).max() < 1 / 255  # it works on bytes
+    (file,) = (path for path in (tmp_path / "cache" / "engines").iterdir() if path.suffix != ".bin")
+    file.write_bytes(file.read_bytes()[:100])
+    assert abs(load_engine(style, engine=runtime)(given).astype(int) - eager(given)).max() <= 1
+    assert caplog.text.count("converting") == 2  # a damaged file is made again
+
+
+def test_conversions_used_long_ago_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(converted, "KEPT", 2)
+    style, other = tmp_path / "fast.safetensors", tmp_path / "other.safetensors"
+    for path in (style, other):
+        save_style(path, small_network("fast"), StyleHeader(style_name=path.stem, style_sha256=""))
+    folder = tmp_path / "cache" / "engines"
+    load_engine(style, engine="onnx", device="cpu")
+    load_engine(style, engine="openvino", device="cpu")
+    for age, path in enumerate(folder.iterdir()):
+        os.utime(path, (age, age))
+    load_engine(style, engine="onnx", device="cpu")  # was used last now
+    load_engine(other, engine="onnx", device="cpu")
+    assert sorted(path.suffix for path in folder.iterdir()) == [".onnx", ".onnx"]
+
+
+@pytest.mark.parametrize(("engine", "module"), [("onnx", "onnxruntime"), ("openvino", "openvino")])
+def test_absent_device_is_told_before_a_conversion(
+    engine: Any, module: str, small_style: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(module)
+    monkeypatch.setattr(converted, "converted", lambda *arguments: pytest.fail("converted"))
+    with pytest.raises(ValueError, match="device 'tpu' is not available to"):
+        load_engine(small_style, engine=engine, device="tpu")
+
+
+def test_signals_are_survived_after_openvino(openvino_file: Path) -> None:
+    """Engines that come and go leave no freed stack for signals behind."""
+    program = f"""
+import os, signal
+from pathlib import Path
+from allaprima.infer.engines import load_engine
+first = load_engine(Path({str(openvino_file)!r}))
+second = load_engine(Path({str(openvino_file)!r}))
+del first
+del second
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores it
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("survived")
+"""
+    root = str(Path(__file__).parents[3])
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": root}, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("survived\n", "", 0)
+
+
+@pytest.fixture(scope="module")
+def machine_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package that halves its pictures; a network takes minutes to compile."""
+    if not shutil.which("g++"):
+        pytest.skip("needs a C++ compiler")
+
+    class Halve(torch.nn.Module):
+        def forward(self, content_image: torch.Tensor) -> torch.Tensor:
+            return content_image * 0.5
+
+    anything = torch.export.Dim.DYNAMIC
+    sizes = ({0: anything, 2: anything, 3: anything},)
+    halve = torch.export.export(Halve(), (torch.rand(2, 3, 24, 32),), dynamic_shapes=sizes)
+    path = tmp_path_factory.mktemp("aoti") / "small.aoti.pt2"
+    metadata = {"aot_inductor.metadata": {"allaprima": header()}}
+    torch._inductor.aoti_compile_and_package(halve, package_path=str(path), inductor_configs=metadata)
+    return path
+
+
+@pytest.mark.slow
+def test_machine_code_runs(machine_code: Path) -> None:
+    given = floats(pictures(3, 17, 40))
+    assert np.allclose(load_engine(machine_code)(given), given / 2)
+    assert np.allclose(load_engine(machine_code, engine="aoti", device="cpu")(given[:1]), given[:1] / 2)
+
+
+@pytest.mark.slow
+def test_style_file_as_machine_code(
+    small_style: Path, eager: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path))
+    engine = load_engine(small_style, engine="aoti", device="cpu")
+    for size in ((1, 16, 16), (2, 33, 50)):
+        given = pictures(*size)
+        assert abs(engine(given).astype(int) - eager(given)).max() <= 1
+
+
+@pytest.mark.slow
+def test_broken_machine_code_is_named(machine_code: Path, tmp_path: Path) -> None:
+    broken = tmp_path / machine_code.name
+    content = machine_code.read_bytes()
+    broken.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match="is cut short"):
+        load_engine(broken)
+
+
+@pytest.mark.parametrize("converted_before", [False, True])
+def test_onnx_needs_no_torch(
+    converted_before: bool,
+    onnx_file: Path,
+    small_style: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a process where importing torch, or what comes with it, fails."""
+    monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path))
+    if converted_before:
+        load_engine(small_style, engine="onnx")
+    file = small_style if converted_before else onnx_file
+    program = f"""
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "torchvision", "lightning", "safetensors", "onnx", "datasets"):
+            raise ModuleNotFoundError(f"No module named {{name!r}}")
+
+sys.meta_path.insert(0, Absent())
+import numpy as np
+from allaprima.infer import Stylizer
+painted = Stylizer.load({str(file)!r}, engine="onnx")(np.zeros((20, 33, 3), np.uint8))
+assert painted.shape == (20, 33, 3)
+options = ["--engine", "onnx", "-o", "out.jpg", "--max-side", "40"]
+sys.argv = ["allaprima", "stylize", {str(file)!r}, "photo.png", *options]
+from allaprima.__main__ import main
+main()
+"""
+    from PIL import Image
+
+    Image.fromarray(pictures(1, 40, 60)[0]).save(tmp_path / "photo.png")
+    root = str(Path(__file__).parents[3])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={"PYTHONPATH": root, "ALLAPRIMA_CACHE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("1 picture stylised\n", "", 0)
+    with Image.open(tmp_path / "out.jpg") as painting:
+        assert painting.size == (60, 40)

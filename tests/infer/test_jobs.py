@@ -1,0 +1,182 @@
+"""Planning and carrying out work on files and folders."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from allaprima.images.picture import Picture, read_picture, write_picture
+from allaprima.infer.jobs import Job, Outcome, plan_jobs, stylize_files
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def targets(folder: Path, jobs: list[Job]) -> list[str]:
+    return [job.target.relative_to(folder).as_posix() for job in jobs]
+
+
+def invert(picture: Picture) -> Picture:
+    if picture.width < 16:
+        raise ValueError("too small")
+    return Picture(255 - picture.rgb, picture.alpha)
+
+
+def make(path: Path, level: int = 10, side: int = 16) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_picture(Picture(np.full((side, side, 3), level, np.uint8)), path)
+    return path
+
+
+def outcomes(jobs: list[Job], *, overwrite: bool = False) -> list[Outcome]:
+    return list(stylize_files(invert, jobs, overwrite=overwrite))
+
+
+def test_folder_keeps_its_tree_sorted(tmp_path: Path) -> None:
+    touch(tmp_path / "in", "b.JPG", "a.png", "sub/c.webp", "notes.txt", ".hidden.jpg", ".git/d.jpg")
+    jobs = plan_jobs([tmp_path / "in"], tmp_path / "out")
+    assert targets(tmp_path, jobs) == ["out/a.png", "out/b.JPG", "out/sub/c.webp"]
+
+
+def test_linked_folders_are_searched_and_loops_are_not(tmp_path: Path) -> None:
+    touch(tmp_path, "in/a.png", "elsewhere/b.png")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    jobs = plan_jobs([tmp_path / "in"], tmp_path / "out")
+    assert targets(tmp_path / "out", jobs) == ["a.png", "linked/b.png"]
+
+
+def test_output_inside_the_folder_is_left_out(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "out/a.png", "out/deep/b.png", "output/c.png")
+    assert targets(tmp_path / "out", plan_jobs([tmp_path], tmp_path / "out")) == ["a.png", "output/c.png"]
+
+
+def test_one_file_goes_to_a_file_or_into_a_folder(tmp_path: Path) -> None:
+    source = tmp_path / "a.jpg"
+    (tmp_path / "v1.0").mkdir()
+    assert targets(tmp_path, plan_jobs([source], tmp_path / "b.png")) == ["b.png"]
+    assert targets(tmp_path, plan_jobs([source], tmp_path / "out")) == ["out/a.jpg"]
+    assert targets(tmp_path, plan_jobs([source], tmp_path / "v1.0")) == ["v1.0/a.jpg"]
+
+
+def test_several_folders_keep_their_names(tmp_path: Path) -> None:
+    touch(tmp_path, "x/a.jpg", "y/a.jpg", "b.jpg")
+    jobs = plan_jobs([tmp_path / "x", tmp_path / "y", tmp_path / "b.jpg"], tmp_path / "out")
+    assert targets(tmp_path / "out", jobs) == ["x/a.jpg", "y/a.jpg", "b.jpg"]
+
+
+def test_parent_folder_does_not_escape_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "x/a.jpg", "x/here/b.jpg")
+    monkeypatch.chdir(tmp_path / "x" / "here")
+    jobs = plan_jobs([Path(".."), Path("b.jpg")], tmp_path / "out")
+    assert targets(tmp_path / "out", jobs) == ["x/a.jpg", "x/here/b.jpg"]
+
+
+def test_file_named_twice_is_done_once(tmp_path: Path) -> None:
+    touch(tmp_path / "in", "a.jpg")
+    jobs = plan_jobs([tmp_path / "in", tmp_path / "in" / "a.jpg"], tmp_path / "out")
+    assert targets(tmp_path, jobs) == ["out/in/a.jpg"]
+
+
+def test_file_named_outright_is_tried_whatever_its_suffix(tmp_path: Path) -> None:
+    jobs = plan_jobs([tmp_path / "clip.mp4", tmp_path / "photo"], tmp_path / "out")
+    assert targets(tmp_path, jobs) == ["out/clip.png", "out/photo.png"]
+
+
+def test_unwritable_formats_change(tmp_path: Path) -> None:
+    touch(tmp_path / "in", "a.gif", "b.bmp", "c.HEIC", "d.tif")
+    jobs = plan_jobs([tmp_path / "in"], tmp_path / "out")
+    assert targets(tmp_path / "out", jobs) == ["a.png", "b.png", "c.jpg", "d.tif"]
+
+
+def test_names_that_would_coincide_keep_their_old_suffix(tmp_path: Path) -> None:
+    touch(tmp_path / "in", "a.jpg", "a.png", "a.gif", "b.jpg", "sub/a.jpg")
+    jobs = plan_jobs([tmp_path / "in"], tmp_path / "out", suffix=".png")
+    names = ["a.gif.png", "a.jpg.png", "a.png", "b.png", "sub/a.png"]
+    assert targets(tmp_path / "out", jobs) == names
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "suffix", "message"),
+    [
+        (["x/a.jpg", "y/a.jpg"], "out", None, "would both be written to"),
+        (["x"], "x", None, "would replace an input"),
+        (["x/a.jpg"], "x/a.jpg", None, "would replace an input"),
+        (["x/a.jpg"], "b.gif", None, "unknown format; expected one of .jpg"),
+        (["x/a.jpg"], "b.png", ".jpg", "contradicts format '.jpg'"),
+        (["x"], "b.png", None, "the name of a picture; several pictures need a folder"),
+        (["x"], "file", None, "a file that is there already"),
+        (["x"], "out", ".gif", "unknown format '.gif'"),
+        (["empty"], "out", None, "no pictures in .*empty'; looked for .avif"),
+    ],
+)
+def test_unusable_plans_are_explained(
+    tmp_path: Path, inputs: list[str], output: str, suffix: str | None, message: str
+) -> None:
+    touch(tmp_path, "x/a.jpg", "y/a.jpg", "file", "empty/notes.txt")
+    with pytest.raises(ValueError, match=message):
+        plan_jobs([tmp_path / name for name in inputs], tmp_path / output, suffix=suffix)
+
+
+def test_link_to_an_input_is_not_replaced(tmp_path: Path) -> None:
+    touch(tmp_path, "in/a.jpg", "out/notes.txt")
+    (tmp_path / "out" / "a.jpg").symlink_to(tmp_path / "in" / "a.jpg")
+    with pytest.raises(ValueError, match="would replace an input"):
+        plan_jobs([tmp_path / "in"], tmp_path / "out")
+
+
+def test_work_is_done_and_failures_do_not_stop_it(tmp_path: Path) -> None:
+    make(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "b.png").write_bytes(b"no picture")
+    make(tmp_path / "in" / "c.png", side=4)
+    make(tmp_path / "in" / "sub" / "d.png", level=20)
+    done = outcomes(plan_jobs([tmp_path / "in"], tmp_path / "out"))
+    assert [outcome.status for outcome in done] == ["stylized", "failed", "failed", "stylized"]
+    assert done[1].message.startswith(f"picture '{tmp_path / 'in' / 'b.png'}' cannot be read")
+    assert done[2].message == f"'{tmp_path / 'in' / 'c.png'}': too small"
+    assert (read_picture(tmp_path / "out" / "sub" / "d.png").rgb == 235).all()
+    assert not (tmp_path / "out" / "c.png").exists()
+
+
+def test_results_that_exist_are_skipped_unless_overwritten(tmp_path: Path) -> None:
+    jobs = plan_jobs([make(tmp_path / "a.png"), make(tmp_path / "b.png")], tmp_path / "out")
+    make(tmp_path / "out" / "b.png", level=1)
+    assert [(o.job, o.status) for o in outcomes(jobs)] == [(jobs[1], "skipped"), (jobs[0], "stylized")]
+    assert (read_picture(jobs[1].target).rgb == 1).all()
+    assert [outcome.status for outcome in outcomes(jobs, overwrite=True)] == ["stylized"] * 2
+    assert (read_picture(jobs[1].target).rgb == 245).all()
+
+
+def test_unwritable_target_is_a_failure(tmp_path: Path) -> None:
+    source = make(tmp_path / "a.png")
+    touch(tmp_path, "out")
+    [outcome] = outcomes([Job(source, tmp_path / "out" / "a.png")])
+    assert outcome.status == "failed"
+    assert str(source) in outcome.message
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("CUDA error: an illegal memory access\nadvice"), RuntimeError("no advice")]
+)
+def test_errors_of_the_runtime_are_failures(tmp_path: Path, error: RuntimeError) -> None:
+    def fail_on_dark(picture: Picture) -> Picture:
+        if picture.rgb.max() < 15:
+            raise error
+        return picture
+
+    jobs = plan_jobs([make(tmp_path / "a.png"), make(tmp_path / "b.png", level=20)], tmp_path / "out")
+    first, second = stylize_files(fail_on_dark, jobs)
+    assert first.message == f"'{tmp_path / 'a.png'}': {str(error).splitlines()[0]}"
+    assert (first.status, first.error, second.status) == ("failed", error, "stylized")
+
+
+def test_lack_of_memory_is_a_failure(tmp_path: Path) -> None:
+    def fail(picture: Picture) -> Picture:
+        raise MemoryError
+
+    [outcome] = stylize_files(fail, [Job(make(tmp_path / "a.png"), tmp_path / "b.png")])
+    assert outcome.message.endswith("a.png': not enough memory")

@@ -1,0 +1,93 @@
+"""Muon and the choice of optimiser; the form of the network that is trained."""
+
+import pytest
+import torch
+from torch import nn
+
+from allaprima.models.network_settings import NETWORKS
+from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.settings.config import OptimizerSettings
+from allaprima.train.loop.muon import Muon, orthogonalized
+from allaprima.train.loop.optimizer import network_optimizer
+from allaprima.train.loop.training_form import training_form
+
+
+@pytest.mark.parametrize("shape", [(8, 30), (30, 8), (16, 16)])
+def test_singular_values_come_near_one_and_vectors_stay(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    result = orthogonalized(1e-4 * matrix)
+    values = torch.linalg.svdvals(result)
+    assert float(values.min()) > 0.6
+    assert float(values.max()) < 1.25
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    nearest = left @ right
+    assert float((result * nearest).sum()) / float(values.sum()) > 0.98
+    assert torch.equal(orthogonalized(torch.zeros(shape)), torch.zeros(shape))
+
+
+def test_the_small_product_gives_what_five_steps_on_the_matrix_give() -> None:
+    matrix = torch.randn(6, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    x = matrix / matrix.norm()
+    for _ in range(5):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    torch.testing.assert_close(orthogonalized(matrix), x, rtol=1e-3, atol=1e-3)
+
+
+def test_what_is_no_kernel_is_changed_as_by_adam() -> None:
+    start = torch.randn(7, generator=torch.Generator().manual_seed(2))
+    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    muon = Muon([], [ours], lr=1.0, others_lr=0.01, weight_decay=0.1)
+    adam = torch.optim.AdamW([theirs], lr=0.01, weight_decay=0.1)
+    for step in range(5):
+        for parameter, optimizer in ((ours, muon), (theirs, adam)):
+            parameter.grad = (parameter.detach() + step).sin()
+            optimizer.step()
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_muon_takes_the_kernels_between_feature_maps() -> None:
+    network = TransformerNetwork(width=4, residual_blocks=1)
+    optimizer = network_optimizer(network, OptimizerSettings())
+    kernels, others = (group["params"] for group in optimizer.param_groups)
+    assert len(kernels) == 2 + 2 + 2
+    assert len(kernels) + len(others) == len(list(network.parameters()))
+    ends = {id(network.encoder[0][0].weight), id(network.decoder[-1].weight)}  # type: ignore[index]
+    assert ends <= {id(parameter) for parameter in others}
+    rates = [group["lr"] for group in optimizer.param_groups]
+    assert rates == [1e-2, 1e-3]
+
+
+def test_adam_is_still_there() -> None:
+    settings = OptimizerSettings(optimizer="adam", lr=5e-4)
+    optimizer = network_optimizer(TransformerNetwork(width=4, residual_blocks=1), settings)
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert optimizer.param_groups[0]["lr"] == 5e-4
+
+
+@pytest.mark.parametrize("upsampling", ["nearest", "bilinear"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_form_for_training_has_the_network_s_values_and_gradients(name: str, upsampling: str) -> None:
+    parts = {**NETWORKS[name].model_dump(), "width": 4, "residual_blocks": 1, "upsampling": upsampling}  # type: ignore[index]
+    network = TransformerNetwork(**parts).double()
+    image = torch.rand(2, 3, 29, 38, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected, result = network(image), training_form(network)(image)
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-12)
+    direction = torch.rand_like(expected)
+    parameters = list(network.parameters())
+    for ours, theirs in zip(
+        torch.autograd.grad(result, parameters, direction),
+        torch.autograd.grad(expected, parameters, direction),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-10)
+
+
+def test_the_form_for_training_follows_the_network() -> None:
+    network = TransformerNetwork(width=4, residual_blocks=1)
+    form = training_form(network)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1)
+    image = torch.rand(1, 3, 16, 16)
+    torch.testing.assert_close(form(image), network(image), rtol=0, atol=1e-5)

@@ -1,0 +1,144 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from allaprima.models.network_settings import NETWORKS, NetworkSettings
+from allaprima.train.distill.config import DistillConfig
+from allaprima.train.settings.config import DEFAULT_STEPS, TrainConfig
+from allaprima.train.settings.durations import format_duration, parse_duration
+from allaprima.train.settings.parsing import ConfigError, load_config, parse_settings, read_yaml, require
+
+CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_loads_and_says_when_to_use_it(path: Path) -> None:
+    if path.stem == "distill":
+        parse_settings(DistillConfig, read_yaml(path))
+    else:
+        load_config(path)
+    assert path.read_text().startswith("# ")
+
+
+def test_default_config_states_the_defaults() -> None:
+    path = Path(__file__).parents[3] / "configs" / "default.yaml"
+    stated = yaml.safe_load(path.read_text())
+    assert stated == {name: value for name, value in TrainConfig().to_dict().items() if name in stated}
+    optional = {name for name, value in TrainConfig().to_dict().items() if value is None}
+    named = NetworkSettings.model_fields.keys()  # by `network`
+    assert stated.keys() == TrainConfig.model_fields.keys() - optional - named
+
+
+def test_overrides_win_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "night.yaml"
+    path.write_text("crop_size: 128\nlr: 1e-3\nmax_time: 1h30m\n")
+    config = load_config(path, {"crop_size": "192"})
+    assert config.crop_size == 192
+    assert config.lr == 0.001  # YAML reads 1e-3 as a string
+    assert config.max_time == timedelta(hours=1.5)
+
+
+def test_all_problems_are_reported_at_once_with_suggestions(tmp_path: Path) -> None:
+    path = tmp_path / "night.yaml"
+    path.write_text("style_wieght: 3\ncrop_size: big\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {"lr": "fast", "max_time": "3 hours"})
+    message = str(caught.value)
+    assert f"{path}: style_wieght is not a setting (did you mean style_weight?)" in message
+    assert f"{path}: crop_size is 'big'" in message
+    assert "lr is 'fast'" in message
+    assert "max_time is '3 hours'; expected a time such as 45s, 20m or 1h30m" in message
+    assert len(message.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("45s", 45), ("20m", 1200), ("1h30m", 5400), ("1.5h", 5400), ("1d", 86400)]
+)
+def test_times(text: str, seconds: int) -> None:
+    assert load_config(None, {"max_time": text}).max_time == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("value", ["0s", "90", 90, "-5m", "m", True])
+def test_what_is_no_time(value: object) -> None:
+    with pytest.raises(ConfigError, match="max_time"):
+        load_config(None, {"max_time": value})
+
+
+@pytest.mark.parametrize("text", ["14d", "0.25s", "1h0.001s"])
+def test_times_survive_being_written(text: str) -> None:
+    assert parse_duration(format_duration(parse_duration(text))) == parse_duration(text)
+
+
+@pytest.mark.parametrize("value", ["0", -5, "0s", "often"])
+def test_what_is_no_interval(value: object) -> None:
+    with pytest.raises(ConfigError, match="checkpoint_every"):
+        load_config(None, {"checkpoint_every": value})
+
+
+def test_a_network_compared_at_no_layer_learns_nothing() -> None:
+    with pytest.raises(ConfigError, match="content_layers"):
+        load_config(None, {"content_layers": ""})
+
+
+def test_intervals_are_steps_or_time() -> None:
+    assert load_config(None, {"checkpoint_every": "500"}).checkpoint_every == 500
+    assert load_config(None, {"checkpoint_every": "5m"}).checkpoint_every == timedelta(minutes=5)
+
+
+def test_length_is_by_steps_unless_a_time_is_given() -> None:
+    assert TrainConfig().steps == DEFAULT_STEPS
+    assert load_config(None, {"max_time": "1m"}).steps is None
+    assert load_config(None, {"max_time": "1m", "max_steps": 7}).steps == 7
+
+
+def test_settings_survive_the_run_folder(tmp_path: Path) -> None:
+    config = load_config(
+        None,
+        {"style": "a.png", "content": "b", "max_time": "90s", "style_layers": "relu1_1,relu2_1", "lr": 3e-4},
+    )
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config.to_dict()))
+    assert load_config(path) == config
+
+
+def test_explicit_weights_come_together() -> None:
+    with pytest.raises(ConfigError, match="give both or none"):
+        load_config(None, {"content_weight": 1})
+
+
+def test_what_has_no_default_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--style PICTURE\n.*--content FOLDER"):
+        require(TrainConfig())
+    with pytest.raises(ConfigError, match=r"style '.*night.jpeg' does not exist"):
+        require(load_config(None, {"style": tmp_path / "night.jpeg", "content": "x"}))
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "just words"])
+def test_files_that_are_not_settings(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"odd.yaml"):
+        load_config(path)
+    with pytest.raises(FileNotFoundError, match=r"missing.yaml' does not exist"):
+        load_config(tmp_path / "missing.yaml")
+
+
+def test_a_network_has_a_name_and_parts() -> None:
+    assert TrainConfig().parts == NETWORKS["paper"]
+    for name, parts in NETWORKS.items():
+        assert TrainConfig(network=name).parts == parts
+    assert load_config(None, {"network": "fast", "width": "9"}).parts == NETWORKS["fast"].model_copy(
+        update={"width": 9}
+    )
+
+
+def test_a_name_on_the_command_line_wins_over_the_files_parts(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("network: paper\nwidth: 24\nresidual_blocks: 3\n")
+    assert load_config(path).parts == NetworkSettings(width=24, residual_blocks=3, upsampling="bilinear")
+    assert load_config(path, {"network": "tiny"}).parts == NETWORKS["tiny"]
+    assert load_config(path, {"network": "paper", "crop_size": 64}).width == 24
+    with pytest.raises(ConfigError, match=r"network is 'tny'; .* \(did you mean tiny\?\)"):
+        load_config(path, {"network": "tny"})

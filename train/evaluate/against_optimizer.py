@@ -1,0 +1,126 @@
+"""A network's rank among optimisers: the evaluations that would have brought a picture as far."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from allaprima.atomic import write_atomically
+from allaprima.images.tensors import to_image
+from allaprima.train.objective.perceptual import PerceptualLoss
+from allaprima.train.optimize.minimize import minimize
+from allaprima.train.optimize.settings import MinimizeSettings
+
+from .scores import PictureScore
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One picture's network result beside its optimisation."""
+
+    name: str
+    level: float
+    """The total of the network's result."""
+    totals: list[float]
+    """The optimiser's total at every evaluation, from the photograph."""
+    problem: str | None = None
+    """Why the optimisation ended before its time."""
+
+    @property
+    def evaluations(self) -> float | None:
+        """The number of evaluations that reach the level; None if there are too few."""
+        return equivalent_evaluations(self.totals, self.level)
+
+
+def compare(score: PictureScore, loss: PerceptualLoss, evaluations: int) -> Comparison:
+    """Optimise a photograph with L-BFGS, beside what the network made of it."""
+    content_image = to_image(score.photograph.read(), loss.loss_network.device)
+    descent = minimize(loss, content_image, content_image, MinimizeSettings(steps=evaluations))
+    if descent.is_interrupted:
+        raise KeyboardInterrupt
+    totals = [terms["total"] for terms in descent.curve if math.isfinite(terms["total"])]
+    totals = totals or [score.untouched]
+    return Comparison(score.photograph.name, score.terms["total"], totals, descent.problem)
+
+
+def equivalent_evaluations(totals: Sequence[float], level: float) -> float | None:
+    """Return the number of evaluations after which the lowest total so far equals `level`.
+
+    Evaluations count from 1, the photograph itself; between two of them the logarithm of the total
+    is taken as linear. 0 if the level lies above the photograph's total, None if it is not reached.
+
+    Args:
+        totals: The objective at every evaluation.
+        level: The objective to reach.
+    """
+    if level > totals[0]:
+        return 0.0
+    lowest = totals[0]
+    for number, total in enumerate(totals, start=1):
+        if total <= level:
+            if number == 1:
+                return float(number)
+            share = math.log(lowest / level) / math.log(lowest / total) if total > 0 else 1.0
+            return number - 1 + share
+        lowest = min(lowest, total)
+    return None
+
+
+def summary(comparisons: Sequence[Comparison]) -> dict[str, float | int]:
+    """Return mean and range over pictures, and how many networks the optimiser did not reach.
+
+    Such a picture counts with all the evaluations that were made, so where `not_reached` is not 0
+    mean and highest are lower bounds.
+    """
+    counts = [
+        len(comparison.totals) if comparison.evaluations is None else comparison.evaluations
+        for comparison in comparisons
+    ]
+    return {
+        "mean": sum(counts) / len(counts),
+        "lowest": min(counts),
+        "highest": max(counts),
+        "not_reached": sum(comparison.evaluations is None for comparison in comparisons),
+    }
+
+
+def headline(comparisons: Sequence[Comparison]) -> str:
+    """Return the summary in words."""
+    known = summary(comparisons)
+    least, beyond, missed = "", "", ""
+    if known["not_reached"]:
+        least, beyond = "at least ", "more than "
+        missed = f", {known['not_reached']} of {len(comparisons)} not reached"
+    return (
+        f"equivalent L-BFGS evaluations: {least}{known['mean']:.1f} "
+        f"({known['lowest']:.1f} to {beyond}{known['highest']:.1f}{missed})"
+    )
+
+
+def plot(comparisons: Sequence[Comparison], path: Path) -> None:
+    """Draw each picture's optimisation with the network's level on it, as a PNG.
+
+    Totals are divided by the network's, so that its level is 1 for every picture.
+    """
+    from matplotlib.figure import Figure  # slow to import, and seldom needed
+    from matplotlib.ticker import StrMethodFormatter
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for comparison in comparisons:
+        relative = [total / comparison.level for total in comparison.totals]
+        (line,) = axes.plot(range(1, len(relative) + 1), relative, linewidth=1, label=comparison.name)
+        if comparison.evaluations:
+            axes.plot(comparison.evaluations, 1, "o", color=line.get_color())
+    axes.axhline(1, color="black", linestyle="--", linewidth=1)
+    axes.text(0.99, 1, "the network", ha="right", va="bottom", transform=axes.get_yaxis_transform())
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+    axes.set_xlabel("L-BFGS evaluations from the photograph")
+    axes.set_ylabel("objective / objective of the network's result")
+    axes.grid(visible=True, which="both", alpha=0.2)
+    if len(comparisons) <= 10:
+        axes.legend(fontsize="small")
+    with write_atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)

@@ -1,0 +1,1 @@
+"""What Lightning runs: modules, the optimizer and its schedule, checkpoints, limits and progress."""

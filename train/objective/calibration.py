@@ -1,0 +1,84 @@
+"""Loss weights that fit a style, found from photographs instead of tuned by hand."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from allaprima.models.loss.loss_network import LossNetwork
+
+from .gram import gram_matrix
+from .losses import style_reconstruction_loss, total_variation
+from .perceptual import LossWeights, style_targets
+
+STYLE_SHARE = 2.0
+TV_SHARE = 0.05
+
+
+@torch.no_grad()
+def calibrate(
+    loss_network: LossNetwork,
+    style_image: Tensor,
+    batches: Iterable[Tensor],
+    *,
+    content_layers: Iterable[str],
+    style_layers: Iterable[str],
+    strength: float,
+    tv_weight: float | None = None,
+) -> LossWeights:
+    """Return weights under which every layer's loss lies between 0 and about 1.
+
+    The two ends of the scale are the photograph and the style image: a content loss of 1
+    says that a picture is as unlike the photograph as the style image itself is, a style
+    loss of 1 that it is as far from the style as an untouched photograph.
+
+    Args:
+        loss_network: The frozen network.
+        style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
+        batches: Some batches of photographs, `(B, 3, H, W)`, RGB in [0, 1].
+        content_layers: Names of the content layers.
+        style_layers: Names of the style layers.
+        strength: Style against content; 1 is the default balance.
+        tv_weight: Absolute weight of the total variation, instead of the calibrated one.
+    """
+    content_layers, style_layers = tuple(content_layers), tuple(style_layers)
+    targets = style_targets(loss_network, style_image, dict.fromkeys(style_layers))
+    painting = {layer: moments(x) for layer, x in loss_network(style_image, content_layers).items()}
+    content = dict.fromkeys(content_layers, 0.0)
+    style = dict.fromkeys(style_layers, 0.0)
+    variation, count = 0.0, 0
+    for photographs in batches:
+        features = loss_network(photographs, {*content_layers, *style_layers})
+        for layer in content_layers:
+            content[layer] += float(unpaired_distance(moments(features[layer]), painting[layer]))
+        for layer in style_layers:
+            style[layer] += float(style_reconstruction_loss(gram_matrix(features[layer]), targets[layer]))
+        variation += float(total_variation(photographs))
+        count += 1
+    return LossWeights(
+        content={layer: _inverse(len(content) * value / count) for layer, value in content.items()},
+        style={
+            layer: STYLE_SHARE * strength * _inverse(len(style) * value / count)
+            for layer, value in style.items()
+        },
+        tv=TV_SHARE * _inverse(variation / count) if tv_weight is None else tv_weight,
+    )
+
+
+def _inverse(loss: float) -> float:
+    """Return 1 / loss; 0 where there is nothing to bring down, as between a picture and itself."""
+    return 1 / loss if loss > 0 else 0.0
+
+
+def moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each channel's mean and mean square over pictures and positions, `(C,)` twice."""
+    features = features.float()
+    return features.mean(dim=(0, 2, 3)), features.square().mean(dim=(0, 2, 3))
+
+
+def unpaired_distance(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
+    """Return the expected squared difference of features at unrelated positions, from moments.
+
+    E (x - y)^2 = E x^2 - 2 E x E y + E y^2 for independent x and y, averaged over channels.
+    """
+    return (one[1] - 2 * one[0] * other[0] + other[1]).mean()

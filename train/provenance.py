@@ -1,0 +1,85 @@
+"""What goes into a trained style's header."""
+
+import base64
+import hashlib
+import io
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from allaprima import __version__
+from allaprima.images.pixels import Pixels
+from allaprima.models.style_file import StyleHeader
+
+from .command_line import training_command
+from .objective.perceptual import PerceptualLoss
+from .settings.config import LossSettings, TrainConfig
+
+THUMBNAIL_SIDE = 128
+
+
+def style_header(
+    style: Path,
+    pixels: Pixels,
+    config: TrainConfig,
+    objective: PerceptualLoss,
+    *,
+    steps: int,
+    validation: Mapping[str, float],
+) -> StyleHeader:
+    """Return the header of a trained style.
+
+    Args:
+        style: The style picture's file.
+        pixels: The style picture, `(H, W, 3)`, uint8.
+        config: The settings of the run.
+        objective: What it was trained against.
+        steps: Steps trained.
+        validation: Terms on crops of held-out photographs.
+    """
+    calibrated = config.content_weight is None
+    loss = config.model_dump(mode="json", include=set(LossSettings.model_fields), exclude={"loss_weights"})
+    return StyleHeader(
+        dtype=config.dtype,
+        style_name=style.name,
+        style_sha256=checksum(style),
+        style_thumbnail=_thumbnail(pixels),
+        loss={
+            **loss,
+            "calibrated": calibrated,
+            "weights": objective.weights.to_dict(),
+            "lineage": objective.loss_network.lineage,
+            "fingerprint": objective.loss_network.fingerprint,
+        },
+        steps=steps,
+        validation={name: round(value, 6) for name, value in validation.items()},
+        versions={
+            "allaprima": __version__,
+            "torch": torch.__version__,
+            "lightning": version("lightning"),
+            "python": platform.python_version(),
+        },
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=training_command(config),
+        licence=config.licence,
+        author=config.author,
+    )
+
+
+def checksum(file: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _thumbnail(pixels: Pixels) -> str:
+    image = Image.fromarray(pixels)
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

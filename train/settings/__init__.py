@@ -1,0 +1,1 @@
+"""What can be set for a run: types, defaults, presets, and how files and flags are read."""

@@ -1,0 +1,129 @@
+"""Settings from YAML and flags, with every mistake named."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from allaprima.atomic import write_atomically
+from allaprima.models.network_settings import NetworkSettings
+from allaprima.suggestion import suggestion
+
+from .config import NAMED_BY_RECIPE, WEIGHTS, TrainConfig
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+class ConfigError(ValueError):
+    """Everything that is wrong with the settings, one problem a line."""
+
+
+def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
+    """Return the settings of a YAML file with overrides on top.
+
+    Raises:
+        FileNotFoundError: If `path` does not exist.
+        ConfigError: If anything is not a setting or has a value that does not fit; all
+            problems are named.
+    """
+    values = {} if path is None else read_yaml(path)
+    for name, decided in _named_wholes().items():
+        if overrides and overrides.get(name) not in (None, values.get(name)):
+            values = {key: value for key, value in values.items() if key not in decided}
+    source = dict.fromkeys(values, str(path)) | dict.fromkeys(overrides or {}, "")
+    return parse_settings(TrainConfig, {**values, **(overrides or {})}, source)
+
+
+def parse_settings(
+    kind: type[Settings], values: Mapping[str, Any], source: Mapping[str, str] | None = None
+) -> Settings:
+    """Return settings from plain values.
+
+    Args:
+        kind: The class of the settings.
+        values: Values by name, unchecked.
+        source: The file that a value comes from, by name, for messages.
+
+    Raises:
+        ConfigError: If anything is not a setting or has a value that does not fit; all
+            problems are named.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError("\n".join(_problems(error, source or {}, kind.model_fields))) from None
+
+
+def require(config: TrainConfig) -> tuple[Path, str]:
+    """Return the style picture and the photographs, which have no default.
+
+    Raises:
+        ConfigError: If one of them is not given, or the style picture does not exist.
+    """
+    problems = []
+    if config.style is None:
+        problems.append("style is missing: give the style picture with --style PICTURE")
+    elif not config.style.is_file():
+        problems.append(f"style '{config.style}' does not exist")
+    if config.content is None:
+        problems.append("content is missing: give a folder of photographs with --content FOLDER")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    assert config.style is not None
+    assert config.content is not None
+    return config.style, config.content
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the lines of a YAML file of settings, unchecked.
+
+    Raises:
+        FileNotFoundError: If it does not exist.
+        ConfigError: If it is not YAML, or not of lines such as `crop_size: 256`.
+    """
+    import yaml  # `--help` does without
+
+    if not path.is_file():
+        raise FileNotFoundError(f"config '{path}' does not exist")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected lines such as 'crop_size: 256', found a {type(values).__name__}")
+    return {str(key): value for key, value in values.items()}
+
+
+def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
+    """Write settings as YAML, whole or not at all."""
+    import yaml  # `--help` does without
+
+    with write_atomically(path) as temporary:
+        temporary.write_text(yaml.safe_dump(dict(values), sort_keys=False), encoding="utf-8")
+
+
+def _named_wholes() -> dict[str, set[str]]:
+    """Return what a name on the command line decides over a file's settings; weights stay explicit."""
+    return {"loss_preset": {*NAMED_BY_RECIPE} - {*WEIGHTS}, "network": {*NetworkSettings.model_fields}}
+
+
+def _problems(error: ValidationError, source: Mapping[str, str], known: Iterable[str]) -> list[str]:
+    """Return one readable line for each setting that is wrong."""
+    lines: dict[str, str] = {}
+    for problem in error.errors():
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        where = f"{source[name]}: " if source.get(name) else ""
+        if problem["type"] == "extra_forbidden":
+            line = f"{where}{name} is not a setting{suggestion(name, known)}"
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            line = f"{where}{name} is {problem['input']!r}; {message}" if name else message
+            if problem["type"] == "literal_error":
+                choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+                line += suggestion(str(problem["input"]), choices)
+        lines.setdefault(name, line)
+    return list(lines.values())
