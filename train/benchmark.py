@@ -15,10 +15,11 @@ from lightning import Callback, LightningModule, Trainer
 from PIL import Image
 
 from allaprima.models.loss.loss_weights import random_loss_weights
-from allaprima.train.loop import hardware
 
-from .build import build_module, build_trainer, without_advice
+from .build import build_module, build_trainer
 from .data.module import ContentDataModule
+from .loop import hardware
+from .loop.quiet_lightning import without_advice
 from .run_folder import RunFolder
 from .settings.config import TrainConfig
 from .style_picture import read_style

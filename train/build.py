@@ -1,10 +1,7 @@
 """A training run's parts: the module with its objective, and Lightning's trainer."""
 
-import logging
 import math
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -17,10 +14,10 @@ from torch import Tensor
 from allaprima.images.pixels import Pixels
 from allaprima.models.style_file import load_style, read_header
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.loop import hardware
 
 from .command_line import network_flags
 from .data.module import ContentDataModule
+from .loop import hardware
 from .loop.checkpoints import SameInputs, keep_newest, loss_weights_in
 from .loop.limits import DivergenceGuard, RunLimits
 from .loop.module import StyleTransferModule, to_unit_range
@@ -136,13 +133,3 @@ def check_init(config: TrainConfig) -> None:
             f"init '{config.init}' has another network ({found}) than this run ({config.parts}): give "
             f"{network_flags(found)}, or another file"
         )
-
-
-@contextmanager
-def without_advice() -> Iterator[None]:
-    """Keep Lightning's advice (loggers to buy, folders that are not empty) away from the user."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        yield

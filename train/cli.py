@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from .run_folder import create_run_folder, is_first_process, open_run_folder
+from .first_process import is_first_process
+from .run_folder import create_run_folder, open_run_folder
 from .settings.config import FileSettings, RunSettings, TrainConfig
 from .settings.flags import flags_of, given
 from .settings.parsing import ConfigError, load_config, require

@@ -1,7 +1,6 @@
 """What goes into a trained style's header."""
 
 import base64
-import hashlib
 import io
 import platform
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from allaprima.models.style_file import StyleHeader
 from .command_line import training_command
 from .objective.perceptual import PerceptualLoss
 from .settings.config import LossSettings, TrainConfig
+from .style_picture import checksum
 
 THUMBNAIL_SIDE = 128
 
@@ -69,12 +69,6 @@ def style_header(
         licence=config.licence,
         author=config.author,
     )
-
-
-def checksum(file: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _thumbnail(pixels: Pixels) -> str:

@@ -12,20 +12,22 @@ from allaprima.images.pixels import Pixels
 from allaprima.models.style_file import save_style
 from allaprima.models.transformer import TransformerNetwork
 
-from .build import build_module, build_trainer, check_init, without_advice
+from .build import build_module, build_trainer, check_init
 from .data.module import ContentDataModule
 from .evaluate.report import sheet
 from .evaluate.scores import Photograph, Scores, collect, score_picture
+from .first_process import is_first_process
 from .loop.checkpoints import save_last
 from .loop.limits import Interruption
 from .loop.progress import PreparationProgress
+from .loop.quiet_lightning import without_advice
 from .objective.perceptual import PerceptualLoss
 from .objective.prepare import check_loss_layers, read_loss_weights
-from .provenance import checksum, style_header
-from .run_folder import RunFolder, is_first_process
+from .provenance import style_header
+from .run_folder import RunFolder
 from .settings.config import TrainConfig
 from .settings.parsing import require
-from .style_picture import read_style
+from .style_picture import checksum, read_style
 
 SCORED = 4
 """Held-out photographs on the contact sheet, whose figures go into the style file."""

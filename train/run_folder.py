@@ -1,6 +1,5 @@
 """Where a run keeps its style file, contact sheet, settings, checkpoints and logs."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +8,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from .first_process import is_first_process
+from .loop.checkpoint_files import newest_whole
 from .settings.config import TrainConfig
 from .settings.parsing import load_config, read_yaml, write_yaml
 
@@ -93,8 +94,6 @@ def open_run_folder(root: Path) -> tuple[RunFolder, TrainConfig, Path]:
     folder = RunFolder(root)
     if not folder.config.is_file():
         raise FileNotFoundError(f"'{root}' holds no run to resume: there is no config.yaml in it")
-    from .loop.checkpoints import newest_whole  # loads torch, which `--help` does without
-
     checkpoint = newest_whole(folder.checkpoints)
     if checkpoint is None:
         raise FileNotFoundError(f"'{root}' has no checkpoint: start anew under another --output")
@@ -109,12 +108,6 @@ def _complete(config: Path) -> None:
     missing = {name: value for name, value in BEFORE_THE_SETTING.items() if name not in stored}
     if missing:
         write_yaml(config, {**stored, **missing})
-
-
-def is_first_process() -> bool:
-    """Return whether this is the process that writes, of those that torchrun, SLURM or Lightning started."""
-    names = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")
-    return all(int(os.environ.get(name, "0")) == 0 for name in names)
 
 
 def _claim_named(root: Path) -> Path:

@@ -1,5 +1,6 @@
-"""The style picture at its training size."""
+"""The style picture: its pixels at the training size, and its checksum."""
 
+import hashlib
 from pathlib import Path
 
 from allaprima.images.picture import read_picture
@@ -30,3 +31,9 @@ def read_style(path: Path, size: int | None) -> Pixels:
     if scale >= 1:
         return pixels
     return resized(pixels, round(height * scale), round(width * scale))
+
+
+def checksum(file: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,6 +1,7 @@
 """The architectures a loss network can have: names, channels and shapes of their layers."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from allaprima.suggestion import suggestion
 
@@ -10,6 +11,9 @@ STAGES = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4), "compact": (2, 2, 
 VGG_CHANNELS = (64, 128, 256, 512, 512)
 CHANNELS = {"vgg16": VGG_CHANNELS, "vgg19": VGG_CHANNELS, "compact": (24, 48, 80, 128, 128)}
 """Channels per stage."""
+
+Lineage = Literal["original", "torchvision"]
+"""Which training the weights come from: Simonyan and Zisserman's own, or torchvision's later one."""
 
 PROJECTED = {"compact": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")}
 """Layers whose features a 1x1 convolution and ReLU bring to VGG-19's; the others serve them only."""

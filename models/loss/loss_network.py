@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from torch.nn import functional as F
 
 from .architectures import (
     STAGES,
+    Lineage,
     check_layers,
     conv_names,
     layer_names,
@@ -21,9 +21,6 @@ from .architectures import (
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-Lineage = Literal["original", "torchvision"]
-"""Which training the weights come from: Simonyan and Zisserman's own, or torchvision's later one."""
 
 _LEAST_ORIGINAL_KERNEL = 2.0
 

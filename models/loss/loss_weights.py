@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .architectures import layer_names, weight_shapes
+from .architectures import Lineage, layer_names, weight_shapes
 from .compact import embedded_weights, read_compact
-from .loss_network import IMAGENET_MEAN, IMAGENET_STD, Lineage
+from .loss_network import IMAGENET_MEAN, IMAGENET_STD
 
 CONNECT_SECONDS = 20.0
 """Time without an answer after which a download is given up."""

@@ -1,12 +1,11 @@
 """Where content pictures come from: folders, tar and parquet files, data sets on the hub."""
 
 import glob
-import hashlib
 import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from allaprima.images.folders import files_below
 from allaprima.images.picture import PICTURE_SUFFIXES
 
+from .fingerprint import fingerprint_files
 from .tars import TarMember, tar_pictures
 
 _log = logging.getLogger(__name__)
@@ -171,17 +171,6 @@ def names_data_set(content: str) -> bool:
     """Return whether `content` names a data set on the hub, and nothing that lies on this machine."""
     path = Path(content).expanduser()
     return not path.exists() and bool(_HUB_NAME.fullmatch(content)) and _kind(path) is None
-
-
-def fingerprint_files(paths: Iterable[Path], names: Iterable[str]) -> str:
-    """Return a hash of files (path, size, time of change) and of the names of what they hold."""
-    digest = hashlib.sha256()
-    for path in paths:
-        stat = path.stat() if path.exists() else None
-        digest.update(os.fsencode(f"{path}\0{stat and (stat.st_size, stat.st_mtime_ns)}\n"))
-    for name in names:
-        digest.update(os.fsencode(f"{name}\n"))
-    return digest.hexdigest()[:32]
 
 
 def _local_files(content: str) -> tuple[list[Path], str | None]:

@@ -12,7 +12,7 @@ import fsspec  # type: ignore[import-untyped]
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .sources import fingerprint_files
+from .fingerprint import fingerprint_files
 
 _READ_AT_ONCE = 16  # 42,000 rows/s of 40 kB each, against 12,000 one at a time
 

@@ -15,12 +15,12 @@ from allaprima.models.loss.compact import read_compact, save_compact
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.models.style_file import load_style
-from allaprima.train.build import without_advice
 from allaprima.train.data.module import ContentDataModule
 from allaprima.train.loop import hardware
 from allaprima.train.loop.limits import DivergenceGuard, Interruption, RunLimits
 from allaprima.train.loop.module import to_unit_range
 from allaprima.train.loop.progress import PreparationProgress, TrainingProgress
+from allaprima.train.loop.quiet_lightning import without_advice
 from allaprima.train.settings.parsing import write_yaml
 
 from .card import facts, model_card

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.train.optimize.settings import PROGRAMS
-from allaprima.train.settings.config import PresetName
+from allaprima.train.settings.presets import PresetName
 
 from .report_folder import check_report_folder, write_report
 

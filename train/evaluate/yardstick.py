@@ -11,9 +11,10 @@ from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.style_file import Style, StyleHeader
 from allaprima.train.objective.perceptual import LossWeights, PerceptualLoss
 from allaprima.train.objective.prepare import build_loss
-from allaprima.train.provenance import checksum
-from allaprima.train.settings.config import LossSettings, PresetName
+from allaprima.train.settings.config import LossSettings
 from allaprima.train.settings.parsing import ConfigError, parse_settings, read_yaml
+from allaprima.train.settings.presets import PresetName
+from allaprima.train.style_picture import checksum
 
 _log = logging.getLogger(__name__)
 

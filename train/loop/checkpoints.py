@@ -1,7 +1,6 @@
 """Checkpoints: when they are written, how many are kept, and whether one can be gone on from."""
 
 import logging
-import zipfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from allaprima.train.data.module import ContentDataModule
 from allaprima.train.objective.perceptual import LossWeights
 
+from .checkpoint_files import by_step
 from .module import StyleTransferModule
 
 KEPT = 2
@@ -41,21 +41,6 @@ def save_last(trainer: Trainer, folder: Path) -> None:
     last = folder / f"{trainer.global_step}.ckpt"
     if trainer.strategy.broadcast(not last.exists()):
         trainer.save_checkpoint(last)
-
-
-def by_step(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, the newest first."""
-    found = (path for path in folder.glob("*.ckpt") if path.stem.isdigit())
-    return sorted(found, key=lambda path: int(path.stem), reverse=True)
-
-
-def newest_whole(folder: Path) -> Path | None:
-    """Return the newest checkpoint that is not cut off, if there is one; damaged ones are named."""
-    for path in by_step(folder):
-        if zipfile.is_zipfile(path):
-            return path
-        _log.warning("checkpoint '%s' is damaged and left out", path)
-    return None
 
 
 def loss_weights_in(checkpoint: Path) -> LossWeights:

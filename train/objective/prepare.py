@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from allaprima.freed_memory import keep_freed_memory
-from allaprima.models.loss.architectures import check_layers, layer_names
-from allaprima.models.loss.loss_network import Lineage, LossNetwork
+from allaprima.models.loss.architectures import Lineage, check_layers, layer_names
+from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights
-from allaprima.train.run_folder import is_first_process
+from allaprima.train.first_process import is_first_process
 from allaprima.train.settings.config import LossSettings
-from allaprima.train.settings.presets import PRESETS, departures, formula_of
+from allaprima.train.settings.presets import PRESETS
 
 from .calibration import calibrate
+from .formulas import departures, formula_of
 from .perceptual import LossWeights, PerceptualLoss, style_targets
 
 _log = logging.getLogger(__name__)

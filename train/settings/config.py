@@ -11,11 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from allaprima.models.network_settings import NETWORKS, NetworkName, NetworkSettings
 
 from .durations import Duration, Interval, plain_values
+from .presets import PRESETS, WEIGHTS, PresetName
 
 DEFAULT_STEPS = 8000
-WEIGHTS = ("content_weight", "style_weight", "tv_weight")
-NAMED_BY_RECIPE = ("loss_network", "content_layers", "style_layers", "style_size", *WEIGHTS)
-"""The loss settings that a preset decides."""
 
 
 def _split(value: Any) -> Any:
@@ -26,7 +24,6 @@ def _split(value: Any) -> Any:
     return items
 
 
-PresetName = Literal["chollet", "chollet2", "johnson", "pytorch-examples", "gatys", "lengstrom"]
 Layers = Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)]
 
 
@@ -61,8 +58,6 @@ class LossSettings(BaseModel):
     def _preset_fills_what_is_not_given(cls, values: Any) -> Any:
         if not isinstance(values, Mapping) or values.get("loss_preset") not in get_args(PresetName):
             return values
-        from .presets import PRESETS  # loads torch, so not before a preset is asked for
-
         recipe = PRESETS[values["loss_preset"]]().settings()
         # A weight that is None is one to be found, which a preset does not leave open.
         given = {name: value for name, value in values.items() if value is not None or name not in WEIGHTS}

@@ -11,7 +11,8 @@ from allaprima.atomic import write_atomically
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.suggestion import suggestion
 
-from .config import NAMED_BY_RECIPE, WEIGHTS, TrainConfig
+from .config import TrainConfig
+from .presets import NAMED_BY_RECIPE, WEIGHTS
 
 Settings = TypeVar("Settings", bound=BaseModel)
 

@@ -1,21 +1,15 @@
-"""Published objectives, whole, each number with where it comes from."""
+"""Published objectives in numbers, each with where it comes from; their formulas are in `objective/`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from allaprima.models.loss.loss_network import Lineage
-from allaprima.train.objective.losses import (
-    gatys_gram_loss,
-    halved_variation,
-    powered_variation,
-    seed_gram_loss,
-    summed_feature_loss,
-    total_variation,
-)
-from allaprima.train.objective.perceptual import LossFormula
+from allaprima.models.loss.architectures import Lineage
 
-from .config import NAMED_BY_RECIPE, LossSettings, PresetName
+PresetName = Literal["chollet", "chollet2", "johnson", "pytorch-examples", "gatys", "lengstrom"]
+WEIGHTS = ("content_weight", "style_weight", "tv_weight")
+NAMED_BY_RECIPE = ("loss_network", "content_layers", "style_layers", "style_size", *WEIGHTS)
+"""The loss settings that a preset decides."""
 
 FIRST_OF_STAGE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 LAST_OF_STAGE = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
@@ -23,7 +17,7 @@ LAST_OF_STAGE = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 
 @dataclass(frozen=True)
 class LossRecipe:
-    """What is compared, by which formula, and what counts how much."""
+    """What is compared, and what counts how much."""
 
     source: str
     """Where the numbers come from."""
@@ -39,7 +33,6 @@ class LossRecipe:
     tv_weight: float
     style_size: int | None
     """Shorter side of the style picture in pixels; None for the picture as it is."""
-    formula: LossFormula
 
     def settings(self) -> dict[str, Any]:
         """Return the recipe as loss settings."""
@@ -63,7 +56,6 @@ def chollet() -> LossRecipe:
         style_weight=1.0 / len(FIRST_OF_STAGE),
         tv_weight=1e-4,
         style_size=400,  # img_height; there the style is also stretched to the photograph's width
-        formula=LossFormula(summed_feature_loss, seed_gram_loss, powered_variation, white=255),
     )
 
 
@@ -99,7 +91,6 @@ def johnson() -> LossRecipe:
         style_weight=5.0,  # -style_weights
         tv_weight=1e-6,  # -tv_strength
         style_size=256,  # -style_image_size, there of the longer side
-        formula=LossFormula(variation=halved_variation, white=255),
     )
 
 
@@ -115,7 +106,6 @@ def pytorch_examples() -> LossRecipe:
         style_weight=1e10,  # --style-weight
         tv_weight=0.0,
         style_size=None,  # --style-size, "default is the original size of style image"
-        formula=LossFormula(),
     )
 
 
@@ -135,7 +125,6 @@ def gatys() -> LossRecipe:
         style_weight=1.0 / len(FIRST_OF_STAGE),  # w_l, section 3
         tv_weight=0.0,
         style_size=512,  # the figures are about 512 x 512, and the style has the picture's size
-        formula=LossFormula(summed_feature_loss, gatys_gram_loss),
     )
 
 
@@ -151,7 +140,6 @@ def lengstrom() -> LossRecipe:
         style_weight=100.0,  # STYLE_WEIGHT
         tv_weight=200.0,  # TV_WEIGHT
         style_size=None,
-        formula=LossFormula(variation=total_variation, white=255),
     )
 
 
@@ -163,23 +151,3 @@ PRESETS: dict[PresetName, Callable[[], LossRecipe]] = {
     "gatys": gatys,
     "lengstrom": lengstrom,
 }
-
-
-def formula_of(settings: LossSettings) -> LossFormula:
-    """Return the preset's formula, or means over everything where there is no preset."""
-    return LossFormula() if settings.loss_preset is None else PRESETS[settings.loss_preset]().formula
-
-
-def departures(settings: LossSettings) -> list[str]:
-    """Return where explicit settings win over those of the preset, one sentence each."""
-    if settings.loss_preset is None:
-        return []
-    recipe = PRESETS[settings.loss_preset]().settings()
-    changed = [
-        f"{name} is {getattr(settings, name)!r} instead of {value!r}"
-        for name, value in recipe.items()
-        if getattr(settings, name) != value
-    ]
-    if settings.strength != LossSettings.model_fields["strength"].default:
-        changed.append(f"strength {settings.strength:g} has no effect: the preset's weights are fixed")
-    return changed

@@ -15,11 +15,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
+from allaprima.train.objective.formulas import FORMULAS
 from allaprima.train.objective.gram import gram_matrix
 from allaprima.train.objective.prepare import build_loss, load_loss_network
-from allaprima.train.settings.config import LossSettings, PresetName
+from allaprima.train.settings.config import LossSettings
 from allaprima.train.settings.parsing import ConfigError, load_config
-from allaprima.train.settings.presets import PRESETS
+from allaprima.train.settings.presets import PRESETS, PresetName
 
 Array = NDArray[np.float64]
 NumpyFeatures = Callable[[Array], dict[str, Array]]
@@ -118,7 +119,7 @@ DEFINITIONS = {
 
 
 def test_every_preset_is_defined_and_offered() -> None:
-    assert set(PRESETS) == set(get_args(PresetName)) == set(DEFINITIONS)
+    assert set(PRESETS) == set(FORMULAS) == set(get_args(PresetName)) == set(DEFINITIONS)
     assert all(make().source for make in PRESETS.values())
 
 
@@ -135,7 +136,7 @@ def test_layers_and_weights_are_those_of_the_source(name: PresetName) -> None:
 
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_formulas_on_feature_maps(name: PresetName) -> None:
-    formula, definition = PRESETS[name]().formula, DEFINITIONS[name]
+    formula, definition = FORMULAS[name], DEFINITIONS[name]
     rng = np.random.default_rng(0)
     one, other = rng.normal(1, 1, (2, 6, 5, 7)), rng.normal(0, 1, (2, 6, 5, 7))
     style = rng.normal(0, 1, (1, 6, 5, 7))
@@ -185,7 +186,7 @@ def test_terms_of_whole_pictures(
 
 @pytest.mark.parametrize("name", ["chollet", "gatys"])
 def test_a_larger_style_picture_counts_like_one_of_the_pictures_size(name: PresetName) -> None:
-    formula = PRESETS[name]().formula
+    formula = FORMULAS[name]
     features, style = torch.rand(1, 4, 6, 6), torch.rand(1, 4, 6, 6)
     tiled = style.tile(1, 1, 2, 3)
     same, larger = (formula.style(features, gram_matrix(x), 144) for x in (style, tiled))
@@ -194,7 +195,7 @@ def test_a_larger_style_picture_counts_like_one_of_the_pictures_size(name: Prese
 
 def test_how_the_seeds_balance_moves_with_picture_size() -> None:
     """Twice the side: four times the content and about four times the variation, the same style."""
-    formula = PRESETS["chollet"]().formula
+    formula = FORMULAS["chollet"]
     torch.manual_seed(0)
     features, target, image = torch.rand(1, 4, 12, 12), torch.rand(1, 4, 12, 12), torch.rand(1, 3, 48, 48)
     large, large_target, large_image = (x.tile(1, 1, 2, 2) for x in (features, target, image))

@@ -1,0 +1,16 @@
+"""Lightning without its advice."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def without_advice() -> Iterator[None]:
+    """Keep Lightning's advice (loggers to buy, folders that are not empty) away from the user."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        yield
