@@ -19,7 +19,7 @@ def files_below(folder: Path) -> list[Path]:
     Raises:
         OSError: If `folder` itself cannot be searched.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     searched: set[tuple[int, int]] = set()
     waiting = deque([folder])
     while waiting:
@@ -42,12 +42,12 @@ def files_below(folder: Path) -> list[Path]:
                 continue
             if not _is_folder(entry):
                 if entry.is_file(follow_symlinks=False) or (entry.is_symlink() and _is_file_or_nothing(path)):
-                    found.append(path)
+                    files.append(path)
             elif entry.is_symlink():
                 waiting.append(path)  # after all that is no link
             else:
                 waiting.appendleft(path)
-    return sorted(found)
+    return sorted(files)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -91,11 +91,11 @@ def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] =
     from allaprima.models.bundled import find_style
     from allaprima.models.style_file import read_header
 
-    from .export.header import SUFFIXES, read_artefact_header
+    from .export.header import SUFFIXES, read_export_header
 
     style_file = find_style(style_file)
     exported = style_file.suffix.lower() in SUFFIXES
-    header = read_artefact_header(style_file) if exported else read_header(style_file).model_dump()
+    header = read_export_header(style_file) if exported else read_header(style_file).model_dump()
     if json:
         print(dumps(header, indent=2, ensure_ascii=False))
         return 0
@@ -130,12 +130,12 @@ def _report(jobs: "Sequence[Job]", outcomes: "Iterator[Outcome]") -> int:
                     "; --max-pixels raises the limit" if isinstance(outcome.error, TooManyPixelsError) else ""
                 )
                 console.print(f"error: {outcome.message}{hint}")
-    parts = [f"{counts['stylized']} picture{'' if counts['stylized'] == 1 else 's'} stylised"]
+    counted = [f"{counts['stylized']} picture{'' if counts['stylized'] == 1 else 's'} stylised"]
     if counts["failed"]:
-        parts.append(f"{counts['failed']} failed")
+        counted.append(f"{counts['failed']} failed")
     if counts["skipped"]:
-        parts.append(f"{counts['skipped']} skipped (already there; --overwrite redoes them)")
-    print(", ".join(parts))
+        counted.append(f"{counts['skipped']} skipped (already there; --overwrite redoes them)")
+    print(", ".join(counted))
     return 1 if counts["failed"] else 0
 
 

@@ -163,7 +163,7 @@ def _jobs_for_folder(inputs: Sequence[Path], output: Path, suffix: str | None) -
     if not jobs:
         folders = ", ".join(f"'{item}'" for item in inputs)
         raise ValueError(f"no pictures in {folders}; looked for {', '.join(sorted(PICTURE_SUFFIXES))}")
-    return _told_apart(list(jobs.values()))
+    return _with_distinct_targets(list(jobs.values()))
 
 
 def _pictures_in(folder: Path, output: Path) -> list[Path]:
@@ -183,7 +183,7 @@ def _with_suffix(target: Path, suffix: str | None) -> Path:
     return target.with_suffix(suffix or _SUFFIX_INSTEAD.get(own, ".png"))
 
 
-def _told_apart(jobs: list[Job]) -> list[Job]:
+def _with_distinct_targets(jobs: list[Job]) -> list[Job]:
     """Where a.jpg and a.png would both become a.png, call the former a.jpg.png."""
     count = Counter(job.target for job in jobs)
     return [

@@ -53,13 +53,13 @@ def styles(
     if asked:
         _check_output(sheet, kept=kept)
     photograph = None if preview is None else read_picture(preview)
-    found = _read_bundled()
-    _print_json(found) if json else _print_table(found)
+    bundled = _read_bundled()
+    _print_json(bundled) if json else _print_table(bundled)
     if asked:
-        _write_sheet(found, sheet, photograph)
+        _write_sheet(bundled, sheet, photograph)
     elif not (json or kept):
         try:
-            _write_sheet(found, sheet, None)
+            _write_sheet(bundled, sheet, None)
         except OSError as error:
             print(f"no sheet: {error}")  # nobody asked for one
             return 0
@@ -78,12 +78,12 @@ def _read_bundled() -> "list[BundledStyle]":
     from allaprima.models.style_file import read_header
 
     try:
-        found = [BundledStyle(name, path, read_header(path)) for name, path in bundled_styles().items()]
+        bundled = [BundledStyle(name, path, read_header(path)) for name, path in bundled_styles().items()]
     except ValueError as error:
         raise ValueError(f"{error}; install allaprima again") from error
-    if not found:
+    if not bundled:
         raise ValueError("no bundled styles are installed; install allaprima again")
-    return found
+    return bundled
 
 
 def _check_output(sheet: Path, *, kept: bool) -> None:
@@ -98,17 +98,17 @@ def _check_output(sheet: Path, *, kept: bool) -> None:
         raise FileNotFoundError(f"cannot write '{sheet}': there is no folder '{sheet.parent}'")
 
 
-def _print_json(found: "Sequence[BundledStyle]") -> None:
+def _print_json(bundled: "Sequence[BundledStyle]") -> None:
     import json
 
     listed = [
         {"name": name, "file": str(path), "file_size": path.stat().st_size, **header.model_dump(mode="json")}
-        for name, path, header in found
+        for name, path, header in bundled
     ]
     print(json.dumps(listed, indent=2))
 
 
-def _print_table(found: "Sequence[BundledStyle]") -> None:
+def _print_table(bundled: "Sequence[BundledStyle]") -> None:
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
@@ -116,17 +116,17 @@ def _print_table(found: "Sequence[BundledStyle]") -> None:
     table = Table(box=SIMPLE, pad_edge=False)
     for heading in ("style", "picture", "steps", "author", "licence", "size"):
         table.add_column(heading, justify="right" if heading in ("steps", "size") else "left", no_wrap=True)
-    for name, path, header in found:
+    for name, path, header in bundled:
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         author, licence = header.author or "not stated", header.licence or "not stated"
         table.add_row(name, header.style_name, str(header.steps), author, licence, size)
     console = Console(markup=False, highlight=False, emoji=False)
     console.width = max(console.width, 100)  # of a file or a pipe it is 80, and columns would be cut
     console.print(table)
-    print(f"paint in one of them: allaprima stylize {found[0].name} photo.jpg -o painted.jpg")
+    print(f"paint in one of them: allaprima stylize {bundled[0].name} photo.jpg -o painted.jpg")
 
 
-def _write_sheet(found: "Sequence[BundledStyle]", sheet: Path, photograph: "Picture | None") -> None:
+def _write_sheet(bundled: "Sequence[BundledStyle]", sheet: Path, photograph: "Picture | None") -> None:
     from allaprima.images.picture import Picture, write_picture
 
     from .style_sheet import Entry, decode_thumbnail, style_sheet
@@ -138,7 +138,7 @@ def _write_sheet(found: "Sequence[BundledStyle]", sheet: Path, photograph: "Pict
             decode_thumbnail(header.style_thumbnail),
             None if photograph is None else _painted(path, photograph),
         )
-        for name, path, header in found
+        for name, path, header in bundled
     ]
     write_picture(Picture(style_sheet(entries)), sheet)
 

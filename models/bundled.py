@@ -23,8 +23,8 @@ def find_style(name_or_path: Path | str) -> Path:
     if path.is_file():
         return path
     bundled = bundled_styles()
-    if (found := bundled.get(str(path))) is not None:
-        return found
+    if (file := bundled.get(str(path))) is not None:
+        return file
     message = f"style file '{path}' does not exist"
     if path.name == str(path) and not path.suffix:  # may have been meant as a name
         message += f"; bundled styles: {', '.join(bundled)}"

@@ -140,29 +140,29 @@ def _parse_header(path: Path, text: str) -> StyleHeader:
         raise ValueError(f"style file '{path}' has a header that cannot be read: {error}") from error
 
 
-def _misfits(settings: NetworkSettings, found: dict[str, Any]) -> list[str]:
+def _misfits(settings: NetworkSettings, tensors: dict[str, Any]) -> list[str]:
     """Return how weights differ from those of the network in the header, which is not allocated."""
     import torch
 
     from .transformer import TransformerNetwork
 
-    if settings.residual_blocks > len(found):  # as many modules take time even without memory
-        return [f"there are only {len(found)} tensors"]
+    if settings.residual_blocks > len(tensors):  # as many modules take time even without memory
+        return [f"there are only {len(tensors)} tensors"]
     try:
         with torch.device("meta"):
             network = TransformerNetwork(**settings.model_dump())
     except (RuntimeError, OverflowError, TypeError) as error:  # more elements than there are integers
         return [str(error).splitlines()[0]]
-    return _mismatches(network.state_dict(), found)
+    return _mismatches(network.state_dict(), tensors)
 
 
-def _mismatches(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
+def _mismatches(expected: dict[str, Any], tensors: dict[str, Any]) -> list[str]:
     """Return what differs in names or shapes, a few of each."""
-    missing = [f"{name} is missing" for name in expected.keys() - found.keys()]
-    extra = [f"{name} is unexpected" for name in found.keys() - expected.keys()]
+    missing = [f"{name} is missing" for name in expected.keys() - tensors.keys()]
+    extra = [f"{name} is unexpected" for name in tensors.keys() - expected.keys()]
     shapes = [
-        f"{name} is {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
-        for name in expected.keys() & found.keys()
-        if found[name].shape != expected[name].shape
+        f"{name} is {tuple(tensors[name].shape)} instead of {tuple(expected[name].shape)}"
+        for name in expected.keys() & tensors.keys()
+        if tensors[name].shape != expected[name].shape
     ]
     return sorted(missing)[:3] + sorted(extra)[:3] + sorted(shapes)[:3]

@@ -16,7 +16,7 @@ from allaprima.__main__ import build_app, main
 from allaprima.models.style_file import read_header
 from allaprima.train.optimize.settings import OptimizeConfig
 from allaprima.train.settings.config import TrainConfig
-from allaprima.train.settings.flags import given
+from allaprima.train.settings.flags import typed_settings
 from allaprima.train.settings.parsing import parse_settings
 
 ROOT = Path(__file__).parent.parent
@@ -53,7 +53,7 @@ def test_every_command_is_one(words: list[str]) -> None:
     if "--help" in words:
         return
     _, bound, _ = build_app().parse_args(words, exit_on_error=False)
-    settings = given(bound.arguments.get("settings"), bound.arguments.get("unknown", {}))
+    settings = typed_settings(bound.arguments.get("settings"), bound.arguments.get("unknown", {}))
     parse_settings(OptimizeConfig if words[0] == "optimize" else TrainConfig, settings)
 
 

@@ -127,9 +127,9 @@ def check_init(config: TrainConfig) -> None:
     """Raise ValueError if the style file to start from is not one, or of another network."""
     if config.init is None:
         return
-    found = read_header(config.init).network
-    if found != config.parts:
+    network = read_header(config.init).network
+    if network != config.parts:
         raise ValueError(
-            f"init '{config.init}' has another network ({found}) than this run ({config.parts}): give "
-            f"{network_flags(found)}, or another file"
+            f"init '{config.init}' has another network ({network}) than this run ({config.parts}): give "
+            f"{network_flags(network)}, or another file"
         )

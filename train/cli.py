@@ -13,8 +13,8 @@ from cyclopts.validators import Number
 from .first_process import is_first_process
 from .run_folder import create_run_folder, open_run_folder
 from .settings.config import FileSettings, RunSettings, TrainConfig
-from .settings.flags import flags_of, given
-from .settings.parsing import ConfigError, load_config, require
+from .settings.flags import flags_of, typed_settings
+from .settings.parsing import ConfigError, load_config, required_inputs
 
 RESUMABLE = {*RunSettings.model_fields, *FileSettings.model_fields} | {
     "content",
@@ -53,7 +53,7 @@ def train(
         config: Settings as YAML; flags win over it. configs/ has some to start from.
         resume: Run folder of an earlier run to go on with, with its settings.
     """
-    overrides = given(settings, unknown)
+    overrides = typed_settings(settings, unknown)
     return _resume(resume, config, overrides) if resume else _start(config, overrides)
 
 
@@ -77,7 +77,7 @@ def bench_train(
         warmup: Steps before them.
         json_file: Where to write the figures as JSON.
     """
-    settled = load_config(config, given(settings, unknown))
+    settled = load_config(config, typed_settings(settings, unknown))
     from .benchmark import measure
 
     measured = measure(settled, steps=steps, warmup=warmup)
@@ -95,7 +95,7 @@ def bench_train(
 
 def _start(config_file: Path | None, overrides: dict[str, Any]) -> int:
     config = load_config(config_file, overrides)
-    style, _ = require(config)
+    style, _ = required_inputs(config)
     folder = create_run_folder(config.output, style)
     try:
         return _run(lambda train_style: train_style(config, folder), folder.root)

@@ -26,7 +26,7 @@ from .objective.prepare import check_loss_layers, read_loss_weights
 from .provenance import style_header
 from .run_folder import RunFolder
 from .settings.config import TrainConfig
-from .settings.parsing import require
+from .settings.parsing import required_inputs
 from .style_picture import checksum, read_style
 
 SCORED = 4
@@ -65,7 +65,7 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
         DivergenceError: If the objective is no longer finite; the last checkpoints stay.
         OSError: If the run folder cannot be written.
     """
-    style, content = require(config)
+    style, content = required_inputs(config)
     check_loss_layers(config)
     if checkpoint is None:
         check_init(config)

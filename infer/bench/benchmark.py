@@ -51,15 +51,15 @@ class Plan:
 
     Attributes:
         style_file: The style, or the name of a bundled one.
-        artefacts: Exported files of it.
-        engines: Of the style file, and, of the artefacts, which of them count; None takes all that are
+        exported: Exported files of it.
+        engines: Of the style file, and, of the exported files, which of them count; None takes all that are
             installed but AOTInductor, which compiles for minutes.
         precisions: In which the style file runs.
         sizes: Height and width.
     """
 
     style_file: Path
-    artefacts: Sequence[Path] = ()
+    exported: Sequence[Path] = ()
     engines: Sequence[EngineName] | None = None
     precisions: Sequence[Precision] = ("float32",)
     sizes: Sequence[tuple[int, int]] = ((512, 512), (720, 1280))
@@ -127,21 +127,21 @@ def circumstances(device: str) -> dict[str, Any]:
 
 def _choices(plan: Plan) -> list[tuple[Path, EngineName, Precision]]:
     find_style(plan.style_file)
-    for path in plan.artefacts:
+    for path in plan.exported:
         if not path.is_file():
             raise FileNotFoundError(f"file '{path}' does not exist")
     if engines_of(plan.style_file) != STYLE_FILE_ENGINES:
         raise ValueError(
             f"'{plan.style_file}' is an exported file; the first is the style file, exported ones follow it"
         )
-    covered = {engines_of(path)[0] for path in plan.artefacts} & {"onnx", "openvino", "aoti"}
+    covered = {engines_of(path)[0] for path in plan.exported} & {"onnx", "openvino", "aoti"}
     choices: list[tuple[Path, EngineName, Precision]] = [
         (plan.style_file, engine, precision)
         for engine in plan.engines or _ready_engines(plan)
         for precision in plan.precisions
         if engine not in covered
     ]
-    for path in plan.artefacts:
+    for path in plan.exported:
         choices += [
             (path, engine, "auto")
             for engine in engines_of(path)[:1]

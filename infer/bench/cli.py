@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def bench_infer(
     style_file: Path,
-    artefacts: list[Path] | None = None,
+    exported: list[Path] | None = None,
     /,
     *,
     sizes: str = "512x512,1280x720",
@@ -37,7 +37,7 @@ def bench_infer(
 
     Args:
         style_file: A style file, made by `allaprima train`, or the name of a bundled style.
-        artefacts: Exported files of it: .onnx, .xml, .pt2. Each runs on its own engine.
+        exported: Exported files of it: .onnx, .xml, .pt2. Each runs on its own engine.
         sizes: Pictures' widths and heights, WxH, with commas.
         engines: Measure only these, with commas: eager, compiled, onnx, openvino, aoti.
         precisions: In which the style file runs, with commas: float32, float16, bfloat16.
@@ -55,7 +55,7 @@ def bench_infer(
 
     plan = Plan(
         style_file,
-        artefacts or (),
+        exported or (),
         engines=None if engines is None else cast(list[EngineName], _names(engines, EngineName, "engine")),
         precisions=cast(list[Precision], _names(precisions, Precision, "precision")),
         sizes=[_size(text) for text in sizes.split(",")],
@@ -67,12 +67,14 @@ def bench_infer(
     for target in (json_file, plot):
         if target is not None and not target.absolute().parent.is_dir():
             raise ValueError(f"folder '{target.parent}' does not exist; make it, or choose another")
-    rows = list(_told(measure(plan)))
-    around = circumstances(device)
+    rows = list(_failures_printed(measure(plan)))
+    conditions = circumstances(device)
     measured = [row for row in rows if "error" not in row]
-    _show(measured, around)
+    _show(measured, conditions)
     if json_file:
-        json_file.write_text(json.dumps({"results": measured, **around}, indent=2) + "\n", encoding="utf-8")
+        json_file.write_text(
+            json.dumps({"results": measured, **conditions}, indent=2) + "\n", encoding="utf-8"
+        )
     if plot and measured:
         from .plot import plot_latencies
 
@@ -80,7 +82,7 @@ def bench_infer(
     return 0 if len(measured) == len(rows) else 1
 
 
-def _told(rows: "Iterator[dict[str, Any]]") -> "Iterator[dict[str, Any]]":
+def _failures_printed(rows: "Iterator[dict[str, Any]]") -> "Iterator[dict[str, Any]]":
     """Pass rows on, and tell of each that failed."""
     from rich.console import Console
 
@@ -92,14 +94,14 @@ def _told(rows: "Iterator[dict[str, Any]]") -> "Iterator[dict[str, Any]]":
         yield row
 
 
-def _show(rows: list[dict[str, Any]], around: dict[str, Any]) -> None:
+def _show(rows: list[dict[str, Any]], conditions: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.width = max(console.width, 100)  # of a file or a pipe it is 80, and columns would be cut
     console.print(_table(rows))
     console.print("milliseconds a batch; 'x plain': times as fast as plain; mean error in levels of 255")
-    console.print(", ".join(f"{name} {value}" for name, value in around.items()))
+    console.print(", ".join(f"{name} {value}" for name, value in conditions.items()))
 
 
 def _table(rows: list[dict[str, Any]]) -> "Table":

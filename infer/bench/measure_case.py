@@ -49,12 +49,12 @@ def measure_case(case: Case) -> dict[str, Any]:
 def make_pictures(count: int, height: int, width: int) -> NDArray[np.uint8]:
     """Return pictures of coloured clouds with some grain, `(B, H, W, 3)`, always the same."""
     random = np.random.default_rng(0)
-    found = []
+    pictures = []
     for _ in range(count):
         coarse = Image.fromarray(random.integers(0, 256, (8, 12, 3), dtype=np.uint8))
         clouds = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), np.float32)
-        found.append((clouds + random.normal(0, 8, clouds.shape)).clip(0, 255).astype(np.uint8))
-    return np.stack(found)
+        pictures.append((clouds + random.normal(0, 8, clouds.shape)).clip(0, 255).astype(np.uint8))
+    return np.stack(pictures)
 
 
 def _ready(case: Case) -> tuple[Engine, str]:
@@ -76,11 +76,11 @@ def _plain(style_file: Path) -> Engine:
 
     @torch.inference_mode()
     def run(images: NDArray[Any]) -> NDArray[Any]:
-        given = torch.from_numpy(images)
-        if given.dtype != torch.uint8:
-            stylized: torch.Tensor = network(given)
+        batch = torch.from_numpy(images)
+        if batch.dtype != torch.uint8:
+            stylized: torch.Tensor = network(batch)
         else:
-            floats: torch.Tensor = network(given.permute(0, 3, 1, 2).float() / 255)
+            floats: torch.Tensor = network(batch.permute(0, 3, 1, 2).float() / 255)
             stylized = (floats * 255).round().byte().permute(0, 2, 3, 1).contiguous()
         return stylized.numpy()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from allaprima import __version__
 from allaprima.cache_dir import default_cache_dir
 from allaprima.infer.export.formats import SUFFIXES, Device, Format, Request, check_request
-from allaprima.infer.export.header import read_artefact_header
+from allaprima.infer.export.header import read_export_header
 from allaprima.infer.export.openvino_core import openvino_core
 
 from .protocol import Precision
@@ -102,7 +102,7 @@ def _convert(style_file: Path, request: Request, path: Path) -> None:
 def _is_whole(path: Path) -> bool:
     """Return whether a file is there and can be read; one that is damaged is made again."""
     try:
-        read_artefact_header(path)
+        read_export_header(path)
     except (OSError, ValueError):
         return False
     return True
@@ -112,8 +112,8 @@ def _key(style_file: Path, request: Request) -> str:
     """Return what changes with the style, the request, the versions and, for machine code, the machine."""
     versions = [_version(name) for name in ("torch", _RUNTIMES[request.format])]
     machine = f"{platform.node()} {platform.machine()}" if request.format == "aoti" else ""
-    parts = f"{CONVERSION} {__version__} {request} {versions} {machine}"
-    return hashlib.sha256(style_file.read_bytes() + parts.encode()).hexdigest()[:16]
+    identity = f"{CONVERSION} {__version__} {request} {versions} {machine}"
+    return hashlib.sha256(style_file.read_bytes() + identity.encode()).hexdigest()[:16]
 
 
 def _version(package: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from allaprima.infer.export.header import read_artefact_header
+from allaprima.infer.export.header import read_export_header
 from allaprima.models.network_settings import NetworkSettings
 
 from .protocol import BaseEngine, Precision, as_bytes, as_floats
@@ -102,13 +102,13 @@ class ExportedEngine(BaseEngine):
             return self._model.run(images)
         missing = -len(images) % size
         filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
-        parts = [self._model.run(filled[start : start + size]) for start in range(0, len(filled), size)]
-        return np.concatenate(parts)[: len(images)]
+        results = [self._model.run(filled[start : start + size]) for start in range(0, len(filled), size)]
+        return np.concatenate(results)[: len(images)]
 
 
 def _read_header(path: Path) -> ExportHeader:
     try:
-        return ExportHeader.model_validate(read_artefact_header(path))
+        return ExportHeader.model_validate(read_export_header(path))
     except ValidationError as error:
         raise ValueError(f"'{path}' has a header that cannot be read: {error}") from error
 

@@ -44,17 +44,17 @@ def load_engine(
         raise ValueError(
             f"'{path}' holds only the weights of an OpenVINO model; give '{path.with_suffix('.xml')}'"
         )
-    found = engines_of(path)
+    engines = engines_of(path)
     if engine == "auto":
-        if found == STYLE_FILE_ENGINES and _bfloat16_pays(device, precision):
+        if engines == STYLE_FILE_ENGINES and _bfloat16_pays(device, precision):
             try:
                 return load_engine(path, engine="openvino", device=device, precision=precision)
             except (ValueError, OSError, RuntimeError) as error:
                 _log.warning("using engine 'eager', since 'openvino' is not to be had: %s", error)
-        engine = found[0]
-    if engine not in found:
+        engine = engines[0]
+    if engine not in engines:
         raise ValueError(
-            f"'{path}' runs on engine {found[0]}, not on '{engine}'; leave out --engine, or give the style "
+            f"'{path}' runs on engine {engines[0]}, not on '{engine}'; leave out --engine, or give the style "
             "file"
         )
     return _load(runnable(file, engine, device, precision), engine, device, precision)

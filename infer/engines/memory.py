@@ -58,8 +58,8 @@ class WithinMemory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Turn a runtime's error of memory into PictureTooLargeError."""
-        told = isinstance(error, Exception) and any(mark in str(error) for mark in _MARKS)
-        if told or isinstance(error, MemoryError):
+        names_memory = isinstance(error, Exception) and any(mark in str(error) for mark in _MARKS)
+        if names_memory or isinstance(error, MemoryError):
             raise self._too_large() from error
 
     def _too_large(self) -> PictureTooLargeError:

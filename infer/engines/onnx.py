@@ -40,11 +40,11 @@ class OnnxEngine(ExportedEngine):
                     "with --format openvino"
                 ) from error
             raise unreadable(path, "ONNX Runtime", error) from error
-        (given,) = session.get_inputs()
-        batch = given.shape[0] if isinstance(given.shape[0], int) else None
+        (model_input,) = session.get_inputs()
+        batch = model_input.shape[0] if isinstance(model_input.shape[0], int) else None
 
         def run(images: NDArray[Any]) -> NDArray[Any]:
-            return np.asarray(session.run(None, {given.name: images})[0])
+            return np.asarray(session.run(None, {model_input.name: images})[0])
 
         return Model(batch, run)
 

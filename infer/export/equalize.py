@@ -15,7 +15,7 @@ _SMALLEST_SPREAD = 1e-3
 
 
 @torch.no_grad()
-def equalise(network: TransformerNetwork, photographs: Sequence[Batch]) -> TransformerNetwork:
+def equalize(network: TransformerNetwork, photographs: Sequence[Batch]) -> TransformerNetwork:
     """Return a copy whose normalised convolutions return channels of mean 0 and variance 1 before that.
 
     Instance normalisation takes mean and scale away again, so the copy paints the same, up to rounding
@@ -30,7 +30,7 @@ def equalise(network: TransformerNetwork, photographs: Sequence[Batch]) -> Trans
     convolutions = list(_normalised(equal))
     sums = {conv: torch.zeros(3, conv.out_channels, dtype=torch.float64) for conv in convolutions}
 
-    def add(conv: nn.Module, given: tuple[Tensor, ...], features: Tensor) -> None:
+    def add(conv: nn.Module, inputs: tuple[Tensor, ...], features: Tensor) -> None:
         flat = features.double().transpose(0, 1).flatten(1)  # (C, B * H * W)
         counts = torch.full((len(flat),), flat.shape[1])
         sums[conv] += torch.stack((flat.sum(1), flat.square().sum(1), counts))  # type: ignore[index]

@@ -13,7 +13,7 @@ from allaprima.atomic import write_together
 from allaprima.models.style_file import Style, StyleHeader, load_style
 
 from .calibration_pictures import Batch, check_batches, read_calibration
-from .equalize import equalise
+from .equalize import equalize
 from .formats import Request, check_request
 from .parity import Parity, Runner, measure_parity, require_parity
 from .program import make_program
@@ -29,7 +29,7 @@ class _Writer:
 
 
 def export_style(style_file: Path, request: Request, files: Sequence[Path]) -> Parity:
-    """Export a style and return how far the artefact is from the network.
+    """Export a style and return how far the exported file is from the network.
 
     Args:
         style_file: What `allaprima train` wrote, or the name of a bundled style.
@@ -37,7 +37,7 @@ def export_style(style_file: Path, request: Request, files: Sequence[Path]) -> P
         files: What to write, from `output_files`; replaced if they are there.
 
     Raises:
-        ParityError: If the artefact is out of tolerance; nothing is written then.
+        ParityError: If the exported file is out of tolerance; nothing is written then.
         ValueError: If the style file, the photographs or the request is unusable.
         OSError: If a file cannot be read or written.
     """
@@ -47,7 +47,7 @@ def export_style(style_file: Path, request: Request, files: Sequence[Path]) -> P
     photographs = read_calibration(request.calibration, request.static) if request.calibration else []
     with write_together(files) as folder:
         path = folder / files[0].name
-        network = equalise(style.network, photographs) if photographs else style.network
+        network = equalize(style.network, photographs) if photographs else style.network
         writer.write(make_program(network, request), request, photographs, path)
         parity = _check(style, request, photographs, writer.run(path, request))
         writer.stamp(path, _header(style.header, request, parity))
@@ -80,13 +80,13 @@ def _versions(request: Request) -> dict[str, str]:
         names += ["onnx", "onnxscript", "onnxruntime"]
     if request.format == "openvino":
         names.append("openvino")
-    found = {}
+    versions = {}
     for name in names:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:  # of a checkout that is not installed, or a variant of onnxruntime
             continue
-    return found
+    return versions
 
 
 def _writer(request: Request) -> _Writer:

@@ -30,7 +30,7 @@ _REFUSED: dict[tuple[Format, Precision], str] = {
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far an artefact may be from the eager float32 network, on pictures in [0, 1]."""
+    """How far an exported file may be from the eager float32 network, on pictures in [0, 1]."""
 
     max_error: float
     mean_error: float
@@ -67,7 +67,7 @@ class Request:
 
     @property
     def tolerance(self) -> Tolerance:
-        """How far the artefact may be from the network."""
+        """How far the exported file may be from the network."""
         tolerance = TOLERANCES[self.precision]
         if not self.uint8:
             return tolerance

@@ -22,7 +22,7 @@ _METADATA_PROPS, _KEY, _VALUE = 14, 1, 2
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-def read_artefact_header(path: Path) -> dict[str, Any]:
+def read_export_header(path: Path) -> dict[str, Any]:
     """Return the style header that an exported file carries, with `export`: what was made and measured.
 
     Reads no weights, executes and unpickles nothing, and needs neither torch nor onnx.
@@ -51,8 +51,8 @@ def read_artefact_header(path: Path) -> dict[str, Any]:
 
 def aoti_metadata(path: Path) -> dict[str, Any] | None:
     """Return what AOTInductor says of a package of machine code, or None of a torch.export program."""
-    found = json.loads(_member(path, AOTI_METADATA_END) or "null")
-    return found if isinstance(found, dict) else None
+    metadata = json.loads(_member(path, AOTI_METADATA_END) or "null")
+    return metadata if isinstance(metadata, dict) else None
 
 
 def is_machine_code(path: Path) -> bool:
@@ -78,7 +78,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
 
 
 def _read_onnx(path: Path) -> str | None:
-    found = None
+    text = None
     with path.open("rb") as file:
         end = path.stat().st_size
         if end == 0:
@@ -87,8 +87,8 @@ def _read_onnx(path: Path) -> str | None:
             if number == _METADATA_PROPS:
                 entry = dict(_entry(content))
                 if entry.get(_KEY) == METADATA_KEY.encode():
-                    found = entry.get(_VALUE, b"").decode()
-    return found
+                    text = entry.get(_VALUE, b"").decode()
+    return text
 
 
 def _entry(content: bytes) -> Iterator[tuple[int, bytes]]:

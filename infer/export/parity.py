@@ -1,4 +1,4 @@
-"""The comparison of an artefact with the eager network that it came from."""
+"""The comparison of an exported file with the eager network that it came from."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,14 +14,14 @@ from .calibration_pictures import Batch
 from .formats import Request
 
 Runner = Callable[[NDArray[Any]], NDArray[Any]]
-"""Carries out an artefact: `(B, 3, H, W)` float32, or `(B, H, W, 3)` uint8, to the same."""
+"""Carries out an exported file: `(B, 3, H, W)` float32, or `(B, H, W, 3)` uint8, to the same."""
 
 LARGEST_PSNR = 200.0
 """What equal pictures count as, in dB, since JSON has no infinity."""
 
 
 class ParityError(RuntimeError):
-    """An artefact is further from the network than its precision explains; it is not kept."""
+    """An exported file is further from the network than its precision explains; it is not kept."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Parity:
 def measure_parity(
     runner: Runner, network: TransformerNetwork, batches: Sequence[Batch], *, uint8: bool
 ) -> Parity:
-    """Return how far an artefact is from the network on some pictures.
+    """Return how far an exported file is from the network on some pictures.
 
     Raises:
         ParityError: If a result has another shape or is not finite.
@@ -51,11 +51,11 @@ def measure_parity(
     differences = []
     for batch in batches:
         pixels = (batch * 255).round().astype(np.uint8)
-        given = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)) if uint8 else batch
-        result = runner(given)
-        if result.shape != given.shape or result.dtype != given.dtype:
+        pictures = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)) if uint8 else batch
+        result = runner(pictures)
+        if result.shape != pictures.shape or result.dtype != pictures.dtype:
             raise ParityError(
-                f"{given.dtype} {given.shape} became {result.dtype} {result.shape}; expected the same"
+                f"{pictures.dtype} {pictures.shape} became {result.dtype} {result.shape}; expected the same"
             )
         if uint8:
             batch = np.divide(pixels, 255, dtype=np.float32)
@@ -65,16 +65,16 @@ def measure_parity(
         differences.append(np.abs(result - expected).ravel())
     error = np.concatenate(differences)
     if not np.isfinite(error).all():
-        raise ParityError("the artefact's pictures are not finite")
+        raise ParityError("the exported file's pictures are not finite")
     psnr = min(LARGEST_PSNR, float(-10 * np.log10(np.square(error).mean() + 1e-30)))
     return Parity(float(error.max()), float(error.mean()), psnr)
 
 
 def require_parity(parity: Parity, request: Request) -> None:
-    """Raise ParityError where an artefact is out of its precision's tolerance."""
+    """Raise ParityError where an exported file is out of its precision's tolerance."""
     limit = request.tolerance
     if parity.max_error > limit.max_error or parity.mean_error > limit.mean_error:
         raise ParityError(
-            f"the {request.format} {request.precision} artefact differs from the network: {parity}; allowed "
+            f"the {request.format} {request.precision} file differs from the network: {parity}; allowed "
             f"is max {limit.max_error:.2g}, mean {limit.mean_error:.2g}; nothing was written"
         )

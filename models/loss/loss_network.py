@@ -152,11 +152,11 @@ def lineage_of(first_kernel: Tensor) -> Lineage:
 
 def _refuse_others(weights: Mapping[str, Tensor], architecture: str) -> None:
     """Raise ValueError if all names and shapes are those of another architecture."""
-    found = {key: tuple(tensor.shape) for key, tensor in weights.items()}.items()
-    if found <= weight_shapes(architecture).items():
+    shapes = {key: tuple(tensor.shape) for key, tensor in weights.items()}.items()
+    if shapes <= weight_shapes(architecture).items():
         return
     for other in STAGES:
-        if found <= weight_shapes(other).items():
+        if shapes <= weight_shapes(other).items():
             raise ValueError(
                 f"these are weights of {other}, and {architecture} is wanted: give a file of that one, "
                 f"or --loss-network {other}"

@@ -16,7 +16,7 @@ from allaprima.__main__ import build_app
 from allaprima.models.bundled import bundled_styles, find_style
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.style_file import load_style, read_header
-from allaprima.train.settings.flags import given
+from allaprima.train.settings.flags import typed_settings
 from allaprima.train.settings.parsing import load_config
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,9 @@ def test_its_command_is_one_and_trains_such_a_network(name: str) -> None:
     words = shlex.split(header.command)
     assert words[:2] == ["allaprima", "train"]
     _, bound, _ = build_app().parse_args(words[1:], exit_on_error=False)
-    config = load_config(None, given(bound.arguments.get("settings"), bound.arguments.get("unknown", {})))
+    config = load_config(
+        None, typed_settings(bound.arguments.get("settings"), bound.arguments.get("unknown", {}))
+    )
     assert config.style is not None
     assert config.style.name == header.style_name
     assert (header.network.width, config.parts.width, config.dtype) == (32, 32, "float16")

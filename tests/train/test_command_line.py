@@ -8,7 +8,7 @@ import pytest
 
 from allaprima.__main__ import build_app
 from allaprima.train.command_line import training_command
-from allaprima.train.settings.flags import given
+from allaprima.train.settings.flags import typed_settings
 from allaprima.train.settings.parsing import load_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -17,7 +17,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 def parsed(command: str) -> dict[str, Any]:
     """Return the settings that a command line gives."""
     _, bound, _ = build_app().parse_args(shlex.split(command)[1:], exit_on_error=False)
-    settings = load_config(None, given(bound.arguments.get("settings"), {}))
+    settings = load_config(None, typed_settings(bound.arguments.get("settings"), {}))
     return settings.to_dict()
 
 

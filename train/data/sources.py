@@ -177,11 +177,11 @@ def _local_files(content: str) -> tuple[list[Path], str | None]:
     """Return the files that `content` names, all of one kind; no kind means a name on the hub."""
     path = Path(content).expanduser().absolute()
     if path.is_dir():
-        found = files_below(path)
+        files = files_below(path)
     elif path.is_file():
-        found = [path]
+        files = [path]
     elif matches := sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 (pathlib takes no absolute one)
-        found = [Path(match) for match in matches if Path(match).is_file()]
+        files = [Path(match) for match in matches if Path(match).is_file()]
     elif names_data_set(content):
         return [], None
     else:
@@ -189,13 +189,13 @@ def _local_files(content: str) -> tuple[list[Path], str | None]:
             f"content '{content}' does not exist; expected a folder of pictures, .tar or .parquet files,"
             " a glob of them, or the name of a data set on the Hugging Face hub ('owner/name')"
         )
-    kinds = Counter(kind for file in found if (kind := _kind(file)))
+    kinds = Counter(kind for file in files if (kind := _kind(file)))
     if not kinds:
-        raise ValueError(_nothing_in(content, None) + f"; it has {len(found)} other files")
+        raise ValueError(_nothing_in(content, None) + f"; it has {len(files)} other files")
     kind = max(kinds, key=lambda kind: kinds[kind])
     if len(kinds) > 1:
         _log.info("%s: taking the %d %s of %s", content, kinds[kind], kind, dict(kinds))
-    return [file for file in found if _kind(file) == kind], kind
+    return [file for file in files if _kind(file) == kind], kind
 
 
 def _kind(path: Path) -> str | None:

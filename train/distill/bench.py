@@ -42,13 +42,13 @@ def judged_styles(
     keep_freed_memory()
     if not Path(styles).is_dir():
         raise FileNotFoundError(f"styles '{styles}' is not a folder of style pictures")
-    found = [path for path in files_below(Path(styles)) if path.suffix.lower() in PICTURE_SUFFIXES]
-    if not found:
+    paths = [path for path in files_below(Path(styles)) if path.suffix.lower() in PICTURE_SUFFIXES]
+    if not paths:
         raise ValueError(f"no pictures in '{styles}'")
     device = hardware.device("auto")
-    pictures = {path.name: to_image(read_style(path, STYLE_SIZE), device) for path in found}
-    own = LossNetwork("compact", LAYERS, load_loss_weights("compact", network)).to(device)
-    theirs = LossNetwork("vgg19", LAYERS, load_loss_weights("vgg19", loss_weights)).to(device)
+    pictures = {path.name: to_image(read_style(path, STYLE_SIZE), device) for path in paths}
+    compact = LossNetwork("compact", LAYERS, load_loss_weights("compact", network)).to(device)
+    vgg19 = LossNetwork("vgg19", LAYERS, load_loss_weights("vgg19", loss_weights)).to(device)
     data = ContentDataModule(
         content, DataSettings(crop_size=crop_size, batch_size=2, val_pictures=HELD_OUT, cache="off")
     )
@@ -56,7 +56,7 @@ def judged_styles(
     held_out = data.preview_pictures(HELD_OUT)
     batches = [to_unit_range(batch.to(device)) for batch in (held_out, *islice(data.batches(), BATCHES))]
     judgements = []
-    for judgement in judge(own, theirs, pictures, batches, steps):
+    for judgement in judge(compact, vgg19, pictures, batches, steps):
         judgements.append(judgement)
         if len(judgements) % len(held_out) == 0:
             done = 100 * judgement.stage

@@ -16,7 +16,7 @@ ERRORS = {"feature": "features", "gram": "Gram matrices", "style": "Gram differe
 
 
 def facts(
-    config: DistillConfig, lineage: str, steps: int, pictures: Mapping[str, str], found: Mapping[str, float]
+    config: DistillConfig, lineage: str, steps: int, pictures: Mapping[str, str], metrics: Mapping[str, float]
 ) -> dict[str, Any]:
     """Return what the file's header says.
 
@@ -25,7 +25,7 @@ def facts(
         lineage: Which VGG-19 it stands in for.
         steps: Steps done.
         pictures: Hashes of the photographs and of the paintings.
-        found: Logged metrics; those of the validation are kept.
+        metrics: Logged metrics; those of the validation are kept.
     """
     return {
         "lineage": lineage,
@@ -34,7 +34,7 @@ def facts(
         "pictures": dict(pictures),
         "errors": {
             error: {
-                layer: {kind: found[f"val/{kind}/{error}/{layer}"] for kind in PICTURES} for layer in LAYERS
+                layer: {kind: metrics[f"val/{kind}/{error}/{layer}"] for kind in PICTURES} for layer in LAYERS
             }
             for error in ERRORS
         },

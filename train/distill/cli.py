@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.atomic import write_atomically
-from allaprima.train.settings.flags import flags_of, given
+from allaprima.train.settings.flags import flags_of, typed_settings
 from allaprima.train.settings.parsing import ConfigError, parse_settings, read_yaml
 
 from .config import DistillConfig
@@ -39,7 +39,7 @@ def distill(
         config: Settings as YAML; flags win over it. configs/distill.yaml made the package's.
     """
     values = read_yaml(config) if config else {}
-    flags = given(settings, unknown)
+    flags = typed_settings(settings, unknown)
     settled = parse_settings(
         DistillConfig, {**values, **flags}, dict.fromkeys(values, str(config)) | dict.fromkeys(flags, "")
     )

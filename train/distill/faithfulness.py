@@ -27,17 +27,17 @@ class Judgement(NamedTuple):
     stage: float
     """Part of the training, 0 to 1."""
     trained_with: str
-    own: dict[str, float]
+    compact: dict[str, float]
     """Terms of the compact network's objective."""
-    theirs: dict[str, float]
+    vgg19: dict[str, float]
     """Terms of VGG-19's."""
     gram_error: dict[str, float]
     """By layer."""
 
 
 def judge(
-    own: LossNetwork,
-    theirs: LossNetwork,
+    compact: LossNetwork,
+    vgg19: LossNetwork,
     styles: Mapping[str, Tensor],
     batches: Sequence[Tensor],
     steps: int,
@@ -45,15 +45,15 @@ def judge(
     """Yield judgements of pictures from several stages of two trainings a style, one with each network.
 
     Args:
-        own: The compact network.
-        theirs: VGG-19.
+        compact: The compact network.
+        vgg19: VGG-19.
         styles: Style pictures by name, `(1, 3, H, W)`, RGB in [0, 1].
         batches: Photographs, `(B, 3, H, W)`; the first batch is judged on and the others are trained on.
         steps: Steps of each training.
     """
     held_out, *rest = batches
     for seed, (name, style) in enumerate(styles.items()):
-        losses = [calibrated_loss(network, style, held_out) for network in (own, theirs)]
+        losses = [calibrated_loss(network, style, held_out) for network in (compact, vgg19)]
         for trainer, stages in zip(losses, (STAGES, STAGES[1:]), strict=True):  # both begin alike
             painter = Painter(trainer, seed)
             done = 0
@@ -74,7 +74,7 @@ def summary(judgements: Sequence[Judgement]) -> dict[str, Any]:
     styles = dict.fromkeys(judgement.style for judgement in judgements)
 
     def correlation(term: str, of: Iterable[Judgement]) -> float:
-        pairs = [(judgement.own[term], judgement.theirs[term]) for judgement in of]
+        pairs = [(judgement.compact[term], judgement.vgg19[term]) for judgement in of]
         return rank_correlation(*zip(*pairs, strict=True))
 
     within = {
@@ -103,10 +103,10 @@ def _judged(
 ) -> Iterator[Judgement]:
     for photograph in torch.split(photographs, 1):
         picture = painter.network(photograph).clamp(0, 1)
-        own, theirs = ({n: float(v) for n, v in loss(picture, photograph).items()} for loss in losses)
+        compact, vgg19 = ({n: float(v) for n, v in loss(picture, photograph).items()} for loss in losses)
         features = [loss.loss_network(picture, LAYERS) for loss in losses]
-        found = {layer: float(error) for layer, error in errors(*features)["gram"].items()}
-        yield Judgement(name, stage, trained_with, own, theirs, found)
+        gram_errors = {layer: float(error) for layer, error in errors(*features)["gram"].items()}
+        yield Judgement(name, stage, trained_with, compact, vgg19, gram_errors)
 
 
 def _ranks(values: Iterable[float]) -> NDArray[np.float64]:

@@ -33,22 +33,22 @@ def least_squares_weights(
         generator: Draws the positions that are fitted to.
     """
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
-    own = theirs = (pictures - mean) / std
+    compact = vgg19 = (pictures - mean) / std
     kept = conv_names("compact")
     weights: dict[str, Tensor] = {}
     for name in conv_names("vgg19"):
         if name.endswith("_1") and name != "relu1_1":
-            own, theirs = F.max_pool2d(own, 2), F.max_pool2d(theirs, 2)
-        theirs = _convolved(theirs, teacher, *weight_keys("vgg19", name))
+            compact, vgg19 = F.max_pool2d(compact, 2), F.max_pool2d(vgg19, 2)
+        vgg19 = _convolved(vgg19, teacher, *weight_keys("vgg19", name))
         if name in kept:
             key, *projection = weight_keys("compact", name)
-            chosen = spanning_channels(F.relu(theirs), CHANNELS["compact"][int(name[4]) - 1])
-            scale = F.relu(theirs[:, chosen]).square().mean(dim=(0, 2, 3), keepdim=True).sqrt()
-            weights |= _fitted(key, own, theirs[:, chosen] / scale.clamp_min(1e-6), 3, generator)
-            own = F.relu(_convolved(own, weights, key))
+            chosen = spanning_channels(F.relu(vgg19), CHANNELS["compact"][int(name[4]) - 1])
+            scale = F.relu(vgg19[:, chosen]).square().mean(dim=(0, 2, 3), keepdim=True).sqrt()
+            weights |= _fitted(key, compact, vgg19[:, chosen] / scale.clamp_min(1e-6), 3, generator)
+            compact = F.relu(_convolved(compact, weights, key))
             for key in projection:
-                weights |= _fitted(key, own, F.relu(theirs), 1, generator)
-        theirs = F.relu(theirs, inplace=True)
+                weights |= _fitted(key, compact, F.relu(vgg19), 1, generator)
+        vgg19 = F.relu(vgg19, inplace=True)
         if name == kept[-1]:
             break
     return weights

@@ -95,12 +95,12 @@ class DistillModule(ScheduledModule):
     def _objective(self, images: Tensor, stage: str, *, offset: int = 1) -> Tensor:
         """Return the objective, and log it; Gram matrices are compared between pictures `offset` apart."""
         with torch.no_grad():
-            theirs = self.teacher(images, LAYERS)
-        found = errors(self.student(images), theirs, offset)
-        means = {kind: _mean(by_layer.values()) for kind, by_layer in found.items()}
+            targets = self.teacher(images, LAYERS)
+        by_kind = errors(self.student(images), targets, offset)
+        means = {kind: _mean(by_layer.values()) for kind, by_layer in by_kind.items()}
         total = torch.stack(list(means.values())).sum()
         logged = {f"{stage}/{kind}": value.detach() for kind, value in {**means, "total": total}.items()}
-        for kind, by_layer in found.items():
+        for kind, by_layer in by_kind.items():
             logged |= {f"{stage}/{kind}/{layer}": value.detach() for layer, value in by_layer.items()}
         self.log_dict(logged, batch_size=len(images))
         return total

@@ -18,7 +18,7 @@ def plot_judgements(judgements: Sequence[Judgement], path: Path) -> None:
     figure = Figure(figsize=(9, 4.4), layout="constrained")
     for axes, (term, scale) in zip(figure.subplots(1, 2), SHOWN.items(), strict=True):
         for name in dict.fromkeys(judgement.style for judgement in judgements):
-            pairs = [(j.theirs[term], j.own[term]) for j in judgements if j.style == name]
+            pairs = [(j.vgg19[term], j.compact[term]) for j in judgements if j.style == name]
             axes.scatter(*zip(*pairs, strict=True), s=18, label=name, alpha=0.8)
         axes.set(xscale=scale, yscale=scale, xlabel="VGG-19", ylabel="compact", title=f"{term} term")
         if scale == "log":

@@ -49,8 +49,8 @@ class _Saving(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the weights and the model card."""
         assert isinstance(pl_module, DistillModule)
-        found = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        card = facts(self._config, pl_module.teacher.lineage, trainer.global_step, self._pictures, found)
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        card = facts(self._config, pl_module.teacher.lineage, trainer.global_step, self._pictures, metrics)
         save_compact(self._config.output / RESULT, pl_module.student.weights(), card)
         with write_atomically(self._config.output / "README.md") as temporary:
             temporary.write_text(model_card(card), encoding="utf-8")

@@ -44,9 +44,9 @@ def checkerboard_energy(picture: Tensor) -> float:
     power = spectrum.abs().square()
     power[..., 0, 0] = 0
     shifts = [(y, x) for y in (-2, -1, 0, 1, 2) for x in (-2, -1, 0, 1, 2) if (y, x) != (0, 0)]
-    around = torch.stack([power.roll(shift, dims=(-2, -1)) for shift in shifts]).mean(dim=0)
-    around[..., 0, 0] = 0
-    excess = (power - around)[..., :: height // PERIOD, :: width // PERIOD]  # (B, 3, 4, 4)
+    neighbourhood = torch.stack([power.roll(shift, dims=(-2, -1)) for shift in shifts]).mean(dim=0)
+    neighbourhood[..., 0, 0] = 0
+    excess = (power - neighbourhood)[..., :: height // PERIOD, :: width // PERIOD]  # (B, 3, 4, 4)
     return 255 * float(excess.sum(dim=(-2, -1)).mean().clamp(min=0).sqrt())
 
 
@@ -84,8 +84,8 @@ def count_blobs(stylized_image: Tensor, content_image: Tensor) -> int:
     nearby = F.max_pool2d(of_photograph, reach, stride=1, padding=reach // 2)
     is_peak = answer == F.max_pool2d(answer, reach, stride=1, padding=reach // 2)
     is_strong = answer > max(BLOB_STRENGTH, BLOB_RARITY * float(answer.median()))
-    found = (is_peak & is_strong & (answer > 3 * nearby))[0, 0].nonzero().tolist()
-    return len(_lone_and_round(answer[0, 0], found))
+    peaks = (is_peak & is_strong & (answer > 3 * nearby))[0, 0].nonzero().tolist()
+    return len(_lone_and_round(answer[0, 0], peaks))
 
 
 @torch.no_grad()
@@ -128,10 +128,10 @@ def _lone_and_round(answer: Tensor, peaks: list[list[int]]) -> list[list[int]]:
         if any((row - r) ** 2 + (column - c) ** 2 < BLOB_RING**2 for r, c in kept):
             continue
         top, left = max(0, row - BLOB_RING), max(0, column - BLOB_RING)
-        around = answer[top : row + BLOB_RING + 1, left : column + BLOB_RING + 1]
-        y, x = torch.meshgrid(*(torch.arange(side) for side in around.shape), indexing="ij")
+        neighbourhood = answer[top : row + BLOB_RING + 1, left : column + BLOB_RING + 1]
+        y, x = torch.meshgrid(*(torch.arange(side) for side in neighbourhood.shape), indexing="ij")
         distance = ((y - row + top) ** 2 + (x - column + left) ** 2).sqrt()
-        ring = around[(distance > BLOB_RING - 2) & (distance <= BLOB_RING)]
+        ring = neighbourhood[(distance > BLOB_RING - 2) & (distance <= BLOB_RING)]
         if ring.max() <= BLOB_FADED * answer[row, column]:
             kept.append([row, column])
     return kept

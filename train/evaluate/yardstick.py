@@ -69,7 +69,7 @@ def build_yardstick(
     return build_loss(yardstick.settings, loss_network, style_image, weights=yardstick.weights)
 
 
-def find_style_picture(style_file: Path, style: Style, given: Path | None) -> Path:
+def find_style_picture(style_file: Path, style: Style, picture: Path | None) -> Path:
     """Return the style picture: the given one, or that of the run whose folder holds the style file.
 
     A given picture that is not the one in the style file's header is logged and taken.
@@ -78,10 +78,10 @@ def find_style_picture(style_file: Path, style: Style, given: Path | None) -> Pa
         ValueError: If none is given and none is found.
     """
     header = style.header
-    if given is not None:
-        if given.is_file() and checksum(given) != header.style_sha256:
-            _log.warning("'%s' is not the picture that %s was trained on", given, header.style_name)
-        return given
+    if picture is not None:
+        if picture.is_file() and checksum(picture) != header.style_sha256:
+            _log.warning("'%s' is not the picture that %s was trained on", picture, header.style_name)
+        return picture
     with suppress(OSError, ConfigError):  # whatever else has that name
         named = Path(str(read_yaml(style_file.parent / "config.yaml").get("style")))
         if named.is_file() and checksum(named) == header.style_sha256:

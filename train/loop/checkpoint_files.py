@@ -9,8 +9,8 @@ _log = logging.getLogger(__name__)
 
 def by_step(folder: Path) -> list[Path]:
     """Return the checkpoints in a folder, the newest first."""
-    found = (path for path in folder.glob("*.ckpt") if path.stem.isdigit())
-    return sorted(found, key=lambda path: int(path.stem), reverse=True)
+    checkpoints = (path for path in folder.glob("*.ckpt") if path.stem.isdigit())
+    return sorted(checkpoints, key=lambda path: int(path.stem), reverse=True)
 
 
 def newest_whole(folder: Path) -> Path | None:

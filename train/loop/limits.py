@@ -67,10 +67,10 @@ class RunLimits(Callback):
 
     def _update(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, ScheduledModule)
-        parts = [trainer.global_step / self.max_steps] if self.max_steps else []
+        shares = [trainer.global_step / self.max_steps] if self.max_steps else []
         if self.max_seconds is not None:
-            parts.append(self.elapsed / self.max_seconds)
-        pl_module.progress = max(parts, default=0.0)
+            shares.append(self.elapsed / self.max_seconds)
+        pl_module.progress = max(shares, default=0.0)
         if pl_module.progress >= 1:
             trainer.should_stop = True
 

@@ -143,10 +143,10 @@ def _first_choice(settings: LossSettings) -> str:
 
 
 def _difference(lineage: Lineage) -> str:
-    found, wanted, larger = ("original", "torchvision's", "larger")
+    present, wanted, larger = ("original", "torchvision's", "larger")
     if lineage == "torchvision":
-        found, wanted, larger = ("torchvision's", "the original", "smaller")
+        present, wanted, larger = ("torchvision's", "the original", "smaller")
     return (
-        f"the weights of the loss network are {found} and the preset was tuned with {wanted} ones; their "
+        f"the weights of the loss network are {present} and the preset was tuned with {wanted} ones; their "
         f"activations are {larger}, so its numbers balance content, style and total variation differently"
     )

@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 
 from allaprima.atomic import write_atomically
 from allaprima.train.loop.terms_bar import TermsBar
-from allaprima.train.settings.flags import flags_of, given
+from allaprima.train.settings.flags import flags_of, typed_settings
 from allaprima.train.settings.parsing import parse_settings
 
 from .settings import OptimizeConfig
@@ -56,7 +56,7 @@ def optimize(
     Returns:
         0, or 1 if it ended early because the objective was not finite.
     """
-    config = parse_settings(OptimizeConfig, given(settings, unknown))
+    config = parse_settings(OptimizeConfig, typed_settings(settings, unknown))
     stages = range(save_every, config.steps + 1, save_every) if save_every else ()
     _check_outputs(output, [numbered(output, number) for number in stages], curve, overwrite=overwrite)
     painting = _paint(content, style, output, config, stages)

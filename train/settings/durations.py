@@ -20,8 +20,8 @@ def parse_duration(value: Any) -> timedelta:
         return value
     if not isinstance(value, str) or not re.fullmatch(r"(\d+(\.\d+)?[dhms])+", value):
         raise ValueError("expected a time such as 45s, 20m or 1h30m")
-    parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", value)
-    return timedelta(seconds=sum(float(number) * UNITS[unit] for number, unit in parts))
+    quantities = re.findall(r"(\d+(?:\.\d+)?)([dhms])", value)
+    return timedelta(seconds=sum(float(number) * UNITS[unit] for number, unit in quantities))
 
 
 def plain_values(settings: BaseModel) -> dict[str, Any]:

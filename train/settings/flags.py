@@ -25,7 +25,7 @@ def flags_of(settings: type[BaseModel]) -> Any:
     return TypedDict("Flags", flags, total=False)  # type: ignore[operator]
 
 
-def given(flags: Mapping[str, Any] | None, unknown: Mapping[str, str]) -> dict[str, Any]:
+def typed_settings(flags: Mapping[str, Any] | None, unknown: Mapping[str, str]) -> dict[str, Any]:
     """Return all that was given on the command line by a setting's name, be it a setting or not."""
     return {name.replace("-", "_"): value for name, value in unknown.items()} | dict(flags or {})
 

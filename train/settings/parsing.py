@@ -57,7 +57,7 @@ def parse_settings(
         raise ConfigError("\n".join(_problems(error, source or {}, kind.model_fields))) from None
 
 
-def require(config: TrainConfig) -> tuple[Path, str]:
+def required_inputs(config: TrainConfig) -> tuple[Path, str]:
     """Return the style picture and the photographs, which have no default.
 
     Raises:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from allaprima.infer.export.calibration_pictures import natural_picture
-from allaprima.infer.export.equalize import equalise
+from allaprima.infer.export.equalize import equalize
 from allaprima.models.network_settings import NetworkName
 from tests.conftest import small_network
 
@@ -18,7 +18,7 @@ def test_channels_get_one_range_and_the_picture_stays(name: NetworkName) -> None
             parameter.data *= torch.logspace(0.5, 1.5, len(parameter))[:, None, None, None]
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     photographs = [natural_picture(40, 52, seed=seed)[None] for seed in range(3)]
-    equal = equalise(network, photographs)
+    equal = equalize(network, photographs)
 
     found: list[torch.Tensor] = []
     first = equal.encoder.get_submodule("1.0")

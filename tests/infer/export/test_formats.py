@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from allaprima.infer.export.formats import SUFFIXES, Format
-from allaprima.infer.export.header import read_artefact_header
+from allaprima.infer.export.header import read_export_header
 from allaprima.models.style_file import load_style
 
 from .conftest import Run
@@ -82,7 +82,7 @@ def check(style: Path, path: Path, format: str, precision: str, static: bool, ui
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::FutureWarning:torch")
 @pytest.mark.parametrize(("style_name", "format", "precision", "options"), STYLES, ids=str)
-def test_artefact_equals_the_network(
+def test_exported_file_equals_the_network(
     style_name: str,
     format: Format,
     precision: str,
@@ -101,7 +101,7 @@ def test_artefact_equals_the_network(
     static, uint8 = "--static" in options, "--uint8" in options
     files = {path, path.with_suffix(".bin")} if format == "openvino" else {path}
     assert set(tmp_path.iterdir()) == files
-    header = read_artefact_header(path)
+    header = read_export_header(path)
     assert header["style_name"] == "wave"
     exported = header["export"]
     assert (exported["format"], exported["precision"]) == (format, precision)
@@ -120,7 +120,7 @@ def test_compiled_package_equals_the_network(run: Run, small_style: Path, tmp_pa
     path = tmp_path / "wave.aoti.pt2"
     code, _, _ = run(small_style, "--format", "aoti", "-o", path)
     assert code == 0
-    assert read_artefact_header(path)["export"]["format"] == "aoti"
+    assert read_export_header(path)["export"]["format"] == "aoti"
     check(small_style, path, "aoti", "float32", static=False, uint8=False)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from allaprima.infer.export import formats
 from allaprima.infer.export.formats import Tolerance
-from allaprima.infer.export.header import read_artefact_header
+from allaprima.infer.export.header import read_export_header
 
 from .conftest import Run
 
@@ -80,7 +80,7 @@ def test_too_different_leaves_the_earlier_file(
         "16x20",
     )
     assert (code, out) == (1, "")
-    assert "the pt2 float16 artefact differs from the network: max " in err
+    assert "the pt2 float16 file differs from the network: max " in err
     assert [item.read_text() for item in tmp_path.iterdir()] == ["earlier"]
 
 
@@ -142,14 +142,14 @@ def test_headers_are_read_without_the_runtimes(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "a.xml").write_text(xml)
     (tmp_path / "a.bin").touch()
     for name in ("a.onnx", "a.xml", "a.pt2", "a.aoti.pt2"):
-        assert read_artefact_header(tmp_path / name) == json.loads(HEADER)
+        assert read_export_header(tmp_path / name) == json.loads(HEADER)
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".xml", ".pt2", ".aoti.pt2"])
 def test_damaged_or_foreign_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     with pytest.raises(FileNotFoundError, match="does not exist"):
-        read_artefact_header(path)
+        read_export_header(path)
     path.with_suffix(".bin").touch()
     whole = {
         ".onnx": onnx_bytes(HEADER),
@@ -159,7 +159,7 @@ def test_damaged_or_foreign_file(tmp_path: Path, suffix: str) -> None:
     for content in contents:
         path.write_bytes(content)
         with pytest.raises(ValueError, match="is cut short, damaged or no"):
-            read_artefact_header(path)
+            read_export_header(path)
 
 
 def test_model_of_somebody_else(tmp_path: Path) -> None:
@@ -169,21 +169,21 @@ def test_model_of_somebody_else(tmp_path: Path) -> None:
     (tmp_path / "a.bin").touch()
     for name in ("a.onnx", "a.pt2", "a.xml"):
         with pytest.raises(ValueError, match="is a model, but not one made by allaprima export"):
-            read_artefact_header(tmp_path / name)
+            read_export_header(tmp_path / name)
     (tmp_path / "a.bin").write_bytes(b"1234")
     (tmp_path / "a.xml").write_text("<net><layers><layer><data offset='0' size='40'/></layer></layers></net>")
     with pytest.raises(ValueError, match="has 4 of 40 bytes"):
-        read_artefact_header(tmp_path / "a.xml")
+        read_export_header(tmp_path / "a.xml")
 
 
 @pytest.mark.parametrize("header", ["{", "[]", "{}"])
 def test_header_that_says_nothing(tmp_path: Path, header: str) -> None:
     (tmp_path / "a.onnx").write_bytes(onnx_bytes(header))
     with pytest.raises(ValueError, match="has a header that"):
-        read_artefact_header(tmp_path / "a.onnx")
+        read_export_header(tmp_path / "a.onnx")
 
 
 def test_another_kind_of_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     with pytest.raises(ValueError, match=r"expected one of \.onnx, \.xml, \.pt2"):
-        read_artefact_header(tmp_path / "a.txt")
+        read_export_header(tmp_path / "a.txt")

@@ -50,15 +50,15 @@ def test_a_network_agrees_with_itself() -> None:
     assert figures["pictures"] == len(judgements)
     assert all(value == pytest.approx(1) for value in figures["rank_correlation"].values())
     assert all(value == pytest.approx(0, abs=1e-9) for value in figures["gram_error"].values())
-    ends = [j.own["total"] for j in judgements if j.stage == STAGES[-1]]
-    begins = [j.own["total"] for j in judgements if j.stage == 0]
+    ends = [j.compact["total"] for j in judgements if j.stage == STAGES[-1]]
+    begins = [j.compact["total"] for j in judgements if j.stage == 0]
     assert sum(ends) / len(ends) < 0.8 * sum(begins) / len(begins)
 
 
 def test_disagreement_shows() -> None:
-    def judgement(own: float, theirs: float) -> Judgement:
-        terms = [dict.fromkeys(("content", "style", "total"), value) for value in (own, theirs)]
-        return Judgement("a", 1.0, "compact", terms[0], terms[1], dict.fromkeys(LAYERS, own))
+    def judgement(compact: float, vgg19: float) -> Judgement:
+        terms = [dict.fromkeys(("content", "style", "total"), value) for value in (compact, vgg19)]
+        return Judgement("a", 1.0, "compact", terms[0], terms[1], dict.fromkeys(LAYERS, compact))
 
     figures = summary([judgement(1, 3), judgement(2, 2), judgement(3, 1)])
     assert figures["rank_correlation"]["style"] == pytest.approx(-1)

@@ -38,8 +38,8 @@ def test_the_start_is_close_on_pictures_it_has_not_seen() -> None:
     weights = least_squares_weights(teacher, pictures[:16].clamp(0, 1), generator)
     assert {name: tuple(tensor.shape) for name, tensor in weights.items()} == weight_shapes("compact")
     unseen = pictures[16:].clamp(0, 1)
-    own = LossNetwork("compact", LAYERS, weights)(unseen)
-    found = errors(own, LossNetwork("vgg19", LAYERS, teacher)(unseen))
-    assert float(found["feature"]["relu1_1"]) < 0.05
-    assert max(float(error) for error in found["feature"].values()) < 0.5
-    assert max(float(error) for error in found["gram"].values()) < 0.2
+    compact = LossNetwork("compact", LAYERS, weights)(unseen)
+    measured = errors(compact, LossNetwork("vgg19", LAYERS, teacher)(unseen))
+    assert float(measured["feature"]["relu1_1"]) < 0.05
+    assert max(float(error) for error in measured["feature"].values()) < 0.5
+    assert max(float(error) for error in measured["gram"].values()) < 0.2

@@ -8,7 +8,13 @@ from allaprima.models.network_settings import NETWORKS, NetworkSettings
 from allaprima.train.distill.config import DistillConfig
 from allaprima.train.settings.config import DEFAULT_STEPS, TrainConfig
 from allaprima.train.settings.durations import format_duration, parse_duration
-from allaprima.train.settings.parsing import ConfigError, load_config, parse_settings, read_yaml, require
+from allaprima.train.settings.parsing import (
+    ConfigError,
+    load_config,
+    parse_settings,
+    read_yaml,
+    required_inputs,
+)
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
 
@@ -110,9 +116,9 @@ def test_explicit_weights_come_together() -> None:
 
 def test_what_has_no_default_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--style PICTURE\n.*--content FOLDER"):
-        require(TrainConfig())
+        required_inputs(TrainConfig())
     with pytest.raises(ConfigError, match=r"style '.*night.jpeg' does not exist"):
-        require(load_config(None, {"style": tmp_path / "night.jpeg", "content": "x"}))
+        required_inputs(load_config(None, {"style": tmp_path / "night.jpeg", "content": "x"}))
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "just words"])
