@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from .settings.parsing import load_config
 
 _HOME = {
-    "TrainConfig": ".config",
-    "load_config": ".parsing",
+    "TrainConfig": ".settings.config",
+    "load_config": ".settings.parsing",
     "train_style": ".run",
     "TrainedStyle": ".run",
     "RunFolder": ".run_folder",

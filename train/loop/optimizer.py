@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from allaprima.models.transformer import TransformerNetwork
-
 from allaprima.train.settings.config import OptimizerSettings
+
 from .muon import Muon
 
 PEAK = {"muon": 1e-2, "adam": 2e-3}

@@ -6,10 +6,10 @@ from torch import nn
 
 from allaprima.models.network_settings import NETWORKS
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.settings.config import OptimizerSettings
 from allaprima.train.loop.muon import Muon, orthogonalized
 from allaprima.train.loop.optimizer import network_optimizer
 from allaprima.train.loop.training_form import training_form
+from allaprima.train.settings.config import OptimizerSettings
 
 
 @pytest.mark.parametrize("shape", [(8, 30), (30, 8), (16, 16)])
