@@ -19,7 +19,7 @@ from allaprima.models.style_file import load_style, read_header
 from allaprima.models.transformer import TransformerNetwork
 
 from . import hardware
-from .checkpoints import SameInputs, keep_newest, loss_weights_in
+from .checkpoints import keep_newest, loss_weights_in
 from .command import network_flags
 from .config import TrainConfig
 from .data.module import ContentDataModule
@@ -33,15 +33,12 @@ from .run_folder import RunFolder
 CALIBRATION_PICTURES = 32
 
 
-def build_trainer(
-    config: TrainConfig, folder: RunFolder, style_sha256: str = "", more: Iterable[Callback] = ()
-) -> Trainer:
+def build_trainer(config: TrainConfig, folder: RunFolder, more: Iterable[Callback] = ()) -> Trainer:
     """Return Lightning's trainer with this project's callbacks, and more of them if given.
 
     Args:
         config: The settings.
         folder: Where checkpoints and logs go.
-        style_sha256: The style picture's checksum, to be kept in checkpoints.
         more: Further callbacks.
 
     Raises:
@@ -63,7 +60,6 @@ def build_trainer(
                 ImageRate(config.log_every),
                 TrainingProgress(),
                 Previews(),
-                SameInputs(style_sha256),
                 *keep_newest(folder.checkpoints, config.checkpoint_every),
                 *more,
             ],

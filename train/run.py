@@ -13,7 +13,7 @@ from allaprima.models.style_file import save_style
 from allaprima.models.transformer import TransformerNetwork
 
 from .build import build_module, build_trainer, check_init, without_advice
-from .checkpoints import save_last
+from .checkpoints import SameInputs, save_last
 from .config import TrainConfig
 from .data.module import ContentDataModule
 from .describe import checksum, style_header
@@ -69,7 +69,7 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
         check_init(config)
     interruption = Interruption()
     with without_advice():
-        trainer = build_trainer(config, folder, checksum(style), [interruption])
+        trainer = build_trainer(config, folder, [SameInputs(checksum(style)), interruption])
     pixels = read_style(style, config.style_size)
     config, weights = read_loss_weights(config)
     data = ContentDataModule(content, config, progress=PreparationProgress())
