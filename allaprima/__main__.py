@@ -11,6 +11,10 @@ from allaprima import __version__
 
 COMMANDS = {
     "train": ("allaprima.train.cli:train", "Train a network that paints any picture in one style."),
+    "train-base": (
+        "allaprima.train.base.cli:train_base",
+        "Train a network on many styles, for new ones to start from.",
+    ),
     "stylize": ("allaprima.infer.cli:stylize", "Paint pictures in a trained style."),
     "optimize": ("allaprima.train.optimize.cli:optimize", "Paint one picture by optimising its pixels."),
     "evaluate": ("allaprima.train.evaluate.cli:evaluate", "Measure how good a trained style is."),

@@ -15,8 +15,8 @@ from .network_settings import NetworkSettings
 if TYPE_CHECKING:
     from .transformer import TransformerNetwork
 
-FORMAT_VERSION = 2
-"""2 since networks may work at half resolution or have a skip connection; others are still written as 1."""
+FORMAT_VERSION = 3
+"""2 since networks may work at half resolution or have a skip connection, 3 since some enlarge bilinearly."""
 METADATA_KEY = "allaprima"
 
 
@@ -66,14 +66,20 @@ def save_style(path: Path, network: "TransformerNetwork", header: StyleHeader) -
     import torch
     from safetensors.torch import save_file
 
-    like_the_paper = network.settings.end_stride == 1 and not network.settings.skip_connection
-    version = 1 if like_the_paper else FORMAT_VERSION
+    version = _least_version(network.settings)
     header = header.model_copy(update={"network": network.settings, "format_version": version})
     dtype = getattr(torch, header.dtype)
     state = network.state_dict()
     tensors = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in state.items()}
     with write_atomically(path) as temporary:
         save_file(tensors, temporary, metadata={METADATA_KEY: header.model_dump_json()})
+
+
+def _least_version(settings: NetworkSettings) -> int:
+    """Return the oldest format whose readers make the right network of these settings."""
+    if settings.upsampling != "nearest":
+        return 3
+    return 2 if settings.end_stride != 1 or settings.skip_connection else 1
 
 
 def read_header(path: Path | str) -> StyleHeader:

@@ -18,7 +18,7 @@ from allaprima.models.transformer import TransformerNetwork
 from .command_line import network_flags
 from .data.module import ContentDataModule
 from .loop import hardware
-from .loop.checkpoints import SameInputs, keep_newest, loss_weights_in
+from .loop.checkpoints import keep_newest, loss_weights_in
 from .loop.limits import DivergenceGuard, RunLimits
 from .loop.module import StyleTransferModule, to_unit_range
 from .loop.progress import ImageRate, Previews, TrainingProgress
@@ -30,15 +30,12 @@ from .settings.parsing import ConfigError
 CALIBRATION_PICTURES = 32
 
 
-def build_trainer(
-    config: TrainConfig, folder: RunFolder, style_sha256: str = "", more: Iterable[Callback] = ()
-) -> Trainer:
+def build_trainer(config: TrainConfig, folder: RunFolder, more: Iterable[Callback] = ()) -> Trainer:
     """Return Lightning's trainer with this project's callbacks, and more of them if given.
 
     Args:
         config: The settings.
         folder: Where checkpoints and logs go.
-        style_sha256: The style picture's checksum, to be kept in checkpoints.
         more: Further callbacks.
 
     Raises:
@@ -60,7 +57,6 @@ def build_trainer(
                 ImageRate(config.log_every),
                 TrainingProgress(),
                 Previews(),
-                SameInputs(style_sha256),
                 *keep_newest(folder.checkpoints, config.checkpoint_every),
                 *more,
             ],

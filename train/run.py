@@ -17,7 +17,7 @@ from .data.module import ContentDataModule
 from .evaluate.report import sheet
 from .evaluate.scores import Photograph, Scores, collect, score_picture
 from .first_process import is_first_process
-from .loop.checkpoints import save_last
+from .loop.checkpoints import SameInputs, save_last
 from .loop.limits import Interruption
 from .loop.progress import PreparationProgress
 from .loop.quiet_lightning import without_advice
@@ -71,7 +71,7 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
         check_init(config)
     interruption = Interruption()
     with without_advice():
-        trainer = build_trainer(config, folder, checksum(style), [interruption])
+        trainer = build_trainer(config, folder, [SameInputs(checksum(style)), interruption])
     pixels = read_style(style, config.style_size)
     config, weights = read_loss_weights(config)
     data = ContentDataModule(content, config, progress=PreparationProgress())

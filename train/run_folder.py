@@ -91,6 +91,17 @@ def open_run_folder(root: Path) -> tuple[RunFolder, TrainConfig, Path]:
         FileNotFoundError: If there is no run or no checkpoint in it.
         OSError: If the folder cannot be written, or the disk is nearly full.
     """
+    folder, checkpoint = resumable_run(root)
+    return folder, load_config(folder.config), checkpoint
+
+
+def resumable_run(root: Path) -> tuple[RunFolder, Path]:
+    """Return an earlier run's folder and its newest checkpoint.
+
+    Raises:
+        FileNotFoundError: If there is no run or no checkpoint in it.
+        OSError: If the folder cannot be written, or the disk is nearly full.
+    """
     folder = RunFolder(root)
     if not folder.config.is_file():
         raise FileNotFoundError(f"'{root}' holds no run to resume: there is no config.yaml in it")
@@ -99,7 +110,7 @@ def open_run_folder(root: Path) -> tuple[RunFolder, TrainConfig, Path]:
         raise FileNotFoundError(f"'{root}' has no checkpoint: start anew under another --output")
     _check_writable(root)
     _complete(folder.config)
-    return folder, load_config(folder.config), checkpoint
+    return folder, checkpoint
 
 
 def _complete(config: Path) -> None:

@@ -129,7 +129,7 @@ def test_header_of_another_network_is_explained_before_it_is_built(
         load_style(path)
 
 
-@pytest.mark.parametrize(("name", "version"), [("paper", 1), ("fast", 2), ("tiny", 2)])
+@pytest.mark.parametrize(("name", "version"), [("paper", 3), ("fast", 3), ("tiny", 3)])
 def test_older_programs_are_told_what_they_cannot_read(
     name: NetworkName, version: int, tmp_path: Path
 ) -> None:

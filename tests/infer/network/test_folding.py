@@ -41,10 +41,18 @@ def test_network_is_copied_and_paints_the_same(name: NetworkName) -> None:
     pictures = torch.rand(2, 3, 33, 50)
     with torch.no_grad():
         assert (folded(pictures) - network(pictures)).abs().max() < 1e-5
-    assert _count(folded, UpsampleBlock) == 0
-    assert _count(folded, FoldedUpsampling) == 2
     assert _count(folded, FoldedEnd) == (name == "paper")
     assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
+
+
+def test_nearest_enlargement_is_folded_into_its_convolution() -> None:
+    network = TransformerNetwork(width=4, residual_blocks=1, upsampling="nearest").eval()
+    folded = fold(network)
+    pictures = torch.rand(2, 3, 33, 50)
+    with torch.no_grad():
+        assert (folded(pictures) - network(pictures)).abs().max() < 1e-5
+    assert _count(folded, UpsampleBlock) == 0
+    assert _count(folded, FoldedUpsampling) == 2
 
 
 @pytest.mark.parametrize("name", ["paper", "fast"])

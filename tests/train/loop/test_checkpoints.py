@@ -27,7 +27,7 @@ def test_callbacks_keep_the_names_of_their_states() -> None:
 
 def test_nothing_else_keeps_a_state(tmp_path: Path) -> None:
     """Another callback with a state needs its name above."""
-    trainer = build_trainer(TrainConfig(accelerator="cpu"), RunFolder(tmp_path))
+    trainer = build_trainer(TrainConfig(accelerator="cpu"), RunFolder(tmp_path), [SameInputs("0" * 64)])
     own = [callback for callback in trainer.callbacks if not isinstance(callback, ModelCheckpoint)]  # type: ignore[attr-defined]
     named = {type(callback).__name__ for callback in own if callback.state_dict()}
     assert named == {"RunLimits", "DivergenceGuard", "SameInputs"}

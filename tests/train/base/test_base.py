@@ -1,0 +1,127 @@
+"""A base: many styles in one network, which new styles start from."""
+
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copy
+
+import pytest
+import torch
+import yaml
+
+from allaprima.models.style_file import load_style, read_header
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def styles(style_picture: Path, photographs: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "styles"
+    folder.mkdir()
+    copy(style_picture, folder / "one.png")
+    copy(next(path for path in sorted(photographs.iterdir()) if path.suffix != ".txt"), folder / "two.jpg")
+    return folder
+
+
+@pytest.fixture
+def settings(styles: Path, photographs: Path, small_weights_file: Path, tmp_path: Path) -> Path:
+    config = tmp_path / "base.yaml"
+    values = {
+        "styles": str(styles),
+        "content": str(photographs),
+        "loss_weights": str(small_weights_file),
+        "content_layers": ["relu2_1"],
+        "style_layers": ["relu1_1", "relu2_1"],
+        "width": 4,
+        "residual_blocks": 1,
+        "crop_size": 32,
+        "batch_size": 2,
+        "val_pictures": 2,
+        "max_steps": 4,
+        "checkpoint_every": 2,
+        "validate_every": 4,
+        "precision": "32-true",
+        "accelerator": "cpu",
+        "cache_dir": str(tmp_path / "cache"),
+    }
+    config.write_text(yaml.safe_dump(values))
+    return config
+
+
+def test_a_base_learns_several_styles_and_others_start_from_it(
+    run: Run, settings: Path, style_picture: Path, photographs: Path, tmp_path: Path
+) -> None:
+    code, out, error = run("train-base", "--config", settings, "-o", tmp_path / "base")
+    assert code == 0, error
+    result = tmp_path / "base" / "base.safetensors"
+    assert str(result) in out
+    header = read_header(result)
+    assert header.style_name == "base of 2 styles"
+    assert header.steps == 4
+    assert header.validation["total"] > 0
+    values = yaml.safe_load(settings.read_text())
+    flags = [
+        f"--{name.replace('_', '-')}={','.join(value) if isinstance(value, list) else value}"
+        for name, value in values.items()
+        if name not in ("styles", "content", "max_steps")
+    ]
+    code, _, error = run(
+        "train",
+        *flags,
+        "--style",
+        style_picture,
+        "--content",
+        photographs,
+        "--init",
+        result,
+        "--max-steps",
+        1,
+        "--lr",
+        1e-9,
+        "--dtype",
+        "float32",
+        "-o",
+        tmp_path / "style",
+    )
+    assert code == 0, error
+    trained = load_style(tmp_path / "style" / f"{style_picture.stem}.safetensors").network
+    expected = load_style(result).network.state_dict()
+    for name, tensor in trained.state_dict().items():
+        torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-6)
+
+
+def test_a_resumed_base_is_the_one_that_was_never_stopped(run: Run, settings: Path, tmp_path: Path) -> None:
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    assert run("train-base", "--config", settings, "-o", whole, "--final-lr", 1)[0] == 0
+    assert run("train-base", "--config", settings, "-o", halved, "--max-steps", 2, "--final-lr", 1)[0] == 0
+    assert run("train-base", "--resume", halved, "--max-steps", 4, "--final-lr", 1)[0] == 0
+    kept = [
+        torch.load(folder / "checkpoints" / "4.ckpt", weights_only=True)["state_dict"]
+        for folder in (whole, halved)
+    ]
+    assert kept[0].keys() == kept[1].keys()
+    for name, tensor in kept[0].items():
+        if not name.startswith(("averaged", "network", "styles")):
+            continue
+        torch.testing.assert_close(kept[1][name], tensor, rtol=0, atol=2e-2)
+
+
+def test_each_style_has_its_own_normalisation(run: Run, settings: Path, tmp_path: Path) -> None:
+    assert run("train-base", "--config", settings, "-o", tmp_path / "base", "--warmup-steps", 0)[0] == 0
+    state = torch.load(tmp_path / "base" / "checkpoints" / "4.ckpt", weights_only=True)["state_dict"]
+    first, second = (
+        torch.cat([value.flatten() for name, value in state.items() if name.startswith(f"styles.{index}.")])
+        for index in (0, 1)
+    )
+    assert not torch.equal(first, second)
+
+
+def test_missing_or_empty_folders_are_named(run: Run, settings: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    code, _, error = run(
+        "train-base", "--config", settings, "--styles", tmp_path / "empty", "-o", tmp_path / "a"
+    )
+    assert code == 2
+    assert "holds no pictures" in error
+    code, _, error = run("train-base", "--content", tmp_path)
+    assert code == 2
+    assert "--styles" in error

@@ -1,0 +1,1 @@
+"""A network trained on many styles at once, for new styles to start from."""
