@@ -78,7 +78,7 @@ class BaseModule(ScheduledModule):
 
     def build_optimizer(self) -> torch.optim.Optimizer:
         """Return the optimiser of the network, which takes the styles' own parameters too."""
-        return network_optimizer(self.network, self.optimizer_settings, more=self.styles.parameters())
+        return network_optimizer(self.network, self.optimizer_settings, self.styles.parameters())
 
     def on_train_start(self) -> None:
         """Keep the average in evaluation mode; done here, since Lightning warns of it any earlier."""
