@@ -19,6 +19,7 @@ from .loop import hardware
 from .loop.checkpoints import keep_newest, loss_weights_in
 from .loop.limits import DivergenceGuard, RunLimits
 from .loop.module import StyleTransferModule, to_unit_range
+from .loop.outlook import Outlook
 from .loop.progress import ImageRate, Previews, TrainingProgress
 from .objective.prepare import build_loss, build_loss_network
 from .run_folder import RunFolder
@@ -39,6 +40,7 @@ def build_trainer(config: TrainConfig, folder: RunFolder, more: Iterable[Callbac
     Raises:
         ConfigError: If the machine has no such devices, or Lightning no such strategy.
     """
+    limits = RunLimits(config.steps, config.max_time)
     try:
         device = hardware.device_type(config.accelerator)
         return Trainer(
@@ -50,7 +52,8 @@ def build_trainer(config: TrainConfig, folder: RunFolder, more: Iterable[Callbac
             max_epochs=-1,
             max_steps=config.steps or -1,
             callbacks=[
-                RunLimits(config.steps, config.max_time),
+                limits,
+                Outlook(limits, config.validate_every),
                 DivergenceGuard(config.log_every),
                 ImageRate(config.log_every),
                 TrainingProgress(),
