@@ -8,8 +8,7 @@ from pathlib import Path
 
 import torch
 
-from allaprima.images.folders import files_below
-from allaprima.images.picture import PICTURE_SUFFIXES
+from allaprima.images.folders import pictures_below
 from allaprima.images.pixels import Pixels
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.train.build import CALIBRATION_PICTURES, build_trainer
@@ -50,7 +49,7 @@ def train_base(config: BaseConfig, folder: RunFolder, checkpoint: Path | None = 
     """
     assert config.styles is not None
     assert config.content is not None
-    files = [file for file in files_below(config.styles) if file.suffix.lower() in PICTURE_SUFFIXES]
+    files = pictures_below(config.styles)
     if not files:
         raise ValueError(f"styles '{config.styles}' holds no pictures")
     settings = config.training
