@@ -20,7 +20,12 @@ def to_pixels(image: Tensor) -> Pixels:
 
 def to_floats(images: Tensor) -> Tensor:
     """Return `(B, H, W, 3)`, uint8, as `(B, 3, H, W)`, float32 in [0, 1]."""
-    return images.permute(0, 3, 1, 2).float() / 255
+    return to_unit_range(images.permute(0, 3, 1, 2))
+
+
+def to_unit_range(images: Tensor) -> Tensor:
+    """Return uint8 pictures as float32 in [0, 1], of the same shape."""
+    return images.float() / 255
 
 
 def to_bytes(images: Tensor) -> Tensor:

@@ -12,13 +12,14 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from allaprima.images.pixels import Pixels
+from allaprima.images.tensors import to_unit_range
 
 from .data.module import ContentDataModule
 from .initial_network import initial_network
 from .loop import hardware
 from .loop.checkpoints import keep_newest, loss_weights_in
 from .loop.limits import DivergenceGuard, RunLimits
-from .loop.module import StyleTransferModule, to_unit_range
+from .loop.module import StyleTransferModule
 from .loop.outlook import Outlook
 from .loop.progress import ImageRate, Previews, TrainingProgress
 from .objective.prepare import build_loss, build_loss_network

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from allaprima.images.tensors import to_unit_range
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.loop.module import to_unit_range
 from allaprima.train.loop.optimizer import network_optimizer
 from allaprima.train.loop.schedule import averaging_decay
 from allaprima.train.loop.scheduled_module import ScheduledModule

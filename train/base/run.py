@@ -10,6 +10,7 @@ import torch
 
 from allaprima.images.folders import pictures_below
 from allaprima.images.pixels import Pixels
+from allaprima.images.tensors import to_unit_range
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.train.build import CALIBRATION_PICTURES, build_trainer
 from allaprima.train.command_line import flags_for, portable
@@ -18,7 +19,6 @@ from allaprima.train.initial_network import initial_network
 from allaprima.train.loop import hardware
 from allaprima.train.loop.checkpoints import save_last
 from allaprima.train.loop.limits import Interruption
-from allaprima.train.loop.module import to_unit_range
 from allaprima.train.loop.progress import PreparationProgress
 from allaprima.train.loop.quiet_lightning import without_advice
 from allaprima.train.objective.perceptual import PerceptualLoss

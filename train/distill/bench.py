@@ -6,12 +6,11 @@ from pathlib import Path
 
 from allaprima.freed_memory import keep_freed_memory
 from allaprima.images.folders import pictures_below
-from allaprima.images.tensors import to_image
+from allaprima.images.tensors import to_image, to_unit_range
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.train.data.module import ContentDataModule
 from allaprima.train.loop import hardware
-from allaprima.train.loop.module import to_unit_range
 from allaprima.train.settings.config import DataSettings
 from allaprima.train.style_picture import read_style
 
