@@ -32,7 +32,7 @@ COMMANDS = {
         "allaprima.infer.bench.cli:bench_infer",
         "Measure how fast a style runs on this machine.",
     ),
-    "styles": ("allaprima.infer.styles_cli:styles", "List the styles that come with the program."),
+    "styles": ("allaprima.infer.styles.cli:styles", "List the styles that come with the program."),
     "info": ("allaprima.infer.cli:info", "Print what a style file says of itself."),
 }
 
