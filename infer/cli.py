@@ -1,10 +1,13 @@
 """The commands `stylize` and `info`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
+
+from .engine_table import ENGINE_HELP, EngineChoice
+from .precision import PrecisionChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,9 +26,9 @@ def stylize(
     quality: Annotated[int | None, Parameter(validator=Number(gte=1, lte=100))] = None,
     max_side: Annotated[int | None, Parameter(validator=Number(gte=16))] = None,
     max_pixels: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
-    engine: Literal["auto", "eager", "compiled", "onnx", "openvino", "aoti"] = "auto",
+    engine: Annotated[EngineChoice, Parameter(help=ENGINE_HELP)] = "auto",
     device: str = "auto",
-    precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto",
+    precision: PrecisionChoice = "auto",
 ) -> int:
     """Paint pictures in a trained style.
 
@@ -44,12 +47,10 @@ def stylize(
             result to the picture's own size. Saves memory and time; makes the strokes larger.
         max_pixels: Refuse to read pictures with more pixels than this; by default 89 million, Pillow's
             own limit. Pictures above that are read one at a time.
-        engine: What carries it out. auto is an exported file's own; for a style file OpenVINO where it is
-            installed and the CPU has bfloat16 arithmetic, otherwise eager. A style file is converted for
-            onnx, openvino and aoti once; compiled starts slowly every time and is for many pictures.
+        engine: What carries it out.
         device: auto, cpu, cuda, cuda:1, mps, ...
         precision: Of the computation; auto is an exported file's own, float16 on CUDA, bfloat16 in OpenVINO
-            where the CPU has it, and otherwise float32.
+            where the CPU has it, and otherwise float32. Only exported files have int8.
 
     Returns:
         0, or 1 if some pictures failed.
@@ -91,16 +92,18 @@ def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] =
     from allaprima.models.bundled import find_style
     from allaprima.models.style_file import read_header
 
-    from .export.header import SUFFIXES, read_export_header
+    from .engine_table import format_of, is_style_file
+    from .export.header import read_export_header
 
     style_file = find_style(style_file)
-    exported = style_file.suffix.lower() in SUFFIXES
-    header = read_export_header(style_file) if exported else read_header(style_file).model_dump()
+    if is_style_file(style_file):
+        header, files = read_header(style_file).model_dump(), [style_file]
+    else:
+        header = read_export_header(style_file)
+        files = format_of(style_file).files(style_file)
     if json:
         print(dumps(header, indent=2, ensure_ascii=False))
         return 0
-    weights = style_file.with_suffix(".bin")
-    files = [style_file, weights] if style_file.suffix.lower() == ".xml" else [style_file]
     size = f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
     rows = {"file": str(style_file), "file_size": size, **dict(_flattened(header))}
     column = max(len(name) for name in rows)

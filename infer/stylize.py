@@ -12,8 +12,9 @@ from PIL import Image
 from allaprima.images.picture import DEFAULT_MAX_PIXELS, Picture, read_picture
 from allaprima.models.network_settings import MINIMUM_SIZE
 
-from .engines import Engine, Precision, load_engine
-from .engines.load import Choice
+from .engine_table import EngineChoice
+from .engines import Engine, load_engine
+from .precision import PrecisionChoice
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,9 +48,9 @@ class Stylizer:
         cls,
         style_file: Path | str,
         *,
-        engine: Choice = "auto",
+        engine: EngineChoice = "auto",
         device: str = "auto",
-        precision: Precision = "auto",
+        precision: PrecisionChoice = "auto",
         max_side: int | None = None,
     ) -> Self:
         """Return a stylizer for a style file.
@@ -57,7 +58,7 @@ class Stylizer:
         Args:
             style_file: What `allaprima train` wrote, the name of a bundled style, or what `allaprima export`
                 made of either.
-            engine: `auto`, `eager`, `compiled`, `onnx`, `openvino` or `aoti`, as for `load_engine`.
+            engine: `auto` or an engine's name, as for `load_engine`.
             device: `auto`, `cpu`, `cuda`, `mps` or another device of the runtime.
             precision: Of weights and activations, as for `load_engine`.
             max_side: As for the class.
