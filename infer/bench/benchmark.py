@@ -142,11 +142,11 @@ def _choices(plan: Plan) -> list[tuple[Path, EngineName, Precision]]:
         if engine not in covered
     ]
     for path in plan.exported:
-        choices += [
+        choices.extend(
             (path, engine, "auto")
             for engine in engines_of(path)[:1]
             if plan.engines is None or engine in plan.engines
-        ]
+        )
     return choices
 
 

@@ -73,5 +73,5 @@ def _as_batch(picture: Image.Image, static: tuple[int, int] | None) -> Batch:
     else:
         scale = min(1.0, CALIBRATION_SIDE / max(picture.size))
         size = (max(16, round(picture.width * scale)), max(16, round(picture.height * scale)))
-    pixels = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), dtype=np.float32) / 255
+    pixels = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), dtype=np.float32) / np.float32(255)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
