@@ -1,6 +1,7 @@
 """Which engine runs a file: its own, or for a style file what the machine is fast at."""
 
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -45,6 +46,11 @@ def load_engine(
             f"'{path}' holds only the weights of an OpenVINO model; give '{path.with_suffix('.xml')}'"
         )
     engines = engines_of(path)
+    if engines[0] in ("eager", "aoti") and engine not in ("onnx", "openvino") and find_spec("torch") is None:
+        raise ValueError(
+            f"painting with '{path}' needs torch, which is not installed: pip install 'allaprima[train]', or "
+            "give a style that was exported as .onnx"
+        )
     if engine == "auto":
         if engines == STYLE_FILE_ENGINES and _bfloat16_pays(device, precision):
             try:

@@ -90,10 +90,12 @@ def check_request(request: Request) -> None:
         )
     if request.device != "cpu" and request.format != "aoti":
         raise ValueError(f"--device {request.device} is for --format aoti; {request.format} runs on any")
-    missing = [name for name in _MODULES.get(request.format, ()) if find_spec(name) is None]
+    needed = ("torch", *_MODULES.get(request.format, ()))
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
+        extras = ",".join(dict.fromkeys("train" if name == "torch" else request.format for name in missing))
         raise ValueError(
-            f"--format {request.format} needs {', '.join(missing)}: pip install 'allaprima[{request.format}]'"
+            f"--format {request.format} needs {', '.join(missing)}: pip install 'allaprima[{extras}]'"
         )
     if request.format == "aoti":
         _check_compiler()
