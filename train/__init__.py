@@ -34,4 +34,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOME[name], __name__), name)
+    from allaprima.extras import how_to_install
+
+    try:
+        return getattr(import_module(_HOME[name], __name__), name)
+    except ModuleNotFoundError as error:
+        if (message := how_to_install(error)) is None:
+            raise
+        raise ModuleNotFoundError(message, name=error.name) from error

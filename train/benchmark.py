@@ -76,11 +76,15 @@ class _Clock(Callback):
         self._warmup = warmup
         self._began = self._ended = 0.0
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+    ) -> None:
         """Note when a batch has arrived."""
         self._began = _now(pl_module.device)
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+    ) -> None:
         """Note when a step is done."""
         ended = _now(pl_module.device)
         if trainer.global_step > self._warmup:

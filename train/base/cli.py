@@ -38,15 +38,11 @@ def train_base(
         resume: Run folder of an earlier run to go on with, with its settings.
     """
     flags = typed_settings(settings, unknown)
-    checkpoint: Path | None = None
-    if resume is not None:
-        folder, checkpoint = resumable_run(resume)
-        settled = _parsed(folder.config, flags)
-    else:
-        settled = _parsed(config, flags)
+    folder, checkpoint = (None, None) if resume is None else resumable_run(resume)
+    settled = _parsed(config if folder is None else folder.config, flags)
     if settled.styles is None or settled.content is None:
         raise ConfigError("give a folder of style pictures with --styles and photographs with --content")
-    if resume is None:
+    if folder is None:
         folder = create_run_folder(settled.output, settled.styles)
     from allaprima.train.loop.limits import DivergenceError
 

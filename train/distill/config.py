@@ -25,19 +25,19 @@ class DistillConfig(ScheduleSettings, DataSettings):
     """VGG-19's weights (.safetensors or .pth, torchvision's names); torchvision's by default."""
     init: Path | None = None
     """A compact network to improve, instead of one found by least squares."""
-    max_steps: int = Field(420, ge=1)
+    max_steps: int = Field(default=420, ge=1)
     """Steps."""
     max_time: Duration | None = None
     """Time, such as 1h, after which it ends even so."""
     save_every: Interval = 60
     """Steps or time between looks at held-out pictures, after each of which the result is written."""
-    painter_steps: int = Field(120, ge=1)
+    painter_steps: int = Field(default=120, ge=1)
     """Steps after which the painter, whose pictures are learned from, begins with another style."""
-    batch_size: int = Field(4, ge=1)
+    batch_size: int = Field(default=4, ge=1)
     """Photographs a step, and paintings; 3.5 times as many pictures are made of them."""
-    crop_size: int = Field(128, ge=32)
+    crop_size: int = Field(default=128, ge=32)
     """Side of the square crops in pixels."""
-    lr: float = Field(1e-3, gt=0)
+    lr: float = Field(default=1e-3, gt=0)
     """Peak learning rate."""
 
     def to_dict(self) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _problems(error: ValidationError, source: Mapping[str, str], known: Iterable
             message = problem["msg"].removeprefix("Value error, ")
             line = f"{where}{name} is {problem['input']!r}; {message}" if name else message
             if problem["type"] == "literal_error":
-                choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+                choices = re.findall(r"'([^']*)'", problem.get("ctx", {})["expected"])
                 line += suggestion(str(problem["input"]), choices)
         lines.setdefault(name, line)
     return list(lines.values())
