@@ -46,7 +46,8 @@ def load_engine(
     """
     file = find_style(path)
     _check_whole_file(path)
-    if engine == "auto" and is_style_file(path) and _bfloat16_pays(device, precision):
+    converts = engine == "auto" and is_style_file(path) and find_spec("torch") is not None
+    if converts and _bfloat16_pays(device, precision):
         try:
             return load_engine(path, engine="openvino", device=device, precision=precision)
         except (ValueError, OSError, RuntimeError) as error:
@@ -101,9 +102,8 @@ def _chosen(path: Path, engine: EngineChoice) -> EngineRecord:
 
 
 def _check_torch(path: Path, record: EngineRecord) -> None:
-    """Raise ValueError where PyTorch has to carry a file out, or convert it, and is not installed."""
-    needed = record.package == "torch" or is_style_file(path)
-    if needed and find_spec("torch") is None:
+    """Raise ValueError where PyTorch has to carry a file out and is not installed."""
+    if record.package == "torch" and find_spec("torch") is None:
         raise ValueError(
             f"painting with '{path}' needs torch, which is not installed: pip install 'allaprima[train]', or "
             "give a style that was exported as .onnx"
