@@ -6,7 +6,6 @@ import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 from PIL import Image
@@ -18,14 +17,13 @@ from allaprima.models.style_file import StyleHeader
 from .command_line import training_command
 from .objective.perceptual import PerceptualLoss
 from .settings.config import LossSettings, TrainConfig
-from .style_picture import checksum
+from .style_picture import StylePicture
 
 THUMBNAIL_SIDE = 128
 
 
 def style_header(
-    style: Path,
-    pixels: Pixels,
+    style_picture: StylePicture,
     config: TrainConfig,
     objective: PerceptualLoss,
     *,
@@ -35,8 +33,7 @@ def style_header(
     """Return the header of a trained style.
 
     Args:
-        style: The style picture's file.
-        pixels: The style picture, `(H, W, 3)`, uint8.
+        style_picture: The style picture as it was read.
         config: The settings of the run.
         objective: What it was trained against.
         steps: Steps trained.
@@ -46,9 +43,9 @@ def style_header(
     loss = config.model_dump(mode="json", include=set(LossSettings.model_fields), exclude={"loss_weights"})
     return StyleHeader(
         dtype=config.dtype,
-        style_name=style.name,
-        style_sha256=checksum(style),
-        style_thumbnail=_thumbnail(pixels),
+        style_name=style_picture.path.name,
+        style_sha256=style_picture.sha256,
+        style_thumbnail=_thumbnail(style_picture.pixels),
         loss={
             **loss,
             "calibrated": calibrated,

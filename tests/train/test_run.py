@@ -1,5 +1,6 @@
 """Whole runs on a small loss network: what they leave behind, and that they can be interrupted."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -20,10 +21,11 @@ from torch import Tensor
 
 from allaprima.models.style_file import load_style, read_header
 from allaprima.train.loop.limits import DivergenceError
-from allaprima.train.run import TrainedStyle, train_style
+from allaprima.train.run import resume_style, train_style
 from allaprima.train.run_folder import create_run_folder, open_run_folder
 from allaprima.train.settings.config import TrainConfig
 from allaprima.train.settings.parsing import load_config
+from allaprima.train.train_in_folder import TrainedStyle
 
 Start = Callable[..., TrainedStyle]
 
@@ -55,14 +57,11 @@ def settings(
 
 
 def start(settings: dict[str, Any], output: Path, **changes: Any) -> TrainedStyle:
-    config = load_config(None, {**settings, **changes, "output": output})
-    assert config.style is not None
-    return train_style(config, create_run_folder(config.output, config.style))
+    return train_style(load_config(None, {**settings, **changes, "output": output}))
 
 
 def resume(root: Path, **changes: Any) -> TrainedStyle:
-    folder, _, checkpoint = open_run_folder(root)
-    return train_style(load_config(folder.config, changes), folder, checkpoint)
+    return resume_style(root, changes)
 
 
 def command(settings: dict[str, Any], *arguments: str) -> list[str]:
@@ -397,6 +396,44 @@ def test_changed_pictures_are_reported_on_resuming(
     resume(tmp_path / "run", max_steps=10)
     assert "the style picture changed since this run began" in caplog.text
     assert "the photographs changed since this run began" in caplog.text
+
+
+@pytest.mark.parametrize("happens", ["deleted", "overwritten"])
+def test_what_becomes_of_the_style_picture_during_a_run_does_not_matter(
+    happens: str, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from allaprima.train.loop.module import StyleTransferModule
+
+    style = Path(shutil.copy(settings["style"], tmp_path / "night.png"))
+    sha256 = hashlib.sha256(style.read_bytes()).hexdigest()
+    step = StyleTransferModule.training_step
+
+    def meanwhile(self: StyleTransferModule, batch: Tensor, batch_idx: int) -> Tensor:
+        if self.global_step == 2:
+            style.unlink()
+            if happens == "overwritten":
+                shutil.copy(next(Path(settings["content"]).iterdir()), style)
+        return step(self, batch, batch_idx)
+
+    undisturbed = read_header(start(settings, tmp_path / "undisturbed", style=str(style)).style_file)
+    monkeypatch.setattr(StyleTransferModule, "training_step", meanwhile)
+    trained = start(settings, tmp_path / "run", style=str(style))
+    assert trained.style_file == tmp_path / "run" / "night.safetensors"
+    assert trained.contact_sheet.is_file()
+    header = read_header(trained.style_file)
+    assert header.style_sha256 == sha256
+    assert header.style_thumbnail == undisturbed.style_thumbnail
+    assert header.validation == undisturbed.validation
+
+
+def test_a_run_makes_its_own_folder(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("waves", "waves-2"):
+        trained = train_style(load_config(None, settings))
+        assert trained.folder == Path("runs") / name
+        assert trained.style_file.is_file()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The formulas of the published objectives, and where settings depart from one."""
 
-from allaprima.train.settings.config import LossSettings
-from allaprima.train.settings.presets import PRESETS, PresetName
+from allaprima.train.settings.config import LossSettings, preset_settings
+from allaprima.train.settings.presets import PresetName
 
 from .losses import (
     gatys_gram_loss,
@@ -33,10 +33,9 @@ def departures(settings: LossSettings) -> list[str]:
     """Return where explicit settings win over those of the preset, one sentence each."""
     if settings.loss_preset is None:
         return []
-    recipe = PRESETS[settings.loss_preset]().settings()
     changed = [
         f"{name} is {getattr(settings, name)!r} instead of {value!r}"
-        for name, value in recipe.items()
+        for name, value in preset_settings(settings.loss_preset).items()
         if getattr(settings, name) != value
     ]
     if settings.strength != LossSettings.model_fields["strength"].default:

@@ -1,13 +1,15 @@
 """The objective that some settings describe, on a device, for one style picture."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from allaprima.freed_memory import keep_freed_memory
+from allaprima.images.pixels import Pixels
+from allaprima.images.tensors import to_image
 from allaprima.models.loss.architectures import Lineage, check_layers, layer_names
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights
@@ -28,6 +30,42 @@ Settings = TypeVar("Settings", bound=LossSettings)
 def check_loss_layers(settings: LossSettings) -> None:
     """Raise ValueError, with what there is, if the loss network lacks one of the layers to compare."""
     check_layers(_first_choice(settings), (*settings.content_layers, *settings.style_layers))
+
+
+def prepare_objectives(
+    settings: Settings,
+    styles: Sequence[Pixels],
+    device: torch.device,
+    photographs: Callable[[], Iterable[Tensor]],
+    *,
+    weights: LossWeights | None = None,
+) -> tuple[Settings, list[PerceptualLoss]]:
+    """Return the settings with the loss network that `auto` comes to, and the objective of each style.
+
+    Args:
+        settings: What is compared.
+        styles: Style pictures at their training size, `(H, W, 3)`, uint8.
+        device: Where to compute.
+        photographs: Sets the photographs up, once the loss network stands, and returns batches
+            `(B, 3, H, W)` to calibrate on, which are taken only where that is needed.
+        weights: Weights found earlier.
+
+    Raises:
+        ValueError: If a layer is unknown, weights are not those of the network, or photographs
+            cannot be read.
+        FileNotFoundError: If a file does not exist.
+        ConnectionError: If no weights are at hand, and the network is not chosen by itself.
+    """
+    settings, network_weights = read_loss_weights(settings)
+    loss_network = build_loss_network(settings, network_weights).to(device)
+    batches = photographs()
+    weights = weights or explicit_weights(settings)
+    taken = list(batches) if weights is None else []
+    losses = [
+        build_loss(settings, loss_network, to_image(style, device), photographs=taken, weights=weights)
+        for style in styles
+    ]
+    return settings, losses
 
 
 def load_loss_network(settings: LossSettings, device: torch.device | str = "cpu") -> LossNetwork:
