@@ -12,11 +12,14 @@ from PIL import Image
 
 from allaprima import __version__
 from allaprima.images.pixels import Pixels
+from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.models.loss_description import LossDescription, LossWeights
 from allaprima.models.style_file import StyleHeader
 
 from .command_line import training_command
 from .objective.perceptual import PerceptualLoss
 from .settings.config import LossSettings, TrainConfig
+from .settings.marks import Mark, marked
 from .style_picture import StylePicture
 
 THUMBNAIL_SIDE = 128
@@ -39,20 +42,12 @@ def style_header(
         steps: Steps trained.
         validation: Terms on crops of held-out photographs.
     """
-    calibrated = config.content_weight is None
-    loss = config.model_dump(mode="json", include=set(LossSettings.model_fields), exclude={"loss_weights"})
     return StyleHeader(
         dtype=config.dtype,
         style_name=style_picture.path.name,
         style_sha256=style_picture.sha256,
         style_thumbnail=_thumbnail(style_picture.pixels),
-        loss={
-            **loss,
-            "calibrated": calibrated,
-            "weights": objective.weights.to_dict(),
-            "lineage": objective.loss_network.lineage,
-            "fingerprint": objective.loss_network.fingerprint,
-        },
+        loss=describe_loss(config, objective.loss_network, objective.weights),
         steps=steps,
         validation={name: round(value, 6) for name, value in validation.items()},
         versions={
@@ -65,6 +60,20 @@ def style_header(
         command=training_command(config),
         licence=config.licence,
         author=config.author,
+    )
+
+
+def describe_loss(
+    settings: LossSettings, loss_network: LossNetwork, weights: LossWeights | None
+) -> LossDescription:
+    """Return what a style file says of an objective; without weights where several styles have their own."""
+    said = set(LossSettings.model_fields) - marked(LossSettings, Mark.FILE)
+    return LossDescription(
+        **settings.model_dump(include=said),
+        calibrated=settings.content_weight is None,
+        weights=weights,
+        lineage=loss_network.lineage,
+        fingerprint=loss_network.fingerprint,
     )
 
 

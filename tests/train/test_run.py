@@ -19,6 +19,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
+from allaprima.models.loss_description import LossWeights
 from allaprima.models.style_file import load_style, read_header
 from allaprima.train.loop.limits import DivergenceError
 from allaprima.train.run import resume_style, train_style
@@ -108,10 +109,11 @@ def test_a_run_leaves_everything_in_its_folder(settings: dict[str, Any], tmp_pat
     assert header.author == "A. Painter"
     assert header.command.startswith("allaprima train --style waves.png --content photographs")
     assert str(tmp_path.parent.parent) not in header.command
-    assert header.loss["calibrated"]
-    assert set(header.loss["weights"]["style"]) == {"relu1_1", "relu2_1"}
+    assert header.loss.calibrated
+    assert header.loss.weights is not None
+    assert set(header.loss.weights.style) == {"relu1_1", "relu2_1"}
     assert header.validation.keys() == {"content", "style", "tv", "total"}
-    assert header.loss["lineage"] == "torchvision"
+    assert header.loss.lineage == "torchvision"
     artefacts = {"checkerboard", "flat_border", "border", "clipped", "blobs"}
     assert header.quality.keys() == {"content", "style", "tv", "total"} | artefacts
     assert header.versions["torch"] == torch.__version__
@@ -332,9 +334,8 @@ def test_a_run_may_start_from_another_style(settings: dict[str, Any], tmp_path: 
 def test_explicit_weights_switch_calibration_off(settings: dict[str, Any], tmp_path: Path) -> None:
     result = start(settings, tmp_path / "run", content_weight=3, style_weight=5, tv_weight=7, strength=9)
     loss = read_header(result.style_file).loss
-    assert not loss["calibrated"]
-    expected = {"content": {"relu2_1": 3}, "style": {"relu1_1": 5, "relu2_1": 5}, "tv": 7}
-    assert loss["weights"] == expected
+    assert not loss.calibrated
+    assert loss.weights == LossWeights({"relu2_1": 3}, {"relu1_1": 5, "relu2_1": 5}, 7)
 
 
 def test_a_presets_objective_survives_resuming(settings: dict[str, Any], tmp_path: Path) -> None:
@@ -344,12 +345,8 @@ def test_a_presets_objective_survives_resuming(settings: dict[str, Any], tmp_pat
     resume(tmp_path / "halves", max_steps=6)
     assert_same_weights(tmp_path / "whole", tmp_path / "halves")
     loss = read_header(whole.style_file).loss
-    assert (loss["loss_preset"], loss["calibrated"]) == ("lengstrom", False)
-    assert loss["weights"] == {
-        "content": {"relu2_1": 7.5},
-        "style": {"relu1_1": 50, "relu2_1": 50},
-        "tv": 200,
-    }
+    assert (loss.loss_preset, loss.calibrated) == ("lengstrom", False)
+    assert loss.weights == LossWeights({"relu2_1": 7.5}, {"relu1_1": 50, "relu2_1": 50}, 200)
 
 
 @pytest.mark.slow
@@ -389,7 +386,7 @@ def test_changed_pictures_are_reported_on_resuming(
         settings[name] = str(copy)
     start(settings, tmp_path / "run")
     resume(tmp_path / "run", max_steps=8)
-    assert "changed" not in caplog.text
+    assert "changed since" not in caplog.text
     shutil.copy(next(Path(settings["content"]).iterdir()), Path(settings["content"]) / "another.jpg")
     with Image.open(settings["style"]) as style:
         style.rotate(180).save(settings["style"])

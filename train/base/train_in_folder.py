@@ -16,6 +16,7 @@ from allaprima.train.loop.limits import Interruption
 from allaprima.train.loop.progress import PreparationProgress
 from allaprima.train.objective.perceptual import PerceptualLoss
 from allaprima.train.objective.prepare import check_loss_layers, prepare_objectives
+from allaprima.train.provenance import describe_loss
 from allaprima.train.run_folder import RunFolder
 from allaprima.train.style_picture import StylePicture, read_style_picture
 from allaprima.train.trainer import Fit, build_trainer, fit
@@ -77,7 +78,7 @@ def _header(
         dtype=config.dtype,
         style_name=f"base of {len(style_pictures)} styles",
         style_sha256=hashlib.sha256(checksums.encode()).hexdigest(),
-        loss={"fingerprint": losses[0].loss_network.fingerprint},
+        loss=describe_loss(config, losses[0].loss_network, None),
         steps=result.steps,
         validation={name: round(value, 6) for name, value in result.validation.items()},
         command=training_command(config, "train-base"),

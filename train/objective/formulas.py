@@ -11,15 +11,15 @@ from .losses import (
     summed_feature_loss,
     total_variation,
 )
-from .perceptual import LossFormula
+from .perceptual import LossFormula, StyleLoss
 
-_CHOLLET = LossFormula(summed_feature_loss, seed_gram_loss, powered_variation, white=255)
+_CHOLLET = LossFormula(summed_feature_loss, StyleLoss(distance=seed_gram_loss), powered_variation, white=255)
 FORMULAS: dict[PresetName, LossFormula] = {
     "chollet": _CHOLLET,
     "chollet2": _CHOLLET,
     "johnson": LossFormula(variation=halved_variation, white=255),
     "pytorch-examples": LossFormula(),
-    "gatys": LossFormula(summed_feature_loss, gatys_gram_loss),
+    "gatys": LossFormula(summed_feature_loss, StyleLoss(distance=gatys_gram_loss)),
     "lengstrom": LossFormula(variation=total_variation, white=255),
 }
 

@@ -13,13 +13,14 @@ from allaprima.images.tensors import to_image
 from allaprima.models.loss.architectures import Lineage, check_layers, layer_names
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights
+from allaprima.models.loss_description import LossWeights
 from allaprima.train.first_process import is_first_process
 from allaprima.train.settings.config import LossSettings
 from allaprima.train.settings.presets import PRESETS
 
 from .calibration import calibrate
 from .formulas import departures, formula_of
-from .perceptual import LossWeights, PerceptualLoss, style_targets
+from .perceptual import PerceptualLoss, style_targets
 
 _log = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ def build_loss(
         photographs: Batches `(B, 3, H, W)` to calibrate on, looked at only where that is needed.
         weights: Weights found earlier.
     """
-    weights = weights or explicit_weights(settings)
+    weights, formula = weights or explicit_weights(settings), formula_of(settings)
     if weights is None:
         weights = calibrate(
             loss_network,
@@ -148,9 +149,10 @@ def build_loss(
             style_layers=settings.style_layers,
             strength=settings.strength,
             tv_weight=settings.tv_weight,
+            formula=formula,
         )
-    targets = style_targets(loss_network, style_image, weights.style)
-    return PerceptualLoss(loss_network, targets, weights, formula_of(settings))
+    targets = style_targets(loss_network, style_image, weights.style, formula.style)
+    return PerceptualLoss(loss_network, targets, weights, formula)
 
 
 def explicit_weights(settings: LossSettings) -> LossWeights | None:
