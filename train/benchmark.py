@@ -54,7 +54,7 @@ def measure(config: TrainConfig, *, steps: int, warmup: int) -> dict[str, Any]:
         module = build_module(
             initial_network(config.init, config.transformer, config.seed), loss, config, device.type
         )
-        trainer = build_trainer(config, RunFolder(folder / "run"), more=[clock])
+        trainer = build_trainer(config, RunFolder(folder / "run"), callbacks=[clock])
         with without_advice():
             trainer.fit(module, datamodule=data)
     seconds = statistics.median(map(sum, zip(clock.waits, clock.steps, strict=True)))

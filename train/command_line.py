@@ -24,10 +24,10 @@ def training_command(config: TrainConfig, command: str = "train") -> str:
     folders. A setting that a configuration file switched off (`style_size: null`) has no flag and is left
     out.
     """
-    kind, shown = type(config), portable(config)
-    named = kind(loss_preset=config.loss_preset, network=config.network)
-    defaults = named.to_dict() | {"loss_preset": None, "network": kind().network}
-    return shlex.join(["allaprima", command, *flags_for(shown, defaults)])
+    kind, values = type(config), portable(config)
+    defaults = kind(loss_preset=config.loss_preset, network=config.network).to_dict()
+    defaults |= {"loss_preset": None, "network": kind().network}
+    return shlex.join(["allaprima", command, *flags_for(values, defaults)])
 
 
 def portable(settings: BaseModel) -> dict[str, Any]:

@@ -67,9 +67,9 @@ def describe_loss(
     settings: LossSettings, loss_network: LossNetwork, weights: LossWeights | None
 ) -> LossDescription:
     """Return what a style file says of an objective; without weights where several styles have their own."""
-    said = set(LossSettings.model_fields) - marked(LossSettings, Mark.FILE)
+    names = set(LossSettings.model_fields) - marked(LossSettings, Mark.FILE)
     return LossDescription(
-        **settings.model_dump(include=said),
+        **settings.model_dump(include=names),
         calibrated=settings.content_weight is None,
         weights=weights,
         lineage=loss_network.lineage,

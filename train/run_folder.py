@@ -108,10 +108,10 @@ def open_run(
     folder, checkpoint = _resumable(root)
     stored = load_settings(kind, folder.config)
     settings = load_settings(kind, folder.config, changes)
-    changed = {name for name in changes if getattr(settings, name) != getattr(stored, name)}
-    if fixed := sorted(changed - marked(kind, Mark.RESUMABLE)):
+    differences = {name for name in changes if getattr(settings, name) != getattr(stored, name)}
+    if refused := sorted(differences - marked(kind, Mark.RESUMABLE)):
         raise ConfigError(
-            f"{', '.join(fixed)} cannot change when '{root}' is resumed; start another run for that"
+            f"{', '.join(refused)} cannot change when '{root}' is resumed; start another run for that"
         )
     return folder, settings, checkpoint
 

@@ -31,13 +31,13 @@ class Fit:
     is_interrupted: bool
 
 
-def build_trainer(config: TrainConfig, folder: RunFolder, more: Iterable[Callback] = ()) -> Trainer:
-    """Return Lightning's trainer with this project's callbacks, and more of them if given.
+def build_trainer(config: TrainConfig, folder: RunFolder, callbacks: Iterable[Callback] = ()) -> Trainer:
+    """Return Lightning's trainer with this project's callbacks and further ones.
 
     Args:
         config: The settings.
         folder: Where checkpoints and logs go.
-        more: Further callbacks.
+        callbacks: Further callbacks.
 
     Raises:
         ConfigError: If the machine has no such devices, or Lightning no such strategy.
@@ -62,7 +62,7 @@ def build_trainer(config: TrainConfig, folder: RunFolder, more: Iterable[Callbac
                     TrainingProgress(),
                     Previews(),
                     *keep_newest(folder.checkpoints, config.checkpoint_every),
-                    *more,
+                    *callbacks,
                 ],
                 logger=TensorBoardLogger(folder.logs, name=None, version=""),
                 log_every_n_steps=config.log_every,

@@ -57,12 +57,12 @@ def build_yardstick(
         style: The style picture at its size, `(H, W, 3)`.
     """
     fingerprint = header.loss.fingerprint
-    stored, present = header.loss.lineage, loss_network.lineage
-    if yardstick.weights is not None and stored not in (None, present):
+    lineage_of_style, lineage = header.loss.lineage, loss_network.lineage
+    if yardstick.weights is not None and lineage_of_style not in (None, lineage):
         _log.warning(
             "%s was trained with the %s weights of the loss network and these are the %s ones, so its "
             "terms cannot be compared with those in the style file",
-            *(header.style_name, stored, present),
+            *(header.style_name, lineage_of_style, lineage),
         )
     elif yardstick.weights is not None and fingerprint not in (None, loss_network.fingerprint):
         _log.warning("%s was trained against another version of the loss network", header.style_name)

@@ -61,9 +61,10 @@ def prepare_objectives(
     loss_network = build_loss_network(settings, network_weights).to(device)
     batches = photographs()
     weights = weights or explicit_weights(settings)
-    taken = list(batches) if weights is None else []
+    if weights is None:
+        batches = list(batches)  # each style looks at them
     losses = [
-        build_loss(settings, loss_network, to_image(style, device), photographs=taken, weights=weights)
+        build_loss(settings, loss_network, to_image(style, device), photographs=batches, weights=weights)
         for style in styles
     ]
     return settings, losses
@@ -183,10 +184,10 @@ def _first_choice(settings: LossSettings) -> str:
 
 
 def _difference(lineage: Lineage) -> str:
-    present, wanted, larger = ("original", "torchvision's", "larger")
+    network, preset, comparison = ("original", "torchvision's", "larger")
     if lineage == "torchvision":
-        present, wanted, larger = ("torchvision's", "the original", "smaller")
+        network, preset, comparison = ("torchvision's", "the original", "smaller")
     return (
-        f"the weights of the loss network are {present} and the preset was tuned with {wanted} ones; their "
-        f"activations are {larger}, so its numbers balance content, style and total variation differently"
+        f"the weights of the loss network are {network} and the preset was tuned with {preset} ones; their "
+        f"activations are {comparison}, so its numbers balance content, style and total variation differently"
     )
