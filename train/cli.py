@@ -10,8 +10,8 @@ from cyclopts.validators import Number
 
 from allaprima.output_checks import check_outputs
 
-from .failure import failure_advice
 from .first_process import is_first_process
+from .loop.failure import failure_advice
 from .run import resume_style, train_style
 from .settings.config import TrainConfig
 from .settings.flags import flags_of, typed_settings

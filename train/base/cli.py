@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from allaprima.train.failure import failure_advice
+from allaprima.train.loop.failure import failure_advice
 from allaprima.train.settings.flags import flags_of, typed_settings
 from allaprima.train.settings.parsing import ConfigError, load_settings
 

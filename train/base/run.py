@@ -31,7 +31,8 @@ def train_base(config: BaseConfig) -> Path:
         OSError: If the run folder cannot be written.
     """
     styles, content = _required_inputs(config)
-    folder = create_run_folder(config.output, Path(str(config.styles)))
+    assert config.styles is not None
+    folder = create_run_folder(config.output, config.styles)
     _log.info("preparing the run in %s", folder.root)
     from .train_in_folder import train_in_folder  # torch and Lightning
 

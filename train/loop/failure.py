@@ -5,7 +5,7 @@ def failure_advice(error: RuntimeError, command: str) -> str | None:
     """Return what to do about a run that diverged or ran out of memory; None for other errors."""
     from torch import OutOfMemoryError
 
-    from .loop.limits import DivergenceError
+    from .limits import DivergenceError
 
     if isinstance(error, DivergenceError):
         return (
