@@ -39,9 +39,9 @@ def train_style(config: TrainConfig) -> "TrainedStyle":
     style, content = required_inputs(config)
     folder = create_run_folder(config.output, style)
     _announce(folder.root)
-    from .train_in_folder import train_in_folder  # torch and Lightning
-
     try:
+        from .train_in_folder import train_in_folder  # torch and Lightning
+
         return train_in_folder(config, style, content, folder)
     finally:
         folder.discard_unused()

@@ -34,9 +34,9 @@ def train_base(config: BaseConfig) -> Path:
     assert config.styles is not None
     folder = create_run_folder(config.output, config.styles)
     _log.info("preparing the run in %s", folder.root)
-    from .train_in_folder import train_in_folder  # torch and Lightning
-
     try:
+        from .train_in_folder import train_in_folder  # torch and Lightning
+
         return train_in_folder(config, styles, content, folder)
     finally:
         folder.discard_unused()

@@ -1,4 +1,4 @@
-"""The objective that some settings describe, on a device, for one style picture."""
+"""The objective that some settings describe, on a device, for style pictures."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
