@@ -116,7 +116,7 @@ def stream_hub(name: str, image_column: str | None) -> TableStream:
     return TableStream(_undecoded(table, column), column, name)
 
 
-def find_image_column(features: dict[str, Any], image_column: str | None, where: str) -> str:
+def find_image_column(features: dict[str, Any], wanted: str | None, where: str) -> str:
     """Return the column that holds pictures.
 
     The first that is declared as pictures is taken, else the first with a field `bytes`, else
@@ -124,17 +124,17 @@ def find_image_column(features: dict[str, Any], image_column: str | None, where:
 
     Args:
         features: The columns and their types, as `datasets` has them.
-        image_column: The column that the user named, if any.
+        wanted: The column that the user named, if any.
         where: What a message should call the data.
 
     Raises:
         ValueError: If there is none, or not the one that is wanted.
     """
     has = f"{where} has the columns {', '.join(features) or '(unknown)'}"
-    if image_column is not None:
-        if features and image_column not in features:
-            raise ValueError(f"image_column '{image_column}' does not exist; {has}")
-        return image_column
+    if wanted is not None:
+        if features and wanted not in features:
+            raise ValueError(f"image_column '{wanted}' does not exist; {has}")
+        return wanted
     for is_picture in (_is_declared, _has_bytes, _is_binary):
         for column, feature in features.items():
             if is_picture(feature):
@@ -154,7 +154,7 @@ def _is_binary(feature: Any) -> bool:
     return isinstance(feature, datasets.Value) and feature.dtype in ("binary", "large_binary")
 
 
-def _read_parquet(files: Sequence[Path], image_column: str | None, *, streaming: bool) -> tuple[Any, str]:
+def _read_parquet(files: Sequence[Path], wanted: str | None, *, streaming: bool) -> tuple[Any, str]:
     filled = []
     for path in files:
         with _readable_errors([path]):
@@ -162,7 +162,7 @@ def _read_parquet(files: Sequence[Path], image_column: str | None, *, streaming:
         if footer.num_rows:  # datasets refuses empty files
             filled.append(glob.escape(str(path)))
     features = datasets.Features.from_arrow_schema(footer.schema.to_arrow_schema())
-    column = find_image_column(features, image_column, f"'{path.name}'")
+    column = find_image_column(features, wanted, f"'{path.name}'")
     if not filled:
         raise ValueError(f"no pictures in '{path.name}'; it has no rows")
     with _readable_errors(files), _quiet():
@@ -224,10 +224,10 @@ def _readable_errors(files: Sequence[Path]) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Hide the progress bars of `datasets` for the moment."""
-    progress_bars = not datasets.are_progress_bars_disabled()
+    shown = not datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
         yield
     finally:
-        if progress_bars:
+        if shown:
             datasets.enable_progress_bars()
