@@ -38,9 +38,9 @@ class LossSettings(BaseModel):
 
     loss_preset: Annotated[PresetName | None, Parameter(alias="--preset")] = None
     """A published objective with its layers, formulas and weights, instead of calibrated weights."""
-    strength: float = Field(1.0, gt=0)
+    strength: float = Field(default=1.0, gt=0)
     """Style against content: 2 paints more boldly, 0.5 stays closer to the photograph."""
-    style_size: ByPreset[int | None] = Field(384, ge=16)
+    style_size: ByPreset[int | None] = Field(default=384, ge=16)
     """Shorter side of the style picture in pixels, never enlarged: larger gives larger strokes."""
     loss_network: ByPreset[Literal["auto", "vgg19", "vgg16", "compact"]] = "auto"
     """Network whose features are compared; auto is vgg19 where its weights can be had, else compact."""
@@ -50,11 +50,11 @@ class LossSettings(BaseModel):
     """Layers compared with the photograph."""
     style_layers: ByPreset[Layers] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
     """Layers whose Gram matrices are compared with the style picture."""
-    content_weight: Weight[float | None] = Field(None, ge=0)
+    content_weight: Weight[float | None] = Field(default=None, ge=0)
     """Absolute weight of each content layer; with style_weight it replaces calibration and strength."""
-    style_weight: Weight[float | None] = Field(None, ge=0)
+    style_weight: Weight[float | None] = Field(default=None, ge=0)
     """Absolute weight of each style layer."""
-    tv_weight: Weight[float | None] = Field(None, ge=0)
+    tv_weight: Weight[float | None] = Field(default=None, ge=0)
     """Absolute weight of the total variation, of a picture in [0, 1] unless a preset says otherwise."""
 
     @model_validator(mode="before")
@@ -89,19 +89,19 @@ class DataSettings(BaseModel):
     """Read parquet, tar or hub data as a stream instead of in random order."""
     image_column: str | None = None
     """Column that holds the pictures; found by itself if there is only one."""
-    batch_size: int = Field(4, ge=1)
+    batch_size: int = Field(default=4, ge=1)
     """Pictures a step and device."""
-    crop_size: int = Field(256, ge=32)
+    crop_size: int = Field(default=256, ge=32)
     """Side of the square crops in pixels."""
-    val_pictures: int = Field(16, ge=1)
+    val_pictures: int = Field(default=16, ge=1)
     """Photographs held out for validation and the previews."""
-    workers: Resumable[int | None] = Field(None, ge=0)
+    workers: Resumable[int | None] = Field(default=None, ge=0)
     """Processes that prepare pictures; chosen by itself if not given."""
     cache: Resumable[Literal["auto", "off"]] = "auto"
     """Keep decoded photographs on disk."""
     cache_dir: Resumable[Place[Path | None]] = None
     """Folder of that cache."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     """Seed of the first weights, the order of the photographs and their crops."""
 
 
@@ -130,11 +130,11 @@ class ScheduleSettings(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    warmup_steps: int = Field(20, ge=0)
+    warmup_steps: int = Field(default=20, ge=0)
     """Steps of linear warm-up before the cosine decay."""
-    final_lr: Resumable[float] = Field(0.02, ge=0, le=1)
+    final_lr: Resumable[float] = Field(default=0.02, ge=0, le=1)
     """Last learning rate as a share of the peak."""
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
     """Decoupled weight decay: pulls the network's weights to zero, and is no part of the losses."""
 
 
@@ -145,10 +145,10 @@ class OptimizerSettings(ScheduleSettings):
 
     optimizer: Literal["muon", "adam"] = "muon"
     """Muon reaches in 100 steps what Adam reaches in 180; adam is Johnson et al.'s."""
-    lr: Resumable[float | None] = Field(None, gt=0)
+    lr: Resumable[float | None] = Field(default=None, gt=0)
     """Peak learning rate; 1e-2 with muon (a tenth of it for biases, norms and the ends), 2e-3 with adam."""
 
-    ema_decay: float = Field(0.999, ge=0, lt=1)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
     """Decay of the moving average of the weights, which is what is saved."""
     precision: Resumable[Literal["auto", Precision]] = "auto"
     """bf16-mixed where the hardware computes in bfloat16, otherwise 32-true."""
@@ -163,21 +163,21 @@ class RunSettings(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    max_steps: Resumable[int | None] = Field(None, ge=1)
+    max_steps: Resumable[int | None] = Field(default=None, ge=1)
     """Steps to train; 8000 if max_time is not given either."""
     max_time: Resumable[Duration | None] = None
     """Time to train, such as 20m; the first limit reached ends the run."""
     checkpoint_every: Resumable[Interval] = timedelta(minutes=5)
     """Steps (500) or time (5m) between checkpoints."""
-    validate_every: Resumable[int] = Field(250, ge=1)
+    validate_every: Resumable[int] = Field(default=250, ge=1)
     """Steps between validations and previews."""
-    log_every: Resumable[int] = Field(10, ge=1)
+    log_every: Resumable[int] = Field(default=10, ge=1)
     """Steps between logged values."""
     accelerator: Resumable[Literal["auto", "cpu", "cuda", "mps"]] = "auto"
     """Kind of device."""
     devices: Resumable[int | Literal["auto"]] = 1
     """Devices on each machine."""
-    nodes: Resumable[int] = Field(1, ge=1)
+    nodes: Resumable[int] = Field(default=1, ge=1)
     """Machines."""
     strategy: Resumable[str] = "auto"
     """Lightning's strategy for several devices, such as ddp."""
