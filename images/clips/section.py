@@ -1,0 +1,91 @@
+"""Which part of a clip is read."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from av import Packet
+
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Section:
+    """From when to when, in seconds from the clip's beginning.
+
+    Raises:
+        ValueError: If it ends before it begins.
+    """
+
+    start: Fraction = Fraction(0)
+    end: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        """Check the contract above."""
+        if self.end is not None and self.end <= self.start:
+            raise ValueError(
+                f"the section from {float(self.start):g} s to {float(self.end):g} s is empty; it has to end "
+                "after its start, both counted from the clip's beginning"
+            )
+
+
+class Window:
+    """A section in the timestamps of a file.
+
+    Args:
+        section: Which part.
+        begin: When the file begins, in seconds of its own clock.
+    """
+
+    def __init__(self, section: Section, begin: Fraction) -> None:
+        self.start = begin + section.start if section.start else None
+        self.end = None if section.end is None else begin + section.end
+
+    def holds(self, seconds: Fraction) -> bool:
+        """Return whether a time of the file's clock is inside."""
+        return (self.start is None or seconds >= self.start) and not self.is_past(seconds)
+
+    def is_past(self, seconds: Fraction, margin: int = 0) -> bool:
+        """Return whether a time is after the end, by so many seconds."""
+        return self.end is not None and seconds >= self.end + margin
+
+    def moved(self, time: int, time_base: Fraction) -> int:
+        """Return a timestamp counted from the section's start; those of a whole clip stay as they are."""
+        return time if self.start is None else time - round(self.start / time_base)
+
+    def admits(self, packet: "Packet[Any]") -> bool:
+        """Return whether a packet is inside; if so its times count from the section's start from then on.
+
+        A subtitle that is shown already when the section starts is shown from there.
+        """
+        shown = packet.dts if packet.pts is None else packet.pts
+        if shown is None:
+            return False
+        begun = 0
+        if packet.stream.type == "subtitle" and self.start is not None and packet.duration:
+            begun = max(0, ceil(self.start / packet.time_base) - shown)
+            begun = begun if begun < packet.duration else 0
+        if not self.holds((shown + begun) * packet.time_base):
+            return False
+        packet.duration = (packet.duration or 0) - begun
+        if packet.pts is not None:
+            packet.pts = self.moved(packet.pts + begun, packet.time_base)
+        if packet.dts is not None:
+            packet.dts = self.moved(packet.dts + begun, packet.time_base)
+        return True
+
+
+def parse_time(text: str) -> Fraction:
+    """Return the seconds of `90`, `1:30` or `0:01:30.5`.
+
+    Raises:
+        ValueError: If it is no time.
+    """
+    found = _CLOCK.fullmatch(text.strip())
+    if not found:
+        raise ValueError(f"'{text}' is not a time; expected seconds or h:m:s, for example 90, 1:30 or 1:30.5")
+    hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
+    return 3600 * hours + 60 * minutes + seconds

@@ -1,0 +1,55 @@
+"""A file under another name until it is complete."""
+
+import os
+from pathlib import Path
+from typing import Self
+
+
+class PartFile:
+    """Where a clip lies while it is written: `clip.part.mp4` beside `clip.mp4`.
+
+    A part that an earlier run left is replaced.
+
+    Args:
+        target: The final file.
+        overwrite: Replace it if it exists.
+
+    Raises:
+        FileExistsError: If it exists and is not to be replaced.
+        OSError: If its folder does not exist or cannot be written to.
+    """
+
+    def __init__(self, target: Path, *, overwrite: bool) -> None:
+        self.target = target
+        self.path = target.with_name(f"{target.stem}.part{target.suffix}")
+        if target.is_dir():
+            raise IsADirectoryError(f"output '{target}' is a folder; expected the name of a file")
+        if target.exists() and not overwrite:
+            raise FileExistsError(f"output '{target}' is there already; --overwrite replaces it")
+        if not target.absolute().parent.is_dir():
+            raise FileNotFoundError(f"folder '{target.parent}' does not exist; make it, or choose another")
+        try:
+            with self.path.open("wb"):  # FFmpeg would tell only when the first frame is written
+                pass
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise type(error)(f"cannot write into '{target.absolute().parent}': {reason}") from error
+
+    def __enter__(self) -> Self:
+        """Return the file."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Remove a part that nothing was written to."""
+        if self.path.exists() and self.path.stat().st_size == 0:
+            self.path.unlink()
+
+    def complete(self) -> None:
+        """Give the file its final name."""
+        with self.path.open("rb+") as file:
+            os.fsync(file.fileno())
+        self.path.replace(self.target)
+
+    def remove(self) -> None:
+        """Remove what nobody can use."""
+        self.path.unlink(missing_ok=True)
