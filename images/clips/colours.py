@@ -10,7 +10,8 @@ from av.video.reformatter import (
     Interpolation,
     VideoReformatter,
 )
-from numpy.typing import NDArray
+
+from allaprima.images.pixels import Pixels
 
 from .siting import LeftSiting
 from .upright import Turn
@@ -55,7 +56,7 @@ class RgbReader:
         self._siting = LeftSiting() if left_sited else None
         self._reformatter = VideoReformatter()
 
-    def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
+    def __call__(self, frame: VideoFrame) -> Pixels:
         """Return the picture, `(H, W, 3)`, uint8."""
         frame = self._siting(frame) if self._siting else frame
         transparent = _has_alpha(frame)
@@ -63,7 +64,7 @@ class RgbReader:
         rgb = _on_white(pixels) if transparent else pixels
         return self._turn(rgb)
 
-    def makes(self, picture: NDArray[np.uint8]) -> bool:
+    def makes(self, picture: Pixels) -> bool:
         """Return whether a picture has the size of what this makes."""
         return picture.shape[:2] == self._size
 
@@ -104,7 +105,7 @@ def _has_alpha(frame: VideoFrame) -> bool:
     )
 
 
-def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _on_white(rgba: Pixels) -> Pixels:
     alpha = rgba[..., 3:]
     if alpha.min() == 255:
         return np.ascontiguousarray(rgba[..., :3])

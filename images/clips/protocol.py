@@ -6,8 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from allaprima.images.pixels import Pixels
 
 if TYPE_CHECKING:
     from av import Packet
@@ -30,8 +29,8 @@ class Frame:
         duration: For how long, in the same unit.
     """
 
-    picture: NDArray[np.uint8]
-    whole: NDArray[np.uint8] | None
+    picture: Pixels
+    whole: Pixels | None
     pts: int
     duration: int
 

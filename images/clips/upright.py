@@ -6,7 +6,8 @@ from typing import Any, Self
 import numpy as np
 from av import VideoFrame
 from av.sidedata.sidedata import Type
-from numpy.typing import NDArray
+
+from allaprima.images.pixels import Pixels
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Turn:
         """Return height and width after the turn, or, of an upright picture, before it."""
         return (width, height) if self.transposed else (height, width)
 
-    def __call__(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def __call__(self, rgb: Pixels) -> Pixels:
         """Return a picture, `(H, W, 3)`, turned."""
         turned = rgb.swapaxes(0, 1) if self.transposed else rgb
         turned = turned[:, ::-1] if self.leftwards else turned

@@ -7,8 +7,9 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 if TYPE_CHECKING:
-    from .pipeline import FilmStoppedError
     from allaprima.images.clips import Clip
+
+    from .pipeline import FilmStoppedError
     from .stylize_clip import Settings
     from .writing.part_file import PartFile
 
@@ -68,6 +69,7 @@ def video(
         0; 1 if frames were damaged or the clip ends before its end; 130 or 143 if it was interrupted.
     """
     from allaprima.images.clips import Section, open_clip, parse_time
+
     from .stylize_clip import Settings
     from .view import View
     from .writing import Encoding, parse_bitrate, resolve

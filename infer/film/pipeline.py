@@ -9,8 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from allaprima.images.clips.protocol import Clip, ClipError, Frame, Item, Packets, Repeat, Wanted
+from allaprima.images.pixels import Pixels
+
 from .channel import Abandoned, Channel
-from allaprima.images.clips.protocol import Clip, Frame, Item, Packets, Repeat, Wanted
 from .view import View, Viewer
 from .writing.writer import FilmWriter
 
@@ -31,7 +33,7 @@ class Painted:
     """A frame and its stylised picture."""
 
     frame: Frame
-    stylized: NDArray[np.uint8]
+    stylized: Pixels
 
 
 Result = Painted | Repeat | Packets
@@ -80,6 +82,8 @@ def stylize_film(
                 on_frame(result.frame)
         done.finish()
         writing.join()
+        if not writer.count:
+            raise ClipError(f"clip '{clip.info.path}' has no frames in the section that was asked for")
         writer.finish()
     except BaseException as error:
         done.finish()
@@ -102,10 +106,10 @@ def painted(engine: StreamingEngine, items: Channel[Item], batch: int) -> Iterat
         yield item
 
 
-def _batches(items: Channel[Item], batch: int, flying: deque[list[Item]]) -> Iterator[NDArray[np.uint8]]:
+def _batches(items: Channel[Item], batch: int, flying: deque[list[Item]]) -> Iterator[Pixels]:
     """Yield batches of pictures; what they are made of, and what came in between, goes into `flying`."""
     group: list[Item] = []
-    frames: list[NDArray[np.uint8]] = []
+    frames: list[Pixels] = []
     for item in items:
         group.append(item)
         if isinstance(item, Frame):

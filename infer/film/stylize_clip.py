@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from allaprima.images.clips import Clip, ClipInfo, Frame, Section, Wanted
 from allaprima.models.network_settings import MINIMUM_SIZE
 
 from .pipeline import StreamingEngine, stylize_film
-from allaprima.images.clips import Clip, ClipInfo, Frame, Section, Wanted
 from .view import View
 from .writing import Encoding, FilmWriter
 from .writing.encoders import Format

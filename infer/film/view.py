@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from av import VideoFrame
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from allaprima.images.clips.colours import EXACTLY
+from allaprima.images.pixels import Pixels, resized
 
 
 @dataclass(frozen=True)
@@ -41,28 +39,18 @@ class Viewer:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._reformatter = VideoReformatter()
 
-    def __call__(self, stylized: NDArray[np.uint8], original: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    def __call__(self, stylized: Pixels, original: Pixels | None) -> Pixels:
         """Return what is shown of a stylised frame, in the original's size if that is given."""
         if original is None:
             return stylized
-        shown = self._enlarged(stylized, original.shape[0], original.shape[1])
+        shown = resized(stylized, *original.shape[:2])
         if self._view.strength < 1:
             shown = blend(shown, original, self._view.strength)
         return np.hstack([original, shown]) if self._view.side_by_side else shown
 
-    def _enlarged(self, picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-        if picture.shape[:2] == (height, width):
-            return picture
-        frame = VideoFrame.from_numpy_buffer(picture)
-        larger = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=EXACTLY, threads=1)
-        return np.asarray(larger.to_ndarray(), np.uint8)
 
-
-def blend(
-    picture: NDArray[np.uint8], other: NDArray[np.uint8], share: float | NDArray[np.float32]
-) -> NDArray[np.uint8]:
+def blend(picture: Pixels, other: Pixels, share: float | NDArray[np.float32]) -> Pixels:
     """Return `share` of a picture and the rest of another."""
     weight = np.asarray(np.rint(np.asarray(share) * 256), np.uint16)
     mixed = picture.astype(np.uint16) * weight + other.astype(np.uint16) * (256 - weight) + 128

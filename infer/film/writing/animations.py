@@ -5,16 +5,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from av import Packet, VideoFormat, VideoFrame, VideoStream
 from av.container import OutputContainer
 from av.error import BlockingIOError as NothingYet
 from av.error import EOFError as NothingLeft
 from av.filter import Graph
 from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
 
 from allaprima.images.clips.colours import EXACTLY
+from allaprima.images.pixels import Pixels
 
 from .encoders import Format
 
@@ -36,7 +35,7 @@ class GifEncoder:
         self._graph = _palette_graph(format)
         self._durations: dict[int, int] = {}
 
-    def encode(self, picture: NDArray[np.uint8], pts: int, duration: int) -> "list[Packet[Any]]":
+    def encode(self, picture: Pixels, pts: int, duration: int) -> "list[Packet[Any]]":
         """Return the packets that a picture completes."""
         frame = self._resize(picture)
         frame.pts, lasting = self._clock(pts, duration)
@@ -84,7 +83,7 @@ class WebpEncoder:
         self.total = 0
         """Milliseconds of all frames."""
 
-    def encode(self, picture: NDArray[np.uint8], pts: int, duration: int) -> "list[Packet[Any]]":
+    def encode(self, picture: Pixels, pts: int, duration: int) -> "list[Packet[Any]]":
         """Return nothing: WebP's encoder looks at all frames."""
         frame = self._resize(picture)
         frame.pts, lasting = self._clock(pts, duration)
@@ -138,7 +137,7 @@ class _Resize:
         self._format, self._pixel_format = format, pixel_format
         self._reformatter = VideoReformatter()
 
-    def __call__(self, picture: NDArray[np.uint8]) -> VideoFrame:
+    def __call__(self, picture: Pixels) -> VideoFrame:
         frame = VideoFrame.from_numpy_buffer(picture)
         size = (self._format.width, self._format.height)
         return self._reformatter.reformat(frame, *size, self._pixel_format, interpolation=EXACTLY, threads=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from av import AudioResampler, AudioStream, Packet
+from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.stream import Disposition, Stream
@@ -52,7 +53,7 @@ class Carried:
 
     def __init__(self, container: OutputContainer, target: Path, streams: "Sequence[Stream]") -> None:
         self._container, self._suffix = container, target.suffix.lower()
-        self._held = container.supported_codecs or _TRANSPORT_STREAM
+        self._held = _TRANSPORT_STREAM if self._suffix == ".ts" else container.supported_codecs
         self._routes: dict[int, Route] = {}
         for stream in streams:
             route = self._route(stream)
@@ -80,7 +81,8 @@ class Carried:
             _tagged(self._container.add_stream_from_template(stream), stream)
             return None  # it is whole in the header
         if codec in self._held and isinstance(stream, AudioStream | SubtitleStream):
-            return _Copy(_tagged(self._container.add_stream_from_template(stream), stream))
+            copy = _tagged(self._container.add_stream_from_template(stream), stream)
+            return _Copy(copy, None if self._suffix == ".ts" else _unwrapping(stream))
         if isinstance(stream, AudioStream) and self._suffix not in _SILENT:
             encoder = _SOUND.get(self._suffix, "aac")
             _log.info(
@@ -97,13 +99,23 @@ class Carried:
         return None
 
 
+def _unwrapping(stream: "Stream") -> BitStreamFilterContext | None:
+    """Return what takes off the headers that AAC has in transport streams, where it has them.
+
+    FFmpeg's MP4 muxer does so by itself, but not where it writes its index later (`delay_moov`).
+    """
+    wrapped = stream.codec_context.name == "aac" and not stream.codec_context.extradata
+    return BitStreamFilterContext("aac_adtstoasc", in_stream=stream) if wrapped else None
+
+
 class _Copy:
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, stream: Any, unwrapping: BitStreamFilterContext | None) -> None:
+        self._stream, self._unwrapping = stream, unwrapping
 
     def packets(self, packet: "Packet[Any]") -> "Iterator[Packet[Any]]":
-        packet.stream = self._stream
-        yield packet
+        for bare in self._unwrapping.filter(packet) if self._unwrapping else [packet]:
+            bare.stream = self._stream
+            yield bare
 
     def rest(self) -> "Iterator[Packet[Any]]":
         yield from ()

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
-import numpy as np
 from av import Packet, VideoFrame, VideoStream
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
-from numpy.typing import NDArray
 
 from allaprima.images.clips.colours import EXACTLY
 from allaprima.images.clips.siting import LeftSiting
+from allaprima.images.pixels import Pixels
 
 from .encoding import Codec, Encoding
 from .hardware import find_hardware
@@ -46,7 +45,7 @@ class Format:
 class PictureEncoder(Protocol):
     """Encodes pictures, RGB of any size, into packets for a container."""
 
-    def encode(self, picture: NDArray[np.uint8], pts: int, duration: int) -> "list[Packet[Any]]":
+    def encode(self, picture: Pixels, pts: int, duration: int) -> "list[Packet[Any]]":
         """Return the packets that a picture completes; times are in units of the format's time base."""
         ...
 
@@ -87,7 +86,7 @@ class FilmEncoder:
                 f"{settings}: {error.strerror}"
             ) from error
 
-    def encode(self, picture: NDArray[np.uint8], pts: int, duration: int) -> "list[Packet[Any]]":
+    def encode(self, picture: Pixels, pts: int, duration: int) -> "list[Packet[Any]]":
         """Return the packets that a picture completes."""
         frame = self._reformatter.reformat(
             self._siting(VideoFrame.from_numpy_buffer(picture)),

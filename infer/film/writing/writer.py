@@ -6,11 +6,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
-import numpy as np
 from av.error import FFmpegError
-from numpy.typing import NDArray
 
 from allaprima.images.clips.protocol import Beside, Packets, Repeat
+from allaprima.images.pixels import Pixels
 
 from .animations import GifEncoder, WebpEncoder, correct_last_duration
 from .carried import Carried, kept_metadata
@@ -69,7 +68,7 @@ class FilmWriter:
         self._pictures = self._encoder(encoding, format)
         self._container.streams.video[0].metadata.update(kept_metadata(beside.pictures))
         self._carried = Carried(self._container, part.target, beside.streams)
-        self._last: NDArray[np.uint8] | None = None
+        self._last: Pixels | None = None
         self.count = 0
         """How many frames have been given to the encoder."""
 
@@ -78,7 +77,7 @@ class FilmWriter:
         """Indices of the clip's streams whose packets are wanted."""
         return self._carried.indices
 
-    def write(self, picture: NDArray[np.uint8], pts: int, duration: int) -> None:
+    def write(self, picture: Pixels, pts: int, duration: int) -> None:
         """Write a picture, RGB of any size.
 
         Raises:

@@ -134,6 +134,16 @@ def test_sound_is_copied_bit_by_bit(tmp_path: Path) -> None:
         assert container.streams.audio[0].language == "eng"
 
 
+def test_sound_gets_in_and_out_of_transport_streams(tmp_path: Path) -> None:
+    """Where AAC has headers that MP4 does not know."""
+    source = make_clip(tmp_path / "a.mp4", Making(sound="aac"))
+    stream = written(source, tmp_path / "b.ts")
+    for suffix in (".mp4", ".mkv"):
+        target = written(stream, tmp_path / f"c{suffix}")
+        packets = [content for _, content in read_packets(target, "audio")]
+        assert packets == [content for _, content in read_packets(source, "audio")]
+
+
 def test_subtitles_are_copied(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mkv", Making(subtitles="srt"))
     target = written(source, tmp_path / "b.mkv")
