@@ -34,6 +34,10 @@ COMMANDS = {
         "allaprima.infer.bench.cli:bench_infer",
         "Measure how fast a style runs on this machine.",
     ),
+    "bench video": (
+        "allaprima.infer.film.bench_cli:bench_video",
+        "Measure how fast clips are stylised from file to file.",
+    ),
     "styles": ("allaprima.infer.styles.cli:styles", "List the styles that come with the program."),
     "info": ("allaprima.infer.cli:info", "Print what a style file says of itself."),
 }

@@ -56,13 +56,14 @@ def bench_infer(
         0, or 1 if an engine failed.
     """
     from .benchmark import Plan, circumstances, measure
+    from .sizes import parse_size
 
     plan = Plan(
         style_file,
         exported or (),
         engines=None if engines is None else _names(engines),
         precisions=_precisions(precisions),
-        sizes=[_size(text) for text in sizes.split(",")],
+        sizes=[parse_size(text) for text in sizes.split(",")],
         device=device,
         batch=batch,
         warmup=warmup,
@@ -141,13 +142,3 @@ def _precisions(text: str) -> list[Precision]:
         if name not in known:
             raise ValueError(f"unknown precision '{name}'; expected {', '.join(known)}")
     return cast(list[Precision], _names(text))
-
-
-def _size(text: str) -> tuple[int, int]:
-    """Return height and width of `WxH`."""
-    width, cross, height = text.strip().lower().partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal()):
-        raise ValueError(f"size '{text}' is not one; expected WxH, for example 1280x720")
-    if min(int(width), int(height)) < 16:
-        raise ValueError(f"size '{text}' is too small; pictures have at least 16x16 pixels")
-    return int(height), int(width)
