@@ -158,7 +158,7 @@ class _Writing:
             for result in self._done:
                 if isinstance(result, Painted):
                     frame = result.frame
-                    shown = self._viewer(result.stylized, frame.whole)
+                    shown = self._viewer(frame, result.stylized)
                     self._writer.write(shown, frame.pts, frame.duration)
                 else:
                     self._writer.write_beside(result)

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from allaprima.images.clips.protocol import Frame
 from allaprima.images.pixels import Pixels, resized
+
+from .cuts import CutDetector
+from .steady import Steady
 
 
 @dataclass(frozen=True)
@@ -15,10 +19,12 @@ class View:
     Attributes:
         strength: Of the style: 1 shows the stylised frame, 0 the original, and between them a blend.
         side_by_side: Show the original on the left and the stylised frame on the right.
+        steady: How much of the frame before stays where the clip did not change, below 1; 0 leaves flicker.
     """
 
     strength: float = 1
     side_by_side: bool = False
+    steady: float = 0
 
     @property
     def needs_original(self) -> bool:
@@ -39,9 +45,16 @@ class Viewer:
 
     def __init__(self, view: View) -> None:
         self._view = view
+        self._steady = Steady(view.steady) if view.steady else None
+        self._begins_scene = CutDetector()
 
-    def __call__(self, stylized: Pixels, original: Pixels | None) -> Pixels:
-        """Return what is shown of a stylised frame, in the original's size if that is given."""
+    def __call__(self, frame: Frame, stylized: Pixels) -> Pixels:
+        """Return what is shown of a stylised frame, in the clip's size if `frame.whole` is there."""
+        if self._steady:
+            if self._begins_scene(frame.picture):
+                self._steady.reset()
+            stylized = self._steady(frame.picture, stylized)
+        original = frame.whole
         if original is None:
             return stylized
         shown = resized(stylized, *original.shape[:2])

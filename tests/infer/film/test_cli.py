@@ -49,7 +49,20 @@ def test_a_clip_is_painted(run: Run, small_style: Path, clip: Path, tmp_path: Pa
     assert code == 2
     assert "is there already; --overwrite replaces it" in err
     before = target.read_bytes()
-    settings = ("--height", 24, "--strength", 0.5, "--crf", 30, "--preset", "ultrafast", "--end", 0.2)
+    settings = (
+        "--height",
+        24,
+        "--strength",
+        0.5,
+        "--crf",
+        30,
+        "--preset",
+        "ultrafast",
+        "--end",
+        0.2,
+        "--steady",
+        0.8,
+    )
     assert run("video", small_style, clip, "-o", target, "--overwrite", *settings)[0] == 0
     assert target.read_bytes() != before
     assert count(target) == 5
