@@ -23,6 +23,8 @@ def stylize(
     quality: Annotated[int | None, Parameter(validator=Number(gte=1, lte=100))] = None,
     max_side: Annotated[int | None, Parameter(validator=Number(gte=16))] = None,
     max_pixels: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    memory: str | None = None,
+    tiles: Literal["auto", "exact", "fast"] = "auto",
     engine: Literal["auto", "eager", "compiled", "onnx", "openvino", "aoti"] = "auto",
     device: str = "auto",
     precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto",
@@ -42,8 +44,12 @@ def stylize(
         quality: Of JPEG, WebP and AVIF results, 1 to 100; high by default.
         max_side: Reduce pictures with a longer side to this many pixels before, and enlarge the
             result to the picture's own size. Saves memory and time; makes the strokes larger.
-        max_pixels: Refuse to read pictures with more pixels than this; by default 89 million, Pillow's
-            own limit. Pictures above that are read one at a time.
+        max_pixels: Refuse to read pictures with more pixels than this. By default PNG, JPEG and TIFF have no
+            limit, and what has to be decoded whole one of 89 million.
+        memory: How much the process may take at its peak, such as 2G; by default what is free. Pictures that
+            need more are painted in tiles.
+        tiles: exact paints in tiles what it paints in one piece, by way of a disk; fast takes the statistics
+            of a reduced picture, which shows; auto is exact where the disk has room.
         engine: What carries it out. auto is an exported file's own; for a style file OpenVINO where it is
             installed and the CPU has bfloat16 arithmetic, otherwise eager. A style file is converted for
             onnx, openvino and aoti once; compiled starts slowly every time and is for many pictures.
@@ -54,23 +60,34 @@ def stylize(
     Returns:
         0, or 1 if some pictures failed.
     """
-    from allaprima.images.picture import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
+    from allaprima.images.picture import DEFAULT_QUALITY
 
     from .jobs import plan_jobs, stylize_files
+    from .tiles.budget import parse_memory
 
     suffix = f".{format.lower().removeprefix('.')}" if format else None
+    limit = parse_memory(memory) if memory else None
     jobs = plan_jobs(pictures, output, suffix=suffix)
 
     from .stylize import Stylizer
 
     # Loads torch, or another runtime, so not before the arguments proved right.
-    stylizer = Stylizer.load(style_file, engine=engine, device=device, precision=precision, max_side=max_side)
+    stylizer = Stylizer.load(
+        style_file,
+        engine=engine,
+        device=device,
+        precision=precision,
+        max_side=max_side,
+        tiles=tiles,
+        memory=limit,
+    )
     outcomes = stylize_files(
         stylizer,
         jobs,
         overwrite=overwrite,
         quality=quality or DEFAULT_QUALITY,
-        max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
+        max_pixels=max_pixels,
+        large=stylizer.large_pictures,
     )
     return _report(jobs, outcomes)
 

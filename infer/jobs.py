@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, Protocol
@@ -19,6 +20,7 @@ from allaprima.images.picture import (
     read_picture,
     write_picture,
 )
+from allaprima.images.strips import PictureFacts, picture_facts
 
 # Photographs, where the others that cannot be written are drawings or have transparency.
 _SUFFIX_INSTEAD = {".heic": ".jpg", ".heif": ".jpg"}
@@ -44,6 +46,20 @@ class Outcome:
     status: Literal["stylized", "skipped", "failed"]
     message: str = ""
     error: Exception | None = None
+
+
+class LargePictures(Protocol):
+    """What paints pictures that do not fit in memory."""
+
+    def fits(self, height: int, width: int, /) -> bool:
+        """Return whether a picture of a size does."""
+        ...
+
+    def paint_file(
+        self, source: Path, target: Path, facts: PictureFacts, /, *, quality: int, max_pixels: int
+    ) -> Iterator[float]:
+        """Paint a file, and yield now and then which share of the work is done."""
+        ...
 
 
 class PictureStylizer(Protocol):
@@ -88,7 +104,8 @@ def stylize_files(
     *,
     overwrite: bool = False,
     quality: int = DEFAULT_QUALITY,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: int | None = None,
+    large: LargePictures | None = None,
 ) -> Iterator[Outcome]:
     """Carry out jobs and yield what became of each, as it happens.
 
@@ -100,16 +117,25 @@ def stylize_files(
         jobs: From `plan_jobs`.
         overwrite: Redo results that are there already, instead of skipping them.
         quality: As for `write_picture`.
-        max_pixels: As for `read_picture`.
+        max_pixels: Refuse pictures with more; None refuses only what would have to be decoded whole and is
+            above `DEFAULT_MAX_PIXELS`.
+        large: Paints pictures that do not fit in memory; None refuses them.
     """
     skipped = {job for job in jobs if not overwrite and job.target.exists()}
     yield from (Outcome(job, "skipped") for job in jobs if job in skipped)
     todo = [job for job in jobs if job not in skipped]
-    for job, picture in _read_ahead(todo, max_pixels):
+    read = partial(_read, max_pixels=max_pixels, large=large)
+    for job, picture in _read_ahead(todo, read):
         try:
-            stylized = stylizer(picture())
+            given = picture()
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            write_picture(stylized, job.target, quality=quality)
+            if isinstance(given, Picture):
+                write_picture(stylizer(given), job.target, quality=quality)
+            else:
+                assert large is not None
+                limit = max_pixels or DEFAULT_MAX_PIXELS
+                for _ in large.paint_file(job.source, job.target, given, quality=quality, max_pixels=limit):
+                    pass
         except PictureError as error:  # names its file
             yield Outcome(job, "failed", str(error), error)
         except MemoryError as error:
@@ -125,15 +151,28 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _read_ahead(jobs: Sequence[Job], max_pixels: int) -> Iterator[tuple[Job, Callable[[], Picture]]]:
+def _read(source: Path, *, max_pixels: int | None, large: LargePictures | None) -> Picture | PictureFacts:
+    """Return a picture, or of one that does not fit in memory only what its file says of it."""
+    if large is not None:
+        facts = picture_facts(source)
+        within_limit = max_pixels is None or facts.pixels <= max_pixels
+        too_large = facts.pixels > DEFAULT_MAX_PIXELS or not large.fits(facts.height, facts.width)
+        if within_limit and too_large:
+            return facts
+    return read_picture(source, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
+
+
+def _read_ahead(
+    jobs: Sequence[Job], read: Callable[[Path], Picture | PictureFacts]
+) -> Iterator[tuple[Job, Callable[[], Picture | PictureFacts]]]:
     if not jobs:
         return
     with ThreadPoolExecutor(max_workers=1) as pool:
-        upcoming = pool.submit(read_picture, jobs[0].source, max_pixels=max_pixels)
+        upcoming = pool.submit(read, jobs[0].source)
         for job, following in zip_longest(jobs, jobs[1:]):
             current = upcoming
             if following is not None:
-                upcoming = pool.submit(read_picture, following.source, max_pixels=max_pixels)
+                upcoming = pool.submit(read, following.source)
             yield job, current.result
 
 

@@ -12,8 +12,11 @@ from PIL import Image
 from allaprima.images.picture import DEFAULT_MAX_PIXELS, Picture, read_picture
 from allaprima.models.network_settings import MINIMUM_SIZE
 
-from .engines import Engine, Precision, load_engine
+from .engines import Engine, Precision
 from .engines.load import Choice
+from .tiles.budget import Budget, Tiles
+from .tiles.engine import BoundedEngine
+from .tiles.load import load_bounded_engine
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,6 +54,8 @@ class Stylizer:
         device: str = "auto",
         precision: Precision = "auto",
         max_side: int | None = None,
+        tiles: Tiles = "auto",
+        memory: int | None = None,
     ) -> Self:
         """Return a stylizer for a style file.
 
@@ -61,13 +66,20 @@ class Stylizer:
             device: `auto`, `cpu`, `cuda`, `mps` or another device of the runtime.
             precision: Of weights and activations, as for `load_engine`.
             max_side: As for the class.
+            tiles: How pictures that do not fit in memory are painted, in tiles: `exact`, as in one piece;
+                `fast`, with the statistics of a reduced picture, which shows; or `auto`, exact where the
+                disk has room for feature maps. An exported file cannot, and refuses such pictures.
+            memory: Bytes that the process may take at its peak; None takes what is free.
 
         Raises:
             OSError: If the file cannot be read.
             ValueError: If it is not a style file, the engine does not fit it or is not installed, or the
                 device is absent.
         """
-        ready = load_engine(Path(style_file), engine=engine, device=device, precision=precision)
+        budget = Budget(memory)
+        ready = load_bounded_engine(
+            Path(style_file), engine=engine, device=device, precision=precision, tiles=tiles, budget=budget
+        )
         return cls(ready, max_side=max_side)
 
     @overload
@@ -111,6 +123,11 @@ class Stylizer:
             "a uint8 array or a float tensor"
         )
 
+    @property
+    def large_pictures(self) -> BoundedEngine | None:
+        """What paints files that do not fit in memory; None where they are reduced, or refused."""
+        return self._engine if isinstance(self._engine, BoundedEngine) and self._max_side is None else None
+
     def _stylize_array(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         def run(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
             return np.asarray(self._engine(pixels[None])[0], np.uint8)
@@ -141,7 +158,7 @@ class Stylizer:
 
         from .engines.eager import EagerEngine
 
-        if isinstance(self._engine, EagerEngine):
+        if isinstance(self._engine, EagerEngine | BoundedEngine):
             return self._engine.on_tensors(images)
         return torch.from_numpy(self._engine(images.cpu().contiguous().numpy()))
 

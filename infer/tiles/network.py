@@ -8,7 +8,9 @@ from pathlib import Path
 
 import torch
 
-from allaprima.infer.engines.eager import resolve_device
+from allaprima.infer.engines.eager import bytes_per_pixel_and_width, free_memory_on, resolve_device
+from allaprima.infer.engines.memory import free_memory
+from allaprima.infer.engines.protocol import bytes_per_pixel
 from allaprima.infer.network.byte_network import ByteNetwork
 from allaprima.infer.network.folding import fold
 from allaprima.infer.network.normalization import in_best_layout
@@ -35,6 +37,8 @@ class TiledNetwork:
 
     Attributes:
         parts: Returns the parts of the network, as `Cutter.parts`.
+        bytes_per_pixel: Memory that a tile takes.
+        margin: Pixels around a tile that are computed too, at most.
     """
 
     def __init__(
@@ -58,6 +62,14 @@ class TiledNetwork:
         for module in paints.modules():
             if isinstance(module, FixedNorm):
                 module.float()
+        per_width = bytes_per_pixel_and_width(torch_device, dtype)
+        self.bytes_per_pixel = bytes_per_pixel(per_width, network.settings)
+        self.margin = self._whole.margin * self._cell
+
+    def free_memory(self) -> int:
+        """Return the bytes that tiles can still have where they are computed."""
+        free = free_memory_on(self._placing.device)
+        return free_memory() if free is None else free
 
     def scratch_bytes(self, height: int, width: int) -> int:
         """Return how much of a disk the maps take that parts of the network pass on, at most."""
