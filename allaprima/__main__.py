@@ -15,7 +15,7 @@ COMMANDS = {
         "allaprima.train.base.cli:train_base",
         "Train a network on many styles, for new ones to start from.",
     ),
-    "stylize": ("allaprima.infer.cli:stylize", "Paint pictures in a trained style."),
+    "stylize": ("allaprima.infer.jobs.cli:stylize", "Paint pictures in a trained style."),
     "optimize": ("allaprima.train.optimize.cli:optimize", "Paint one picture by optimising its pixels."),
     "evaluate": ("allaprima.train.evaluate.cli:evaluate", "Measure how good a trained style is."),
     "distill": ("allaprima.train.distill.cli:distill", "Make a compact loss network of VGG-19."),

@@ -1,7 +1,8 @@
 """One picture to one stylised picture, of the same kind and size."""
 
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
@@ -34,14 +35,16 @@ class Stylizer:
         engine: The network, on a runtime.
         max_side: Pictures with a longer side are reduced to it before and enlarged after, which
             saves memory and time and makes the strokes larger. None leaves every picture alone.
+        batch: Pictures of one size that `stream` should be given at once, which a GPU may profit from.
 
     Raises:
         ValueError: If `max_side` is below 1.
     """
 
-    def __init__(self, engine: Engine, *, max_side: int | None = None) -> None:
+    def __init__(self, engine: Engine, *, max_side: int | None = None, batch: int = 1) -> None:
         if max_side is not None and max_side < 1:
             raise ValueError(f"max_side is {max_side}; expected at least 1")
+        self.batch = batch
         self._engine = engine
         self._max_side = max_side
 
@@ -56,6 +59,7 @@ class Stylizer:
         max_side: int | None = None,
         tiles: Tiles = "auto",
         memory: int | None = None,
+        batch: int = 1,
     ) -> Self:
         """Return a stylizer for a style file.
 
@@ -70,6 +74,7 @@ class Stylizer:
                 `fast`, with the statistics of a reduced picture, which shows; or `auto`, exact where the
                 disk has room for feature maps. An exported file cannot, and refuses such pictures.
             memory: Bytes that the process may take at its peak; None takes what is free.
+            batch: As for the class.
 
         Raises:
             OSError: If the file cannot be read.
@@ -80,7 +85,7 @@ class Stylizer:
         ready = load_bounded_engine(
             Path(style_file), engine=engine, device=device, precision=precision, tiles=tiles, budget=budget
         )
-        return cls(ready, max_side=max_side)
+        return cls(ready, max_side=max_side, batch=batch)
 
     @overload
     def __call__(self, picture: Path | str | Image.Image) -> Image.Image: ...
@@ -127,6 +132,38 @@ class Stylizer:
     def large_pictures(self) -> BoundedEngine | None:
         """What paints files that do not fit in memory; None where they are reduced, or refused."""
         return self._engine if isinstance(self._engine, BoundedEngine) and self._max_side is None else None
+
+    @property
+    def settings(self) -> dict[str, str | int | None]:
+        """What results depend on, but for the style: the engine that runs it, its precision, the size."""
+        engine = self._engine.engine if isinstance(self._engine, BoundedEngine) else self._engine
+        name = type(engine).__name__.removesuffix("Engine").lower()
+        precision = getattr(engine, "precision", None)
+        return {"engine": name, "precision": precision, "max_side": self._max_side}
+
+    def stream(self, batches: Iterable[list[Picture]]) -> Iterator[list[Picture]]:
+        """Yield pictures stylised, in order; those of a batch are of one size.
+
+        Args:
+            batches: As many as there are; on CUDA the next is copied while one is computed.
+
+        Raises:
+            ValueError: As calling it.
+            PictureTooLargeError: As calling it.
+        """
+        stream = getattr(self._engine, "stream", None)
+        if stream is None or self._max_side is not None:
+            yield from ([self(picture) for picture in batch] for batch in batches)
+            return
+        flying: deque[list[Picture]] = deque()
+
+        def arrays() -> Iterator[NDArray[np.uint8]]:
+            for batch in batches:
+                flying.append(batch)
+                yield np.stack([picture.rgb for picture in batch])
+
+        for painted in stream(arrays()):
+            yield [Picture(rgb, given.alpha) for rgb, given in zip(painted, flying.popleft(), strict=True)]
 
     def _stylize_array(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         def run(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,7 @@ class BoundedEngine:
 
     def __call__(self, content_images: NDArray[Any], /) -> NDArray[Any]:
         """Return stylised pictures, as `Engine` describes, whatever their size."""
-        count, height, width = checked_size(content_images)
-        if self.fits(height, width, count):
+        if self._all_fit(content_images):
             try:
                 return self.engine(content_images)
             except PictureTooLargeError:  # the estimate was too low, or somebody else was faster
@@ -63,9 +63,12 @@ class BoundedEngine:
         return torch.from_numpy(self(content_images.cpu().float().contiguous().numpy()))
 
     def stream(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-        """Yield each batch stylised, in order; the engine's own stream where all of them fit."""
-        for batch in batches:
-            yield self(batch)
+        """Yield each batch stylised, in order, by the engine's own stream as far as they fit."""
+        for fits, alike in groupby(batches, self._all_fit):
+            if fits:
+                yield from self.engine.stream(alike)
+            else:
+                yield from map(self._in_tiles, alike)
 
     def paint_file(
         self,
@@ -86,6 +89,10 @@ class BoundedEngine:
     @cached_property
     def _painter(self) -> "TilePainter":
         return self._make_painter()
+
+    def _all_fit(self, batch: NDArray[Any]) -> bool:
+        count, height, width = checked_size(batch)
+        return self.fits(height, width, count)
 
     def _left(self) -> int:
         free = self.engine.free_memory()
