@@ -32,6 +32,10 @@ COMMANDS = {
         "allaprima.infer.bench.cli:bench_infer",
         "Measure how fast a style runs on this machine.",
     ),
+    "bench batch": (
+        "allaprima.infer.jobs.bench_cli:bench_batch",
+        "Measure how fast a folder of pictures is painted.",
+    ),
     "styles": ("allaprima.infer.styles_cli:styles", "List the styles that come with the program."),
     "info": ("allaprima.infer.cli:info", "Print what a style file says of itself."),
 }

@@ -44,7 +44,7 @@ def report(total: int | None, outcomes: Iterator[Outcome], *, max_failures: int 
 
 
 def printable(text: str) -> str:
-    """Return text in one line that any terminal shows; names may hold line ends, and bytes that are no text."""
+    """Return text in one line that any terminal shows; names may hold line ends, and bytes not of text."""
     shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return shown.replace("\n", "\\n").replace("\r", "\\r")
 
