@@ -184,12 +184,32 @@ def write_picture(picture: Picture, path: Path, *, quality: int = DEFAULT_QUALIT
         OSError: If the file cannot be written.
     """
     encoder = encoder_for(path, picture.height, picture.width)
+    with write_atomically(path) as temporary:
+        _save(picture, encoder, quality, temporary)
+
+
+def encode_picture(picture: Picture, name: Path, *, quality: int = DEFAULT_QUALITY) -> bytes:
+    """Return a picture in the format that the suffix of a name stands for.
+
+    Args:
+        picture: As for `write_picture`.
+        name: What messages call it, too.
+        quality: As for `write_picture`.
+
+    Raises:
+        ValueError: As `write_picture`.
+    """
+    file = io.BytesIO()
+    _save(picture, encoder_for(name, picture.height, picture.width), quality, file)
+    return file.getvalue()
+
+
+def _save(picture: Picture, encoder: Encoder, quality: int, file: Path | IO[bytes]) -> None:
     image = picture.to_image()
     if picture.alpha is not None and not encoder.keeps_alpha:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     lossy = {"quality": quality} if encoder.lossy else {}
-    with write_atomically(path) as temporary:
-        image.save(temporary, format=encoder.format, **lossy, **encoder.options)
+    image.save(file, format=encoder.format, **lossy, **encoder.options)
 
 
 def encoder_for(path: Path, height: int, width: int) -> Encoder:

@@ -1,7 +1,8 @@
 """The command `stylize`."""
 
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -40,7 +41,9 @@ def stylize(
         style_file: A style file, made by `allaprima train`, the name of a bundled style (`allaprima styles`
             lists them), or an exported one: .onnx, .xml, .pt2.
         pictures: Picture files, folders to search for pictures recursively, patterns such as
-            'shots/**/*.jpg', @names.txt for the names in a file, and - for those on standard input.
+            'shots/**/*.jpg', @names.txt for the names in a file, and - for those on standard input. Of a
+            .tar file the result is one too, with all else that is in it; of a .parquet file one with the
+            column 'stylized' more.
         output: For one picture a file or a folder, otherwise a folder. NAME.manifest.jsonl beside a folder
             says what became of every input, and how it was painted.
         overwrite: Redo results that are there already, instead of skipping them.
@@ -69,15 +72,19 @@ def stylize(
     Returns:
         0, or 1 if some pictures failed.
     """
+    from .containers import is_container, plan_containers, stylize_containers
     from .files import plan_jobs, shard_of
     from .inputs import expand_inputs
 
     suffix = f".{format.lower().removeprefix('.')}" if format else None
     limit = parse_memory(memory) if memory else None
     part = parse_shard(shard) if shard else None
-    jobs = plan_jobs(expand_inputs(pictures, null_separated=null), output, suffix=suffix)
+    inputs = expand_inputs(pictures, null_separated=null)
+    containers = plan_containers([path for path in inputs if is_container(path)], output)
+    files = [path for path in inputs if not is_container(path)]
+    jobs = plan_jobs(files, output, suffix=suffix) if files or not containers else []
     if part is not None:
-        jobs = shard_of(jobs, output, *part)
+        jobs, containers = shard_of(jobs, output, *part), shard_of(containers, output, *part)
 
     from allaprima.images.picture import DEFAULT_QUALITY
     from allaprima.infer.stylize import Stylizer
@@ -97,20 +104,22 @@ def stylize(
         memory=limit,
         batch=batch,
     )
-    outcomes = stylize_files(
-        stylizer,
-        jobs,
-        overwrite=overwrite,
-        quality=quality or DEFAULT_QUALITY,
-        max_pixels=max_pixels,
-        large=stylizer.large_pictures,
+    options: dict[str, Any] = {
+        "overwrite": overwrite,
+        "quality": quality or DEFAULT_QUALITY,
+        "max_pixels": max_pixels,
+    }
+    outcomes = chain(
+        stylize_files(stylizer, jobs, large=stylizer.large_pictures, **options),
+        stylize_containers(stylizer, containers, suffix=suffix, **options),
     )
+    total = None if containers else len(jobs)
     allowed = 0 if fail_fast else max_failures
-    if [job.target for job in jobs] == [output]:
-        return report(len(jobs), outcomes, max_failures=allowed)
+    if [job.target for job in jobs] == [output] and not containers:
+        return report(total, outcomes, max_failures=allowed)
     settings = job_settings(style_file, **stylizer.settings, quality=quality or DEFAULT_QUALITY)
     with Manifest(manifest_path(output, part), settings, anew=overwrite) as manifest:
-        return report(len(jobs), manifest.recorded(outcomes), max_failures=allowed)
+        return report(total, manifest.recorded(outcomes), max_failures=allowed)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

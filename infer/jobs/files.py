@@ -89,7 +89,7 @@ def _jobs_for_folder(inputs: Sequence[Path], output: Path, suffix: str | None) -
         for source in _pictures_in(item, output) if tree else [item]:
             target = folder / (source.relative_to(item) if tree else source.name)
             where = source.parent.resolve() / source.name
-            jobs.setdefault(where, Job(source, _with_suffix(target, suffix)))
+            jobs.setdefault(where, Job(source, with_writable_suffix(target, suffix)))
     if not jobs:
         folders = ", ".join(f"'{item}'" for item in inputs)
         raise ValueError(f"no pictures in {folders}; looked for {', '.join(sorted(PICTURE_SUFFIXES))}")
@@ -106,7 +106,8 @@ def _pictures_in(folder: Path, output: Path) -> list[Path]:
     ]
 
 
-def _with_suffix(target: Path, suffix: str | None) -> Path:
+def with_writable_suffix(target: Path, suffix: str | None) -> Path:
+    """Return a name with the suffix of all results, or of its own where that can be written."""
     own = target.suffix.lower()
     if (suffix is None and own in WRITABLE_SUFFIXES) or own == suffix:
         return target

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from allaprima.images.picture import (
     DEFAULT_MAX_PIXELS,
@@ -83,7 +83,7 @@ def stylize_files(
     work = _FileWork(quality, max_pixels, large)
     todo = (job for job in jobs if job not in skipped)
     for done in run_pipeline(todo, Work(work.read, work.write, work.paint_large), stylizer):
-        yield _outcome(done)
+        yield outcome_of(done.item, done)
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,13 @@ class _FileWork:
             pass
 
 
-def _outcome(done: Done[Job, None]) -> Outcome:
-    job, error = done.item, done.result
-    if error is None:
+def outcome_of(job: Job, done: Done[Any, Any]) -> Outcome:
+    """Return what became of a job, from what became of its item."""
+    error = done.result
+    if not isinstance(error, Exception):
         return Outcome(job, "stylized", seconds=done.seconds, size=done.size)
     match error:
-        case PictureError():  # names its file
+        case PictureError() if str(job.source) in str(error):
             message = str(error)
         case MemoryError():
             message = f"'{job.source}': {str(error) or 'not enough memory'}"
