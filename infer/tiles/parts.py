@@ -115,9 +115,9 @@ class Cutter:
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        if isinstance(m, nn.Sequential):
-            return False
-        return isinstance(m, FixedNorm) or super().is_leaf_module(m, module_qualified_name)
+        """Look only into what holds a normalisation, where the network is cut, and into slices."""
+        inside = any(isinstance(module, FixedNorm) for module in m.modules())
+        return isinstance(m, FixedNorm) or not (inside or isinstance(m, nn.Sequential))
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         """Look into containers without asking for their name: a slice of a Sequential has none."""
