@@ -1,5 +1,6 @@
 """The command `stylize`."""
 
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -91,7 +92,7 @@ def stylize(
 
     from .manifest import Manifest, job_settings, manifest_path
     from .report_cli import report
-    from .stylize_files import stylize_files
+    from .stylize_files import Outcome, stylize_files
 
     # Loads torch, or another runtime, so not before the arguments proved right.
     stylizer = Stylizer.load(
@@ -109,17 +110,21 @@ def stylize(
         "quality": quality or DEFAULT_QUALITY,
         "max_pixels": max_pixels,
     }
-    outcomes = chain(
-        stylize_files(stylizer, jobs, large=stylizer.large_pictures, **options),
-        stylize_containers(stylizer, containers, suffix=suffix, **options),
-    )
+
+    def start(on_share: Callable[[float], None]) -> Iterator[Outcome]:
+        large = stylizer.large_pictures
+        return chain(
+            stylize_files(stylizer, jobs, large=large, on_share=on_share, **options),
+            stylize_containers(stylizer, containers, suffix=suffix, **options),
+        )
+
     total = None if containers else len(jobs)
     allowed = 0 if fail_fast else max_failures
     if [job.target for job in jobs] == [output] and not containers:
-        return report(total, outcomes, max_failures=allowed)
+        return report(total, start, max_failures=allowed)
     settings = job_settings(style_file, **stylizer.settings, quality=quality or DEFAULT_QUALITY)
     with Manifest(manifest_path(output, part), settings, anew=overwrite) as manifest:
-        return report(total, manifest.recorded(outcomes), max_failures=allowed)
+        return report(total, lambda on_share: manifest.recorded(start(on_share)), max_failures=allowed)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

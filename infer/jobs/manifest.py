@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from allaprima import __version__
 from allaprima.models.bundled import find_style
@@ -31,9 +31,9 @@ class Manifest:
     def __init__(self, path: Path, settings: dict[str, Any], *, anew: bool) -> None:
         if not anew and (before := _last_settings(path)) is not None:
             _refuse_other_settings(path, before, settings)
-        self._file: IO[str] = path.open("a", encoding="utf-8")
+        self._path, self._file = path, path.open("ab", buffering=0)
         if self._file.tell() and not _ends_with_a_line(path):
-            self._file.write("\n")  # the process was killed while it wrote
+            self._file.write(b"\n")  # the process was killed while it wrote, or the disk was full
         self._write({"job": settings, "allaprima": __version__})
 
     def __enter__(self) -> Self:
@@ -62,8 +62,10 @@ class Manifest:
 
     def _write(self, line: dict[str, Any]) -> None:
         # ASCII, since names need not be text: their other bytes are written as lone surrogates.
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(line).encode("ascii") + b"\n")
+        except OSError as error:
+            raise OSError(f"cannot write '{self._path}': {error.strerror}; start the job again") from error
 
 
 def job_settings(style_file: Path, **settings: Any) -> dict[str, Any]:

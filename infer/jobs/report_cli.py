@@ -1,7 +1,7 @@
 """How a job is going, and what came of it, on the terminal."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter
 
 from rich.console import Console
@@ -11,25 +11,32 @@ from allaprima.images.picture import TooManyPixelsError
 
 from .stylize_files import Outcome
 
+Start = Callable[[Callable[[float], None]], Iterator[Outcome]]
+"""Begins a job, given what is told which share of a large picture is done."""
+
 _RATES_FROM = 3
 """Pictures from which on a summary says how many there were a second."""
 
 
-def report(total: int | None, outcomes: Iterator[Outcome], *, max_failures: int | None) -> int:
+def report(total: int | None, start: Start, *, max_failures: int | None) -> int:
     """Draw the progress, print failures as they happen and a summary; return the exit code.
 
     Args:
         total: How many outcomes there will be, where that is known.
-        outcomes: They are carried out as they are asked for.
+        start: Returns what becomes of each; it is carried out as it is asked for.
         max_failures: Stop when more have failed; None never stops.
     """
     console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     columns = (TextColumn("stylising"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-    shown = total != 1 and console.is_terminal
     tally = _Tally(total)
-    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
-        task = progress.add_task("", total=total, rate="")
-        for outcome in outcomes:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total, rate="", visible=total != 1)
+        tiles = progress.add_task("", total=100, rate="% of a large picture", visible=False)
+
+        def on_share(share: float) -> None:
+            progress.update(tiles, completed=round(100 * share), visible=share < 1)
+
+        for outcome in start(on_share):
             tally.add(outcome)
             progress.update(task, advance=1, rate=tally.rate())
             if outcome.status == "failed":

@@ -1,6 +1,6 @@
 """Jobs whose pictures and results are files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -63,6 +63,7 @@ def stylize_files(
     quality: int = DEFAULT_QUALITY,
     max_pixels: int | None = None,
     large: LargePictures | None = None,
+    on_share: Callable[[float], None] = lambda share: None,
 ) -> Iterator[Outcome]:
     """Carry out jobs and yield what became of each, as it happens.
 
@@ -77,10 +78,11 @@ def stylize_files(
         max_pixels: Refuse pictures with more; None refuses only what would have to be decoded whole and is
             above `DEFAULT_MAX_PIXELS`.
         large: Paints pictures that do not fit in memory; None refuses them.
+        on_share: Told now and then which share of such a picture is done.
     """
     skipped = {job for job in jobs if not overwrite and job.target.exists()}
     yield from (Outcome(job, "skipped") for job in jobs if job in skipped)
-    work = _FileWork(quality, max_pixels, large)
+    work = _FileWork(quality, max_pixels, large, on_share)
     todo = (job for job in jobs if job not in skipped)
     for done in run_pipeline(todo, Work(work.read, work.write, work.paint_large), stylizer):
         yield outcome_of(done.item, done)
@@ -91,6 +93,7 @@ class _FileWork:
     quality: int
     max_pixels: int | None
     large: LargePictures | None
+    on_share: Callable[[float], None]
 
     def read(self, job: Job) -> Picture | PictureFacts:
         if self.large is not None:
@@ -108,9 +111,9 @@ class _FileWork:
     def paint_large(self, job: Job, facts: PictureFacts) -> None:
         assert self.large is not None
         job.target.parent.mkdir(parents=True, exist_ok=True)
-        limit = self.max_pixels or DEFAULT_MAX_PIXELS
-        for _ in self.large.paint_file(job.source, job.target, facts, quality=self.quality, max_pixels=limit):
-            pass
+        options = {"quality": self.quality, "max_pixels": self.max_pixels or DEFAULT_MAX_PIXELS}
+        for share in self.large.paint_file(job.source, job.target, facts, **options):
+            self.on_share(share)
 
 
 def outcome_of(job: Job, done: Done[Any, Any]) -> Outcome:
