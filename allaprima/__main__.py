@@ -36,7 +36,7 @@ COMMANDS = {
         "allaprima.infer.jobs.bench_cli:bench_batch",
         "Measure how fast a folder of pictures is painted.",
     ),
-    "styles": ("allaprima.infer.styles_cli:styles", "List the styles that come with the program."),
+    "styles": ("allaprima.infer.styles.cli:styles", "List the styles that come with the program."),
     "info": ("allaprima.infer.cli:info", "Print what a style file says of itself."),
 }
 

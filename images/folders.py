@@ -6,6 +6,8 @@ from collections import deque
 from pathlib import Path
 from stat import S_ISREG
 
+from .picture import PICTURE_SUFFIXES
+
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +50,20 @@ def files_below(folder: Path) -> list[Path]:
             else:
                 waiting.appendleft(path)
     return sorted(files)
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """Return those of `files_below` that are called like pictures.
+
+    Raises:
+        OSError: If `folder` itself cannot be searched.
+    """
+    return [path for path in files_below(folder) if is_called_picture(path)]
+
+
+def is_called_picture(path: Path) -> bool:
+    """Return whether a file has the suffix of a format that can be read."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -25,16 +25,18 @@ def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] =
     from allaprima.models.bundled import find_style
     from allaprima.models.style_file import read_header
 
-    from .export.header import SUFFIXES, read_export_header
+    from .engine_table import format_of, is_style_file
+    from .export.header import read_export_header
 
     style_file = find_style(style_file)
-    exported = style_file.suffix.lower() in SUFFIXES
-    header = read_export_header(style_file) if exported else read_header(style_file).model_dump()
+    if is_style_file(style_file):
+        header, files = read_header(style_file).model_dump(), [style_file]
+    else:
+        header = read_export_header(style_file)
+        files = format_of(style_file).files(style_file)
     if json:
         print(dumps(header, indent=2, ensure_ascii=False))
         return 0
-    weights = style_file.with_suffix(".bin")
-    files = [style_file, weights] if style_file.suffix.lower() == ".xml" else [style_file]
     size = f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
     rows = {"file": str(style_file), "file_size": size, **dict(_flattened(header))}
     column = max(len(name) for name in rows)

@@ -13,8 +13,9 @@ from PIL import Image
 from allaprima.images.picture import DEFAULT_MAX_PIXELS, Picture, read_picture
 from allaprima.models.network_settings import MINIMUM_SIZE
 
-from .engines import Engine, Precision
-from .engines.load import Choice
+from .engine_table import EngineChoice
+from .engines import Engine
+from .precision import PrecisionChoice
 from .tiles.budget import Budget, Tiles
 from .tiles.engine import BoundedEngine
 from .tiles.load import load_bounded_engine
@@ -53,9 +54,9 @@ class Stylizer:
         cls,
         style_file: Path | str,
         *,
-        engine: Choice = "auto",
+        engine: EngineChoice = "auto",
         device: str = "auto",
-        precision: Precision = "auto",
+        precision: PrecisionChoice = "auto",
         max_side: int | None = None,
         tiles: Tiles = "auto",
         memory: int | None = None,
@@ -66,7 +67,7 @@ class Stylizer:
         Args:
             style_file: What `allaprima train` wrote, the name of a bundled style, or what `allaprima export`
                 made of either.
-            engine: `auto`, `eager`, `compiled`, `onnx`, `openvino` or `aoti`, as for `load_engine`.
+            engine: `auto` or an engine's name, as for `load_engine`.
             device: `auto`, `cpu`, `cuda`, `mps` or another device of the runtime.
             precision: Of weights and activations, as for `load_engine`.
             max_side: As for the class.

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from allaprima.images.pixels import Pixels
+
 from .brush_strokes import brush_strokes
-from .canvas import Pixels
 from .mosaic import mosaic
 from .stained_glass import stained_glass
 from .woodcut import woodcut

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .canvas import Field, Pixels, colours, finish, lit, working_side
+from allaprima.images.pixels import Pixels
+
+from .canvas import Field, colours, finish, lit, working_side
 from .evening_field import FIELD, Scene, evening_field
 from .noise import stretched_noise
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from allaprima.images.pixels import Pixels, to_levels
+
 Field = NDArray[np.floating]
 """One number a position, `(H, W)`, or one colour a position, `(H, W, 3)`, sRGB in [0, 1]."""
-
-Pixels = NDArray[np.uint8]
 
 MINIMUM_SIZE = 16
 
@@ -81,5 +81,4 @@ def cycled(palette: Field, numbers: Field) -> Field:
 
 def finish(painted: Field, size: int) -> Pixels:
     """Return a painted picture as `(size, size, 3)`, uint8, reduced with antialiasing."""
-    pixels = (painted.clip(0, 1) * 255).round().astype(np.uint8)
-    return np.array(Image.fromarray(pixels).resize((size, size), Image.Resampling.LANCZOS))
+    return np.array(Image.fromarray(to_levels(painted)).resize((size, size), Image.Resampling.LANCZOS))

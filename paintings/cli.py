@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from allaprima.images.picture import DEFAULT_QUALITY, WRITABLE_SUFFIXES, Picture, write_picture
+from allaprima.output_checks import check_outputs, check_suffix
 
 from . import PAINTINGS
 from .canvas import MINIMUM_SIZE
@@ -36,12 +37,8 @@ def paint(
     """
     if name not in PAINTINGS:
         raise ValueError(f"unknown painting '{name}'; there are {', '.join(PAINTINGS)}")
-    if output.suffix.lower() not in WRITABLE_SUFFIXES:
-        raise ValueError(f"cannot write '{output}': suffix must be one of {', '.join(WRITABLE_SUFFIXES)}")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"cannot write '{output}': there is no folder '{output.parent}'")
-    if output.exists() and not overwrite:
-        raise FileExistsError(f"'{output}' is there already: --overwrite replaces it")
+    check_suffix(output, WRITABLE_SUFFIXES)
+    check_outputs((output,), overwrite=overwrite)
     write_picture(Picture(PAINTINGS[name](size, seed)), output, quality=quality)
     print(f"{output}: {size}x{size}, seed {seed}")
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from .canvas import Field, Pixels, colours, coordinates, finish, lit, mix, smoothstep, working_side
+from allaprima.images.pixels import Pixels
+
+from .canvas import Field, colours, coordinates, finish, lit, mix, smoothstep, working_side
 from .cells import Labels, distance_to_edges
 from .koi_pond import KoiPond
 from .noise import blur, smooth_noise

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .canvas import Field, Pixels, colours, coordinates, finish, mix, ramp, smoothstep, working_side
+from allaprima.images.pixels import Pixels
+
+from .canvas import Field, colours, coordinates, finish, mix, ramp, smoothstep, working_side
 from .cells import Labels, distance_to_edges, jittered_cells
 from .noise import blur, smooth_noise, stretched_noise
 

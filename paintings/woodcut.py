@@ -3,7 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .canvas import Field, Pixels, colours, coordinates, finish, mix, smoothstep, working_side
+from allaprima.images.pixels import Pixels
+
+from .canvas import Field, colours, coordinates, finish, mix, smoothstep, working_side
 from .noise import smooth_noise, stretched_noise
 
 PAPER, INK, RED, BLUE = colours("f0e0bc", "1d1a20", "d63d22", "2f7f9c")

@@ -96,7 +96,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def the_same_everywhere(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's cache stays as it is; `--engine auto` is eager, on CPUs with bfloat16 arithmetic too."""
     monkeypatch.setenv("ALLAPRIMA_CACHE", str(cache))
-    monkeypatch.setattr("allaprima.infer.engines.converted.computes_bfloat16", lambda: False)
+    monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: False)
 
 
 @pytest.fixture

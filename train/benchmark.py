@@ -2,19 +2,18 @@
 
 import platform
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 from lightning import Callback, LightningModule, Trainer
 from PIL import Image
 
 from allaprima.models.loss.loss_weights import random_loss_weights
+from allaprima.peak_memory import peak_memory
 
 from .build import build_module, build_trainer
 from .data.module import ContentDataModule
@@ -55,7 +54,7 @@ def measure(config: TrainConfig, *, steps: int, warmup: int) -> dict[str, Any]:
     return {
         "images_per_second": config.batch_size * trainer.world_size / seconds,
         "data_wait_share": sum(clock.waits) / (sum(clock.waits) + sum(clock.steps)),
-        "peak_memory_bytes": _peak_memory(device),
+        "peak_memory_bytes": _peak_where_it_trained(device),
         "seconds_per_step": seconds,
         "steps": steps,
         "batch_size": config.batch_size,
@@ -123,13 +122,8 @@ def make_picture(path: Path, seed: int = 0) -> Path:
     return path
 
 
-def _peak_memory(device: str) -> int:
+def _peak_where_it_trained(device: str) -> int:
     """Return the most memory that this process has held, on the GPU if it trains there."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    if sys.platform == "win32":
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource  # not on Windows
-
-    unit = 1 if sys.platform == "darwin" else 1024  # kilobytes on Linux, bytes on macOS
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak_memory()

@@ -12,15 +12,15 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from allaprima.images.pixels import Pixels
-from allaprima.models.style_file import load_style, read_header
-from allaprima.models.transformer import TransformerNetwork
+from allaprima.images.tensors import to_unit_range
 
-from .command_line import network_flags
 from .data.module import ContentDataModule
+from .initial_network import initial_network
 from .loop import hardware
 from .loop.checkpoints import keep_newest, loss_weights_in
 from .loop.limits import DivergenceGuard, RunLimits
-from .loop.module import StyleTransferModule, to_unit_range
+from .loop.module import StyleTransferModule
+from .loop.outlook import Outlook
 from .loop.progress import ImageRate, Previews, TrainingProgress
 from .objective.prepare import build_loss, build_loss_network
 from .run_folder import RunFolder
@@ -41,6 +41,7 @@ def build_trainer(config: TrainConfig, folder: RunFolder, more: Iterable[Callbac
     Raises:
         ConfigError: If the machine has no such devices, or Lightning no such strategy.
     """
+    limits = RunLimits(config.steps, config.max_time)
     try:
         device = hardware.device_type(config.accelerator)
         return Trainer(
@@ -52,7 +53,8 @@ def build_trainer(config: TrainConfig, folder: RunFolder, more: Iterable[Callbac
             max_epochs=-1,
             max_steps=config.steps or -1,
             callbacks=[
-                RunLimits(config.steps, config.max_time),
+                limits,
+                Outlook(limits, config.validate_every),
                 DivergenceGuard(config.log_every),
                 ImageRate(config.log_every),
                 TrainingProgress(),
@@ -106,10 +108,8 @@ def build_module(
         photographs=(to_unit_range(batch.to(device)) for batch in calibration_batches),
         weights=loss_weights_in(checkpoint) if checkpoint else None,
     )
-    torch.manual_seed(config.seed)
-    network = TransformerNetwork(**config.parts.model_dump())
-    if config.init is not None and checkpoint is None:
-        network.load_state_dict(load_style(config.init).network.state_dict())
+    init = Path("none") if checkpoint else config.init  # the checkpoint has the weights
+    network = initial_network(init, config.parts, config.seed)
     module = StyleTransferModule(network, loss, config)
     if hardware.channels_last(config, device.type):
         module.to(memory_format=torch.channels_last)
@@ -117,15 +117,3 @@ def build_module(
         module.network.compile()
         module.loss.compile()
     return module
-
-
-def check_init(config: TrainConfig) -> None:
-    """Raise ValueError if the style file to start from is not one, or of another network."""
-    if config.init is None:
-        return
-    network = read_header(config.init).network
-    if network != config.parts:
-        raise ValueError(
-            f"init '{config.init}' has another network ({network}) than this run ({config.parts}): give "
-            f"{network_flags(network)}, or another file"
-        )

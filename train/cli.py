@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from allaprima.output_checks import check_outputs
+
 from .first_process import is_first_process
 from .run_folder import create_run_folder, open_run_folder
 from .settings.config import FileSettings, RunSettings, TrainConfig
@@ -50,7 +52,8 @@ def train(
     """Train a network that paints any picture in one style.
 
     Args:
-        config: Settings as YAML; flags win over it. configs/ has some to start from.
+        config: Settings as YAML, a file or a packaged one's name: default, quick, demo, paper; flags win over
+            it.
         resume: Run folder of an earlier run to go on with, with its settings.
     """
     overrides = typed_settings(settings, unknown)
@@ -72,12 +75,13 @@ def bench_train(
     weights; nothing is kept.
 
     Args:
-        config: Settings as YAML; flags win over it.
+        config: Settings as YAML, as for `allaprima train`; flags win over it.
         steps: Steps that count.
         warmup: Steps before them.
         json_file: Where to write the figures as JSON.
     """
     settled = load_config(config, typed_settings(settings, unknown))
+    check_outputs((json_file,), overwrite=True)
     from .benchmark import measure
 
     measured = measure(settled, steps=steps, warmup=warmup)

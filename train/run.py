@@ -12,11 +12,12 @@ from allaprima.images.pixels import Pixels
 from allaprima.models.style_file import save_style
 from allaprima.models.transformer import TransformerNetwork
 
-from .build import build_module, build_trainer, check_init
+from .build import build_module, build_trainer
 from .data.module import ContentDataModule
 from .evaluate.report import sheet
 from .evaluate.scores import Photograph, Scores, collect, score_picture
 from .first_process import is_first_process
+from .initial_network import initial_file
 from .loop.checkpoints import SameInputs, save_last
 from .loop.limits import Interruption
 from .loop.progress import PreparationProgress
@@ -68,7 +69,7 @@ def train_style(config: TrainConfig, folder: RunFolder, checkpoint: Path | None 
     style, content = required_inputs(config)
     check_loss_layers(config)
     if checkpoint is None:
-        check_init(config)
+        initial_file(config.init, config.parts)
     interruption = Interruption()
     with without_advice():
         trainer = build_trainer(config, folder, [SameInputs(checksum(style)), interruption])

@@ -12,15 +12,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from allaprima.infer.engines.load import STYLE_FILE_ENGINES, engines_of, runnable
-from allaprima.infer.engines.protocol import EngineName, Precision
+from allaprima.infer.engine_table import ENGINES, EngineName, EngineRecord, engines_of, is_style_file
+from allaprima.infer.engines.load import engine_named, runnable
 from allaprima.infer.export.formats import Request, check_request
+from allaprima.infer.precision import Precision, PrecisionChoice
 from allaprima.models.bundled import find_style
 
 PLAIN = "plain"
 """The network as PyTorch carries it out by itself, float32: what the others are compared with."""
 
-_PACKAGES = ("allaprima", "torch", "onnxruntime", "openvino", "numpy")
+_PACKAGES = dict.fromkeys(("allaprima", *(engine.package for engine in ENGINES.values()), "numpy"))
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Case:
 
     path: str
     engine: str
-    precision: Precision
+    precision: PrecisionChoice
     device: str
     height: int
     width: int
@@ -99,16 +100,24 @@ def measure(plan: Plan) -> Iterator[dict[str, Any]]:
             plain = _row(case)
             yield plain
             for path, engine, precision in choices:
-                row = _row(replace(case, path=str(path), engine=engine, precision=precision))
+                row = _row(replace(case, path=str(path), engine=engine.name, precision=precision))
                 if "error" not in row and "error" not in plain:
                     row["ratio"] = plain["median_ms"] / row["median_ms"]
                 yield row
 
 
 def label(row: dict[str, Any]) -> str:
-    """Return what to call the engine of a row; a .pt2 program and a style file both run on `eager`."""
-    program = row["engine"] == "eager" and row["file"].endswith(".pt2")
-    return f"{row['engine']}{' pt2' if program else ''}"
+    """Return what to call the engine of a row, with the format where it runs style files as they are, too."""
+    name: str = row["engine"]
+    engine = ENGINES.get(name)  # none of `plain`
+    if (
+        engine is None
+        or engine.format is None
+        or engine.load_style is None
+        or is_style_file(Path(row["file"]))
+    ):
+        return name
+    return f"{name} {engine.format.name}"
 
 
 def circumstances(device: str) -> dict[str, Any]:
@@ -125,43 +134,44 @@ def circumstances(device: str) -> dict[str, Any]:
     return found
 
 
-def _choices(plan: Plan) -> list[tuple[Path, EngineName, Precision]]:
+def _choices(plan: Plan) -> list[tuple[Path, EngineRecord, PrecisionChoice]]:
     find_style(plan.style_file)
     for path in plan.exported:
         if not path.is_file():
             raise FileNotFoundError(f"file '{path}' does not exist")
-    if engines_of(plan.style_file) != STYLE_FILE_ENGINES:
+    if not is_style_file(plan.style_file):
         raise ValueError(
             f"'{plan.style_file}' is an exported file; the first is the style file, exported ones follow it"
         )
-    covered = {engines_of(path)[0] for path in plan.exported} & {"onnx", "openvino", "aoti"}
-    choices: list[tuple[Path, EngineName, Precision]] = [
+    wanted = None if plan.engines is None else [engine_named(name) for name in plan.engines]
+    exported = [(path, engine) for path in plan.exported for engine in engines_of(path)]
+    covered = [engine for _, engine in exported if engine.load_style is None]  # would run the same
+    choices: list[tuple[Path, EngineRecord, PrecisionChoice]] = [
         (plan.style_file, engine, precision)
-        for engine in plan.engines or _ready_engines(plan)
+        for engine in wanted or _ready_engines(plan)
         for precision in plan.precisions
         if engine not in covered
     ]
-    for path in plan.exported:
-        choices += [
-            (path, engine, "auto")
-            for engine in engines_of(path)[:1]
-            if plan.engines is None or engine in plan.engines
-        ]
+    choices += [(path, engine, "auto") for path, engine in exported if wanted is None or engine in wanted]
     return choices
 
 
-def _ready_engines(plan: Plan) -> list[EngineName]:
+def _ready_engines(plan: Plan) -> list[EngineRecord]:
     """Return PyTorch's engines and, if they can carry out the plan, those that a style is converted for."""
-    found: list[EngineName] = ["eager", "compiled"]
-    if plan.device not in ("auto", "cpu") or set(plan.precisions) != {"float32"}:
-        return found
-    for name in ("onnx", "openvino"):
-        try:
-            check_request(Request(name))
-        except ValueError:  # not installed
-            continue
-        found.append(name)
-    return found
+    anywhere = plan.device in ("auto", "cpu") and set(plan.precisions) == {"float32"}
+    return [
+        engine for engine in ENGINES.values() if engine.load_style or (anywhere and _converts_quickly(engine))
+    ]
+
+
+def _converts_quickly(engine: EngineRecord) -> bool:
+    if engine.conversion is None or engine.format is None or engine.format.machine_code:
+        return False
+    try:
+        check_request(Request(engine.format.name))
+    except ValueError:  # not installed
+        return False
+    return True
 
 
 def _row(case: Case) -> dict[str, Any]:

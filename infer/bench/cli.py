@@ -2,17 +2,21 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from allaprima.infer.engines.protocol import EngineName, Precision
+from allaprima.infer.engine_table import ENGINES
+from allaprima.infer.precision import Precision
+from allaprima.output_checks import check_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.table import Table
+
+_ENGINES_HELP = f"Measure only these, with commas: {', '.join(ENGINES)}."
 
 
 def bench_infer(
@@ -21,7 +25,7 @@ def bench_infer(
     /,
     *,
     sizes: str = "512x512,1280x720",
-    engines: str | None = None,
+    engines: Annotated[str | None, Parameter(help=_ENGINES_HELP)] = None,
     precisions: str = "float32",
     batch: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
     device: str = "auto",
@@ -39,7 +43,7 @@ def bench_infer(
         style_file: A style file, made by `allaprima train`, or the name of a bundled style.
         exported: Exported files of it: .onnx, .xml, .pt2. Each runs on its own engine.
         sizes: Pictures' widths and heights, WxH, with commas.
-        engines: Measure only these, with commas: eager, compiled, onnx, openvino, aoti.
+        engines: Measure only these.
         precisions: In which the style file runs, with commas: float32, float16, bfloat16.
         batch: Pictures at once.
         device: auto, cpu, cuda, ...
@@ -56,17 +60,15 @@ def bench_infer(
     plan = Plan(
         style_file,
         exported or (),
-        engines=None if engines is None else cast(list[EngineName], _names(engines, EngineName, "engine")),
-        precisions=cast(list[Precision], _names(precisions, Precision, "precision")),
+        engines=None if engines is None else _names(engines),
+        precisions=_precisions(precisions),
         sizes=[_size(text) for text in sizes.split(",")],
         device=device,
         batch=batch,
         warmup=warmup,
         repeats=repeats,
     )
-    for target in (json_file, plot):
-        if target is not None and not target.absolute().parent.is_dir():
-            raise ValueError(f"folder '{target.parent}' does not exist; make it, or choose another")
+    check_outputs((json_file, plot), overwrite=True)
     rows = list(_failures_printed(measure(plan)))
     conditions = circumstances(device)
     measured = [row for row in rows if "error" not in row]
@@ -129,13 +131,16 @@ def _table(rows: list[dict[str, Any]]) -> "Table":
     return table
 
 
-def _names(text: str, kind: Any, what: Literal["engine", "precision"]) -> list[str]:
-    known = [name for name in get_args(kind) if name != "auto"]
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _precisions(text: str) -> list[Precision]:
+    known = [name for name in get_args(Precision) if name != "int8"]  # which no style file has
+    for name in _names(text):
         if name not in known:
-            raise ValueError(f"unknown {what} '{name}'; expected {', '.join(known)}")
-    return names
+            raise ValueError(f"unknown precision '{name}'; expected {', '.join(known)}")
+    return cast(list[Precision], _names(text))
 
 
 def _size(text: str) -> tuple[int, int]:

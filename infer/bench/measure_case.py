@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from allaprima.images.pixels import as_floats
 from allaprima.infer.engines import Engine, load_engine
+from allaprima.peak_memory import peak_memory
 
 from .benchmark import PLAIN, Case
 
@@ -30,8 +32,8 @@ def measure_case(case: Case) -> dict[str, Any]:
     for _ in range(case.warmup - 1):
         run(pictures)
     seconds = [_timed(run, pictures) for _ in range(case.repeats)]
-    peak = _peak_memory(run)
-    stylized = run(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255))
+    peak = _peak_where_it_ran(run)
+    stylized = run(as_floats(pictures))
     if case.engine == PLAIN:
         np.save(case.reference, stylized)
     median = statistics.median(seconds)
@@ -70,6 +72,7 @@ def _plain(style_file: Path) -> Engine:
     """Return the network as PyTorch runs it by itself: nothing folded, freed memory not kept, on the CPU."""
     import torch
 
+    from allaprima.images.tensors import to_bytes, to_floats
     from allaprima.models.style_file import load_style
 
     network = load_style(style_file).network
@@ -80,8 +83,7 @@ def _plain(style_file: Path) -> Engine:
         if batch.dtype != torch.uint8:
             stylized: torch.Tensor = network(batch)
         else:
-            floats: torch.Tensor = network(batch.permute(0, 3, 1, 2).float() / 255)
-            stylized = (floats * 255).round().byte().permute(0, 2, 3, 1).contiguous()
+            stylized = to_bytes(network(to_floats(batch)))
         return stylized.numpy()
 
     return run
@@ -107,26 +109,11 @@ def _on_cuda(run: Any) -> bool:
     return getattr(getattr(run, "device", None), "type", "cpu") == "cuda"
 
 
-def _peak_memory(run: Any) -> int:
+def _peak_where_it_ran(run: Any) -> int:
     """Return the most memory that this process has held, on the GPU if the engine is there."""
     if _on_cuda(run):
         return int(sys.modules["torch"].cuda.max_memory_allocated())
-    try:  # unlike ru_maxrss, not that of the process before it became this program
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) * 1024
-    except (OSError, StopIteration):
-        return _peak_elsewhere()
-
-
-def _peak_elsewhere() -> int:
-    if sys.platform == "win32":
-        import psutil
-
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource  # not on Windows
-
-    unit = 1 if sys.platform == "darwin" else 1024  # kilobytes on Linux, bytes on macOS
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak_memory()
 
 
 if __name__ == "__main__":

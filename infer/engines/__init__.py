@@ -2,6 +2,6 @@
 
 from .load import load_engine
 from .memory import PictureTooLargeError
-from .protocol import Engine, EngineName, Precision
+from .protocol import Engine
 
-__all__ = ["Engine", "EngineName", "PictureTooLargeError", "Precision", "load_engine"]
+__all__ = ["Engine", "PictureTooLargeError", "load_engine"]

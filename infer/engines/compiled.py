@@ -2,20 +2,22 @@
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.fx.experimental import _config as symbolic_shapes
 
+from allaprima.infer.precision import PrecisionChoice
+from allaprima.models.style_file import load_style
 from allaprima.models.transformer import TransformerNetwork
 
 from .eager import EagerEngine
-from .protocol import Precision
 
 
 class CompiledEngine(EagerEngine):
-    """The network through `torch.compile`, for all sizes; on CUDA also recorded, which has not been run.
+    """The network through `torch.compile`, for all sizes; on CUDA also recorded.
 
     The first picture waits for the compiler: 1 to 2 minutes on two CPU cores, seconds when Inductor's
     cache on disk has the network already.
@@ -30,7 +32,7 @@ class CompiledEngine(EagerEngine):
     """
 
     def __init__(
-        self, network: TransformerNetwork, *, device: str = "auto", precision: Precision = "auto"
+        self, network: TransformerNetwork, *, device: str = "auto", precision: PrecisionChoice = "auto"
     ) -> None:
         super().__init__(network, device=device, precision=precision)
         if self.device.type == "cpu" and not has_compiler():
@@ -60,6 +62,11 @@ def compiled_for_all_sizes(function: Callable[..., Any], *, mode: str | None = N
             return compiled(*tensors)
 
     return run
+
+
+def load_style_file(path: Path, *, device: str, precision: PrecisionChoice) -> CompiledEngine:
+    """Return a style file's network in PyTorch, compiled."""
+    return CompiledEngine(load_style(path).network, device=device, precision=precision)
 
 
 def has_compiler() -> bool:

@@ -10,11 +10,9 @@ from pathlib import Path
 
 from allaprima import __version__
 from allaprima.cache_dir import default_cache_dir
-from allaprima.infer.export.formats import SUFFIXES, Device, Format, Request, check_request
+from allaprima.infer.engine_table import FORMATS, EngineRecord
+from allaprima.infer.export.formats import Request, check_request, format_named
 from allaprima.infer.export.header import read_export_header
-from allaprima.infer.export.openvino_core import openvino_core
-
-from .protocol import Precision
 
 _log = logging.getLogger(__name__)
 
@@ -24,10 +22,8 @@ CONVERSION = 2
 KEPT = 32
 """How many conversions are kept; one of the paper's network takes 7 MB."""
 
-_RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "aoti": "torch"}
 
-
-def converted(style_file: Path, format: Format, precision: Precision, device: Device = "cpu") -> Path:
+def converted(style_file: Path, engine: EngineRecord, request: Request) -> Path:
     """Return a style exported for a runtime, bytes in and out: from the cache, or made and checked now.
 
     The first time takes 10 to 30 seconds, and minutes for machine code. The files lie in `engines` of
@@ -35,23 +31,21 @@ def converted(style_file: Path, format: Format, precision: Precision, device: De
 
     Args:
         style_file: A style file.
-        format: What the runtime runs.
-        precision: Of the computation; `auto` is float32, and for OpenVINO bfloat16 where the CPU
-            computes in it.
-        device: What machine code is for.
+        engine: The runtime.
+        request: What its `conversion` makes of device and precision.
 
     Raises:
         ValueError: If the style file is unusable, format and precision do not go together here, what
             an export needs is not installed, or the result would not be what the network paints.
         OSError: If the style cannot be read or the cache not be written.
     """
-    if precision == "auto":
-        precision = "bfloat16" if format == "openvino" and computes_bfloat16() else "float32"
-    request = Request(format, precision, uint8=True, device=device)
     folder = default_cache_dir() / "engines"
-    path = folder / f"{style_file.stem}-{_key(style_file, request)}{SUFFIXES[format]}"
+    suffix = format_named(request.format).suffix
+    path = folder / f"{style_file.stem}-{_key(style_file, engine, request)}{suffix}"
     if not _is_whole(path):
-        _log.info("converting '%s' for %s in %s; kept in '%s'", style_file, format, precision, folder)
+        _log.info(
+            "converting '%s' for %s in %s; kept in '%s'", style_file, engine.name, request.precision, folder
+        )
         folder.mkdir(parents=True, exist_ok=True)
         _convert(style_file, request, path)
         _forget_oldest(folder, but=path)
@@ -62,23 +56,16 @@ def converted(style_file: Path, format: Format, precision: Precision, device: De
 
 def _forget_oldest(folder: Path, but: Path) -> None:
     """Delete the conversions that were not used for the longest time, but for the newest one."""
-    used = {}
+    used: dict[tuple[Path, ...], float] = {}
     for path in folder.iterdir():
-        if path.name.endswith(tuple(SUFFIXES.values())) and path != but:
-            with suppress(OSError):  # another process deletes too
-                used[path] = path.stat().st_mtime
-    for path in sorted(used, key=lambda path: used[path], reverse=True)[KEPT - 1 :]:
+        for format in FORMATS.values():
+            if path.name.endswith(format.suffix) and path != but:
+                with suppress(OSError):  # another process deletes too
+                    used[tuple(format.files(path))] = path.stat().st_mtime
+    for files in sorted(used, key=lambda files: used[files], reverse=True)[KEPT - 1 :]:
         with suppress(OSError):  # Windows keeps what another process has open
-            path.with_suffix(".bin").unlink(missing_ok=True)
-            path.unlink()
-
-
-def computes_bfloat16() -> bool:
-    """Return whether OpenVINO is installed, and this CPU has arithmetic for bfloat16."""
-    try:
-        return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    except (ImportError, RuntimeError):
-        return False
+            for path in reversed(files):
+                path.unlink(missing_ok=True)
 
 
 def _convert(style_file: Path, request: Request, path: Path) -> None:
@@ -91,9 +78,8 @@ def _convert(style_file: Path, request: Request, path: Path) -> None:
             f"engine '{request.format}' runs what allaprima export makes of a style file, which is not to be "
             f"had here: {error}"
         ) from error
-    files = [path, path.with_suffix(".bin")] if request.format == "openvino" else [path]
     try:
-        parity = export_style(style_file, request, files)
+        parity = export_style(style_file, request, format_named(request.format).files(path))
     except ParityError as error:
         raise ValueError(f"{error}; --engine eager is exact") from error
     _log.info("it paints as the network does: %s", parity)
@@ -108,10 +94,10 @@ def _is_whole(path: Path) -> bool:
     return True
 
 
-def _key(style_file: Path, request: Request) -> str:
+def _key(style_file: Path, engine: EngineRecord, request: Request) -> str:
     """Return what changes with the style, the request, the versions and, for machine code, the machine."""
-    versions = [_version(name) for name in ("torch", _RUNTIMES[request.format])]
-    machine = f"{platform.node()} {platform.machine()}" if request.format == "aoti" else ""
+    versions = [_version(name) for name in ("torch", engine.package)]
+    machine = f"{platform.node()} {platform.machine()}" if format_named(request.format).machine_code else ""
     identity = f"{CONVERSION} {__version__} {request} {versions} {machine}"
     return hashlib.sha256(style_file.read_bytes() + identity.encode()).hexdigest()[:16]
 

@@ -1,6 +1,7 @@
 """PyTorch, eager: the engine that is always there and that the others are compared with."""
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,11 +12,13 @@ from allaprima.freed_memory import keep_freed_memory
 from allaprima.infer.network.byte_network import ByteNetwork
 from allaprima.infer.network.folding import fold
 from allaprima.infer.network.normalization import in_best_layout
+from allaprima.infer.precision import PrecisionChoice
+from allaprima.models.style_file import load_style
 from allaprima.models.transformer import TransformerNetwork
 
 from . import memory
 from .pipeline import CudaPipeline
-from .protocol import BaseEngine, Precision, checked_size
+from .protocol import BaseEngine, checked_size
 
 # Peak of one float32 pass per pixel and unit of width, measured on the CPU with torch 2.15: 420 to 458
 # bytes a pixel at width 32 from 512x512 to 2048x2048 for bytes, 482 to 617 for floats.
@@ -28,10 +31,10 @@ _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH = 66
 class EagerEngine(BaseEngine):
     """The network in PyTorch, eager.
 
-    The network is folded (`infer/folding.py`) and in the layout that suits the device
-    (`infer/normalisation.py`). On a CPU the whole process keeps the memory that it frees
-    (`models/memory.py` says why). On CUDA it computes in half precision and moves pictures as bytes; float32
-    is TF32 in convolutions there, as PyTorch decides. That has not been run, since no GPU was at hand.
+    The network is folded (`infer/network/folding.py`) and in the layout that suits the device
+    (`infer/network/normalization.py`). On a CPU the whole process keeps the memory that it frees
+    (`allaprima/freed_memory.py` says why). On CUDA it computes in half precision and moves pictures as
+    bytes; float32 is TF32 in convolutions there, as PyTorch decides.
 
     Args:
         network: What to carry out; it is copied.
@@ -43,7 +46,7 @@ class EagerEngine(BaseEngine):
     """
 
     def __init__(
-        self, network: TransformerNetwork, *, device: str = "auto", precision: Precision = "auto"
+        self, network: TransformerNetwork, *, device: str = "auto", precision: PrecisionChoice = "auto"
     ) -> None:
         self.device = resolve_device(device)
         keep_freed_memory()
@@ -131,6 +134,11 @@ def free_memory_on(device: torch.device) -> int | None:
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
     return memory.free_memory() if device.type == "cpu" else None
+
+
+def load_style_file(path: Path, *, device: str, precision: PrecisionChoice) -> EagerEngine:
+    """Return a style file's network in PyTorch, eager."""
+    return EagerEngine(load_style(path).network, device=device, precision=precision)
 
 
 def _writeable(array: NDArray[Any]) -> NDArray[Any]:

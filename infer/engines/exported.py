@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
+from allaprima.images.pixels import as_bytes, as_floats
 from allaprima.infer.export.header import read_export_header
+from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.network_settings import NetworkSettings
 
-from .protocol import BaseEngine, Precision, as_bytes, as_floats
+from .protocol import BaseEngine
 
 
 class ExportSettings(BaseModel):
@@ -63,7 +65,7 @@ class ExportedEngine(BaseEngine):
 
     bytes_per_pixel_and_width: int
 
-    def __init__(self, path: Path, *, device: str = "auto", precision: Precision = "auto") -> None:
+    def __init__(self, path: Path, *, device: str = "auto", precision: PrecisionChoice = "auto") -> None:
         self._path, self._header = path, _read_header(path)
         self._model = self._load(path, device)
         exported = self._header.export.precision

@@ -1,35 +1,39 @@
 """Which engine runs a file: its own, or for a style file what the machine is fast at."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
-from allaprima.infer.export.formats import Device
-from allaprima.infer.export.header import is_machine_code
+from allaprima.infer.engine_table import (
+    ENGINES,
+    EngineChoice,
+    EngineRecord,
+    engines_of,
+    is_style_file,
+    resolve,
+)
+from allaprima.infer.export.formats import Request
+from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.bundled import find_style
+from allaprima.suggestion import suggestion
 
-from .protocol import BaseEngine, EngineName, Precision
-
-Choice = Literal["auto", "eager", "compiled", "onnx", "openvino", "aoti"]
+from .protocol import BaseEngine
 
 _log = logging.getLogger(__name__)
 
-STYLE_FILE_ENGINES: tuple[EngineName, ...] = ("eager", "compiled", "onnx", "openvino", "aoti")
-"""Of these, the last three run a style file after a conversion."""
-
 
 def load_engine(
-    path: Path, *, engine: Choice = "auto", device: str = "auto", precision: Precision = "auto"
+    path: Path, *, engine: EngineChoice = "auto", device: str = "auto", precision: PrecisionChoice = "auto"
 ) -> BaseEngine:
     """Return a style made ready to run.
 
     Args:
-        path: A style file, the name of a bundled one, or what `allaprima export` made of one: .onnx,
-            .xml (OpenVINO), .pt2.
+        path: A style file, the name of a bundled one, or what `allaprima export` made of one.
         engine: `auto` follows from an exported file. For a style file it is `eager`, or OpenVINO where
             that is installed and computes in bfloat16 on this CPU: elsewhere no engine is so much faster
-            that converting pays (docs/speed.md). For onnx, openvino and aoti a style file is exported
-            once, for bytes (floats are rounded to 255 levels); the result is kept in the cache.
+            that converting pays (docs/speed.md). Engines other than PyTorch's run a style file after it
+            was exported for them once, for bytes (floats are rounded to 255 levels); the result is kept in
+            the cache.
         device: `auto`, `cpu`, `cuda`, ...
         precision: Of the computation. `auto` is an exported file's own; for a style file float16 on CUDA
             in PyTorch, bfloat16 in OpenVINO where the CPU has it, and otherwise float32.
@@ -40,99 +44,80 @@ def load_engine(
             device or precision are not to be had.
     """
     file = find_style(path)
-    if path.suffix == ".bin" and path.with_suffix(".xml").is_file():
-        raise ValueError(
-            f"'{path}' holds only the weights of an OpenVINO model; give '{path.with_suffix('.xml')}'"
-        )
-    engines = engines_of(path)
-    if engine == "auto":
-        if engines == STYLE_FILE_ENGINES and _bfloat16_pays(device, precision):
-            try:
-                return load_engine(path, engine="openvino", device=device, precision=precision)
-            except (ValueError, OSError, RuntimeError) as error:
-                _log.warning("using engine 'eager', since 'openvino' is not to be had: %s", error)
-        engine = engines[0]
-    if engine not in engines:
-        raise ValueError(
-            f"'{path}' runs on engine {engines[0]}, not on '{engine}'; leave out --engine, or give the style "
-            "file"
-        )
-    return _load(runnable(file, engine, device, precision), engine, device, precision)
+    _check_whole_file(path)
+    if engine == "auto" and is_style_file(path) and _bfloat16_pays(device, precision):
+        try:
+            return load_engine(path, engine="openvino", device=device, precision=precision)
+        except (ValueError, OSError, RuntimeError) as error:
+            _log.warning("using engine 'eager', since 'openvino' is not to be had: %s", error)
+    record = _chosen(path, engine)
+    runs = runnable(file, record, device, precision)
+    load = record.load_style if is_style_file(runs) else record.load_exported
+    assert load is not None
+    ready: BaseEngine = resolve(load)(runs, device=device, precision=precision)
+    return ready
 
 
-def runnable(file: Path, engine: EngineName, device: str, precision: Precision) -> Path:
-    """Return what an engine runs: the file, or what a style file is converted to, which may take a while."""
-    if engine == "eager" or engine == "compiled" or engines_of(file) != STYLE_FILE_ENGINES:
+def runnable(file: Path, engine: EngineRecord, device: str, precision: PrecisionChoice) -> Path:
+    """Return what an engine runs: the file, or what a style file is converted to, which may take a while.
+
+    Raises:
+        ValueError: If a style file cannot run there, or not in that precision.
+    """
+    if not is_style_file(file):
+        return file
+    if precision == "int8":
+        raise ValueError(
+            "a style file has no int8, which is measured on photographs: allaprima export --precision int8"
+        )
+    if engine.conversion is None:
         return file
     from .converted import converted
 
-    target: Device = "cpu"
-    match engine:  # a device that is not there is told before the conversion
-        case "onnx":
-            from .onnx import onnx_providers
-
-            onnx_providers(device)
-        case "openvino":
-            from .openvino import openvino_device
-
-            openvino_device(device)
-        case "aoti":
-            if (kind := _kind(device)) not in ("cpu", "cuda"):
-                raise ValueError(f"engine 'aoti' runs on cpu and cuda, not on {kind}: --device cpu")
-            target = "cuda" if kind == "cuda" else "cpu"
-    return converted(file, engine, precision, target)
+    request: Request = resolve(engine.conversion)(device, precision)
+    return converted(file, engine, request)
 
 
-def engines_of(path: Path) -> tuple[EngineName, ...]:
-    """Return the engines that can run a file, by its name and, for .pt2, by what is in it."""
-    match path.suffix.lower():
-        case ".onnx":
-            return ("onnx",)
-        case ".xml":
-            return ("openvino",)
-        case ".pt2":
-            return ("aoti",) if is_machine_code(path) else ("eager",)
-    return STYLE_FILE_ENGINES
+def engine_named(name: str) -> EngineRecord:
+    """Return an engine, or raise ValueError with those that there are."""
+    if name not in ENGINES:
+        raise ValueError(f"unknown engine '{name}'; expected {', '.join(ENGINES)}{suggestion(name, ENGINES)}")
+    return ENGINES[name]
 
 
-def _bfloat16_pays(device: str, precision: Precision) -> bool:
+def _chosen(path: Path, engine: EngineChoice) -> EngineRecord:
+    able = engines_of(path)
+    if engine == "auto":
+        return able[0]
+    record = engine_named(engine)
+    if record not in able:
+        raise ValueError(
+            f"'{path}' runs on engine {_names(able)}, not on '{engine}'; leave out --engine, or give the "
+            "style file"
+        )
+    return record
+
+
+def _names(records: Iterable[EngineRecord]) -> str:
+    return " or ".join(record.name for record in records)
+
+
+def _check_whole_file(path: Path) -> None:
+    """Raise ValueError for the weights of an exported file, which lie beside it."""
+    for record in ENGINES.values():
+        if record.format is None or path.suffix != record.format.weights:
+            continue
+        whole = path.with_suffix(record.format.suffix)
+        if whole.is_file():
+            raise ValueError(f"'{path}' holds only the weights of an {record.summary} model; give '{whole}'")
+
+
+def _bfloat16_pays(device: str, precision: PrecisionChoice) -> bool:
     """Return whether OpenVINO computes a style in bfloat16 here; nothing is timed."""
-    if precision not in ("auto", "bfloat16") or _kind(device) != "cpu":
-        return False
-    from .converted import computes_bfloat16
-
-    return computes_bfloat16()
-
-
-def _kind(device: str) -> str:
-    """Return the type of a torch device, or of the one that `auto` takes."""
     from .eager import resolve_device
 
-    return resolve_device(device).type
+    if precision not in ("auto", "bfloat16") or resolve_device(device).type != "cpu":
+        return False
+    from .openvino import computes_bfloat16
 
-
-def _load(path: Path, engine: EngineName, device: str, precision: Precision) -> BaseEngine:
-    match engine:
-        case "onnx":
-            from .onnx import OnnxEngine
-
-            return OnnxEngine(path, device=device, precision=precision)
-        case "openvino":
-            from .openvino import OpenVinoEngine
-
-            return OpenVinoEngine(path, device=device, precision=precision)
-        case "aoti":
-            from .pt2 import AotiEngine
-
-            return AotiEngine(path, device=device, precision=precision)
-    if path.suffix.lower() == ".pt2":
-        from .pt2 import ProgramEngine
-
-        return ProgramEngine(path, device=device, precision=precision)
-    from allaprima.models.style_file import load_style
-
-    from .compiled import CompiledEngine
-    from .eager import EagerEngine
-
-    kind = CompiledEngine if engine == "compiled" else EagerEngine
-    return kind(load_style(path).network, device=device, precision=precision)
+    return computes_bfloat16()

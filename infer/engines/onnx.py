@@ -6,18 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .exported import ExportedEngine, Model, import_runtime, unreadable
+from allaprima.infer.export.formats import Request
+from allaprima.infer.precision import PrecisionChoice
 
-INPUT = "content_image"
+from .exported import ExportedEngine, Model, import_runtime, unreadable
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class OnnxEngine(ExportedEngine):
-    """A .onnx file in ONNX Runtime.
-
-    On CUDA, where onnxruntime-gpu is installed; that has not been run, since no GPU was at hand.
-    """
+    """A .onnx file in ONNX Runtime; on CUDA where onnxruntime-gpu is installed."""
 
     # 829 bytes a pixel at width 32 and 1920x1080, 1294 at 512x512, 1458 at 2048x2048, as blocks happen to
     # be used again; onnxruntime 1.32 in float32.
@@ -47,6 +45,12 @@ class OnnxEngine(ExportedEngine):
             return np.asarray(session.run(None, {model_input.name: images})[0])
 
         return Model(batch, run)
+
+
+def conversion(device: str, precision: PrecisionChoice) -> Request:
+    """Return how a style file is exported for ONNX Runtime, or raise ValueError if the device is absent."""
+    onnx_providers(device)
+    return Request("onnx", "float32" if precision == "auto" else precision, uint8=True)
 
 
 def onnx_providers(device: str) -> list[Any]:

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from allaprima.infer.export.formats import Request
 from allaprima.infer.export.openvino_core import openvino_core
+from allaprima.infer.precision import PrecisionChoice
 
 from .exported import ExportedEngine, Model, import_runtime, unreadable
 
@@ -39,6 +41,22 @@ class OpenVinoEngine(ExportedEngine):
             return np.array(compiled(images)[0])  # a copy: OpenVINO reuses its own
 
         return Model(count.get_length() if count.is_static else None, run)
+
+
+def conversion(device: str, precision: PrecisionChoice) -> Request:
+    """Return how a style file is exported for OpenVINO, or raise ValueError if the device is absent."""
+    openvino_device(device)
+    if precision == "auto":
+        precision = "bfloat16" if computes_bfloat16() else "float32"
+    return Request("openvino", precision, uint8=True)
+
+
+def computes_bfloat16() -> bool:
+    """Return whether OpenVINO is installed, and this CPU has arithmetic for bfloat16."""
+    try:
+        return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    except (ImportError, RuntimeError):
+        return False
 
 
 def openvino_device(device: str) -> str:

@@ -14,8 +14,6 @@ _IN_FLIGHT = 2
 class CudaPipeline:
     """Batches on their way through a GPU, in order, by way of page-locked memory.
 
-    It has not been run, since no GPU was at hand.
-
     Args:
         compute: Maps a batch on the device to a new one, on the current stream.
         device: The GPU.

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 from allaprima.models.network_settings import MINIMUM_SIZE, NetworkSettings
 
 from . import memory
-
-EngineName = Literal["eager", "compiled", "onnx", "openvino", "aoti"]
-Precision = Literal["auto", "float32", "float16", "bfloat16"]
 
 # The picture before and after, as floats and as bytes.
 _BYTES_PER_PIXEL_AROUND = 60
@@ -91,21 +88,6 @@ class BaseEngine(ABC):
 def bytes_per_pixel(per_pixel_and_width: int, network: NetworkSettings) -> int:
     """Return the peak memory of a pass, for each pixel of the picture."""
     return per_pixel_and_width * network.width // network.end_stride**2 + _BYTES_PER_PIXEL_AROUND
-
-
-def as_floats(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return `(B, H, W, 3)` bytes as `(B, 3, H, W)` floats in [0, 1]."""
-    floats = np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32)
-    floats /= np.float32(255)
-    return floats
-
-
-def as_bytes(images: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return `(B, 3, H, W)` floats in [0, 1] as `(B, H, W, 3)` bytes."""
-    levels = images * np.float32(255)
-    np.rint(levels, out=levels)
-    np.clip(levels, 0, 255, out=levels)
-    return np.ascontiguousarray(levels.astype(np.uint8).transpose(0, 2, 3, 1))
 
 
 def checked_size(images: NDArray[Any]) -> tuple[int, int, int]:

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from allaprima.freed_memory import keep_freed_memory
+from allaprima.infer.export.formats import Device, Request
 from allaprima.infer.export.header import aoti_metadata
 from allaprima.infer.export.program import quiet_exporters
+from allaprima.infer.precision import PrecisionChoice
 
 from .eager import resolve_device
 from .exported import ExportedEngine, Model, unreadable
@@ -56,6 +58,15 @@ class AotiEngine(ExportedEngine):
         except RuntimeError as error:
             raise unreadable(path, "this machine", error) from error
         return Model(None, _on_arrays(package, target))
+
+
+def conversion(device: str, precision: PrecisionChoice) -> Request:
+    """Return how a style file is compiled, or raise ValueError for a device without machine code."""
+    kind = resolve_device(device).type
+    if kind not in ("cpu", "cuda"):
+        raise ValueError(f"engine 'aoti' runs on cpu and cuda, not on {kind}: --device cpu")
+    target: Device = "cuda" if kind == "cuda" else "cpu"
+    return Request("aoti", "float32" if precision == "auto" else precision, uint8=True, device=target)
 
 
 def _on_arrays(

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from allaprima.images.pixels import as_floats
+
 Batch = NDArray[np.float32]
 """`(B, 3, H, W)`, RGB in [0, 1]."""
 
@@ -53,12 +55,12 @@ def read_calibration(folder: Path, static: tuple[int, int] | None) -> list[Batch
         FileNotFoundError: If the folder does not exist.
         ValueError: If it has no pictures, or one cannot be read.
     """
-    from allaprima.images.folders import files_below
-    from allaprima.images.picture import PICTURE_SUFFIXES, read_picture
+    from allaprima.images.folders import pictures_below
+    from allaprima.images.picture import read_picture
 
     if not folder.is_dir():
         raise FileNotFoundError(f"calibration folder '{folder}' does not exist")
-    files = [path for path in files_below(folder) if path.suffix.lower() in PICTURE_SUFFIXES]
+    files = pictures_below(folder)
     if not files:
         raise ValueError(f"no pictures in calibration folder '{folder}'")
     step = max(1, len(files) / CALIBRATION_PHOTOGRAPHS)
@@ -73,5 +75,4 @@ def _as_batch(picture: Image.Image, static: tuple[int, int] | None) -> Batch:
     else:
         scale = min(1.0, CALIBRATION_SIDE / max(picture.size))
         size = (max(16, round(picture.width * scale)), max(16, round(picture.height * scale)))
-    pixels = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), dtype=np.float32) / 255
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
+    return as_floats(np.asarray(picture.resize(size, Image.Resampling.BICUBIC))[None])

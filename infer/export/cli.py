@@ -6,14 +6,19 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from .formats import Device, Format, Precision, Request, check_request, output_files, parse_static
+from allaprima.infer.engine_table import FORMATS, FormatName
+from allaprima.infer.precision import Precision
+
+from .formats import Device, Request, check_request, format_named, output_files, parse_static
+
+_FORMAT_HELP = "; ".join(f"{name} for {format.summary}" for name, format in FORMATS.items())
 
 
 def export(
     style_file: Path,
     /,
     *,
-    format: Format,
+    format: Annotated[FormatName, Parameter(help=_FORMAT_HELP)],
     precision: Precision = "float32",
     static: str | None = None,
     uint8: Annotated[bool, Parameter(negative=())] = False,
@@ -29,13 +34,12 @@ def export(
 
     Args:
         style_file: A style file, made by `allaprima train`, or the name of a bundled style.
-        format: onnx for ONNX Runtime, openvino for OpenVINO, pt2 for torch.export.load, aoti for
-            code compiled for this machine, which needs torch but not this project.
+        format: What runs it.
         precision: Of weights and arithmetic. int8 needs --calibration.
         static: Only pictures of this size, height x width, such as 720x1280.
         uint8: Bytes in and out, (B, H, W, 3), instead of floats in [0, 1], (B, 3, H, W).
         calibration: A folder of photographs to measure the ranges of int8 on; a few dozen will do.
-        device: What an aoti package runs on.
+        device: What machine code runs on.
         output: The file to write; by default the style file's name with the format's suffix; of a
             bundled style in the current folder.
         overwrite: Replace the output if it is there.
@@ -46,7 +50,7 @@ def export(
     size = None if static is None else parse_static(static)
     request = Request(format, precision, size, uint8, calibration, device)
     check_request(request)
-    files = output_files(style_file, output, format, overwrite=overwrite)
+    files = output_files(style_file, output, format_named(format), overwrite=overwrite)
 
     from .export_style import export_style
     from .parity import ParityError  # loads torch, so not before the arguments proved right

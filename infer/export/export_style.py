@@ -1,31 +1,21 @@
 """The steps of an export: trace, write aside, compare with the network, sign, put in place."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from torch.export import ExportedProgram
-
 from allaprima.atomic import write_together
+from allaprima.infer.engine_table import resolve
 from allaprima.models.style_file import Style, StyleHeader, load_style
 
 from .calibration_pictures import Batch, check_batches, read_calibration
 from .equalize import equalize
-from .formats import Request, check_request
+from .formats import Request, check_request, format_named
 from .parity import Parity, Runner, measure_parity, require_parity
 from .program import make_program
-
-
-@dataclass(frozen=True)
-class _Writer:
-    """How one format is written, carried out and signed."""
-
-    write: Callable[[ExportedProgram, Request, Sequence[Batch], Path], None]
-    run: Callable[[Path, Request], Runner]
-    stamp: Callable[[Path, str], None]
+from .writer import FormatWriter
 
 
 def export_style(style_file: Path, request: Request, files: Sequence[Path]) -> Parity:
@@ -42,7 +32,8 @@ def export_style(style_file: Path, request: Request, files: Sequence[Path]) -> P
         OSError: If a file cannot be read or written.
     """
     check_request(request)
-    writer = _writer(request)
+    writer: FormatWriter = resolve(format_named(request.format).writer)  # imports its packages only now
+    writer.check(request)
     style = load_style(style_file)
     photographs = read_calibration(request.calibration, request.static) if request.calibration else []
     with write_together(files) as folder:
@@ -67,7 +58,7 @@ def _header(header: StyleHeader, request: Request, parity: Parity) -> str:
         "precision": request.precision,
         "static": None if request.static is None else list(request.static),
         "uint8": request.uint8,
-        "device": request.device if request.format == "aoti" else None,
+        "device": request.device if format_named(request.format).machine_code else None,
         **parity.to_dict(),
         "versions": _versions(request),
     }
@@ -75,33 +66,10 @@ def _header(header: StyleHeader, request: Request, parity: Parity) -> str:
 
 
 def _versions(request: Request) -> dict[str, str]:
-    names = ["allaprima", "torch"]
-    if request.format in ("onnx", "openvino"):
-        names += ["onnx", "onnxscript", "onnxruntime"]
-    if request.format == "openvino":
-        names.append("openvino")
     versions = {}
-    for name in names:
+    for name in ("allaprima", "torch", *format_named(request.format).packages):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:  # of a checkout that is not installed, or a variant of onnxruntime
             continue
     return versions
-
-
-def _writer(request: Request) -> _Writer:
-    """Return the writer of a format, importing its packages only now."""
-    if request.format == "onnx":
-        from .to_onnx import run_onnx, stamp_onnx, write_onnx
-
-        return _Writer(write_onnx, run_onnx, stamp_onnx)
-    if request.format == "openvino":
-        from .to_openvino import check_openvino, run_openvino, stamp_openvino, write_openvino
-
-        check_openvino(request)
-        return _Writer(write_openvino, run_openvino, stamp_openvino)
-    from .to_torch import run_aoti, run_pt2, stamp_aoti, stamp_pt2, write_aoti, write_pt2
-
-    if request.format == "pt2":
-        return _Writer(write_pt2, run_pt2, stamp_pt2)
-    return _Writer(write_aoti, run_aoti, stamp_aoti)

@@ -1,4 +1,4 @@
-"""What can be exported: formats, precisions, and how far each may be from the network; light."""
+"""What an export is asked for, what cannot be made, and how far a result may be from the network; light."""
 
 import os
 import shutil
@@ -8,24 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from .header import AOTI_SUFFIX
+from allaprima.infer.engine_table import FORMATS, ExportFormat, FormatName
+from allaprima.infer.precision import Precision
+from allaprima.output_checks import check_outputs
+from allaprima.suggestion import suggestion
 
-Format = Literal["onnx", "openvino", "pt2", "aoti"]
-Precision = Literal["float32", "float16", "bfloat16", "int8"]
 Device = Literal["cpu", "cuda"]
-
-SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml", "pt2": ".pt2", "aoti": AOTI_SUFFIX}
-
-# The OpenVINO files are made from ONNX, whose instance normalisation it knows as one operation.
-_MODULES: dict[str, tuple[str, ...]] = {"onnx": ("onnx", "onnxscript", "onnxruntime")}
-_MODULES["openvino"] = ("openvino", *_MODULES["onnx"])
-
-_REFUSED: dict[tuple[Format, Precision], str] = {
-    ("onnx", "bfloat16"): "ONNX Runtime has no bfloat16 convolutions on CPUs; choose --precision float16, or "
-    "--format openvino or pt2",
-    ("pt2", "int8"): "only --format onnx and openvino have int8; choose one, or --precision float16",
-    ("aoti", "int8"): "only --format onnx and openvino have int8; choose one, or --precision float16",
-}
 
 
 @dataclass(frozen=True)
@@ -55,10 +43,10 @@ class Request:
         static: Height and width of every picture, or None for any size.
         uint8: `(B, H, W, 3)` uint8 in and out, instead of `(B, 3, H, W)` floats.
         calibration: Folder of photographs that int8 ranges are measured on.
-        device: What an aoti package runs on.
+        device: What machine code runs on.
     """
 
-    format: Format
+    format: FormatName
     precision: Precision = "float32"
     static: tuple[int, int] | None = None
     uint8: bool = False
@@ -78,7 +66,8 @@ class Request:
 
 def check_request(request: Request) -> None:
     """Raise ValueError for what cannot be made here, with the way out, before any work is done."""
-    if reason := _REFUSED.get((request.format, request.precision)):
+    format = format_named(request.format)
+    if reason := format.refused.get(request.precision):
         raise ValueError(f"--format {request.format} cannot be {request.precision}: {reason}")
     if request.static is not None and min(request.static) < 16:
         raise ValueError(f"--static is {request.static[0]}x{request.static[1]}; the smallest is 16x16")
@@ -88,15 +77,23 @@ def check_request(request: Request) -> None:
         raise ValueError(
             "--precision int8 needs --calibration FOLDER: a few photographs like those it will be used on"
         )
-    if request.device != "cpu" and request.format != "aoti":
-        raise ValueError(f"--device {request.device} is for --format aoti; {request.format} runs on any")
-    missing = [name for name in _MODULES.get(request.format, ()) if find_spec(name) is None]
+    if request.device != "cpu" and not format.machine_code:
+        compiled = " or ".join(name for name, other in FORMATS.items() if other.machine_code)
+        raise ValueError(f"--device {request.device} is for --format {compiled}; {format.name} runs on any")
+    missing = [name for name in format.packages if find_spec(name) is None]
     if missing:
         raise ValueError(
-            f"--format {request.format} needs {', '.join(missing)}: pip install 'allaprima[{request.format}]'"
+            f"--format {format.name} needs {', '.join(missing)}: pip install 'allaprima[{format.name}]'"
         )
-    if request.format == "aoti":
-        _check_compiler()
+    if format.machine_code:
+        _check_compiler(format)
+
+
+def format_named(name: str) -> ExportFormat:
+    """Return a format, or raise ValueError with those that there are."""
+    if name not in FORMATS:
+        raise ValueError(f"unknown format '{name}'; expected {', '.join(FORMATS)}{suggestion(name, FORMATS)}")
+    return FORMATS[name]
 
 
 def parse_static(text: str) -> tuple[int, int]:
@@ -107,7 +104,9 @@ def parse_static(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def output_files(style_file: Path, output: Path | None, format: Format, *, overwrite: bool) -> list[Path]:
+def output_files(
+    style_file: Path, output: Path | None, format: ExportFormat, *, overwrite: bool
+) -> list[Path]:
     """Return the files that an export will write, the one to name first.
 
     Raises:
@@ -115,25 +114,21 @@ def output_files(style_file: Path, output: Path | None, format: Format, *, overw
         FileExistsError: If one is there already and not to be replaced.
         FileNotFoundError: If its folder does not exist.
     """
-    suffix = SUFFIXES[format]
+    suffix = format.suffix
     output = output or style_file.with_name(style_file.stem + suffix)
     if not output.name.endswith(suffix) or output.name == suffix:
-        raise ValueError(f"output '{output}' does not fit --format {format}; expected a name with {suffix}")
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"cannot write '{output}': there is no folder '{output.parent}'")
-    files = [output, output.with_suffix(".bin")] if format == "openvino" else [output]
-    for file in files:
-        if file.is_dir():
-            raise FileExistsError(f"cannot write '{file}': it is a folder")
-        if file.exists() and not overwrite:
-            raise FileExistsError(f"'{file}' is there already: --overwrite replaces it")
+        raise ValueError(
+            f"output '{output}' does not fit --format {format.name}; expected a name with {suffix}"
+        )
+    files = format.files(output)
+    check_outputs(files, overwrite=overwrite)
     return files
 
 
-def _check_compiler() -> None:
+def _check_compiler(format: ExportFormat) -> None:
     compiler = os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
     if shutil.which(compiler) is None:
         raise ValueError(
-            f"--format aoti compiles C++, and '{compiler}' is not installed: install g++ or set CXX to "
-            "another compiler; --format pt2 needs none"
+            f"--format {format.name} compiles C++, and '{compiler}' is not installed: install g++ or set CXX "
+            "to another compiler; --format pt2 needs none"
         )

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from allaprima.infer.engine_table import exported_suffixes, formats_named_like, resolve
+
 METADATA_KEY = "allaprima"
 """Under which every format keeps the style file's header, with what was measured under `export`."""
 
-SUFFIXES = (".onnx", ".xml", ".pt2")
 JSON_NAME = f"{METADATA_KEY}.json"
-AOTI_SUFFIX = ".aoti.pt2"
 AOTI_METADATA_END = "_metadata.json"
 
 # Field numbers of onnx.proto: ModelProto.metadata_props, and key and value of StringStringEntryProto.
@@ -36,12 +36,12 @@ def read_export_header(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"model file '{path}' does not exist")
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ValueError(f"'{path}' is not an exported model: expected one of {', '.join(SUFFIXES)}")
-    reader = {".onnx": _read_onnx, ".xml": _read_openvino, ".pt2": _read_zip}[suffix]
+    formats = formats_named_like(path)
+    if not formats:
+        expected = ", ".join(exported_suffixes())
+        raise ValueError(f"'{path}' is not an exported model: expected one of {expected}")
     try:
-        text = reader(path)
+        text: str | None = resolve(formats[0].header)(path)
     except (EOFError, ET.ParseError, zipfile.BadZipFile, zlib.error, ValueError, LookupError) as error:
         raise ValueError(f"'{path}' is cut short, damaged or no {path.suffix} model: {error}") from error
     if not text:
@@ -67,6 +67,11 @@ def is_machine_code(path: Path) -> bool:
         raise ValueError(f"'{path}' is cut short, damaged or no .pt2 model: {error}") from error
 
 
+def is_program(path: Path) -> bool:
+    """Tell a torch.export program from a package of machine code, as `is_machine_code`."""
+    return not is_machine_code(path)
+
+
 def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
         header = json.loads(text)
@@ -77,7 +82,8 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     return header
 
 
-def _read_onnx(path: Path) -> str | None:
+def read_onnx(path: Path) -> str | None:
+    """Return the header in the metadata of an ONNX file."""
     text = None
     with path.open("rb") as file:
         end = path.stat().st_size
@@ -127,7 +133,8 @@ def _varint(file: IO[bytes]) -> int:
     raise EOFError("a number is too long")
 
 
-def _read_openvino(path: Path) -> str | None:
+def read_openvino(path: Path) -> str | None:
+    """Return the header in the runtime information of an IR whose weights are whole."""
     weights = path.with_suffix(".bin")
     if not weights.is_file():
         raise FileNotFoundError(f"'{path}' needs its weights beside it: '{weights}' does not exist")
@@ -145,7 +152,8 @@ def _read_openvino(path: Path) -> str | None:
     return None if element is None else element.get("value")
 
 
-def _read_zip(path: Path) -> str | None:
+def read_archive(path: Path) -> str | None:
+    """Return the header in a .pt2 archive: an extra file of a program, metadata of machine code."""
     text = _member(path, f"/{JSON_NAME}")
     if text is None:
         text = (aoti_metadata(path) or {}).get(METADATA_KEY)

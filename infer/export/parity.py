@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from allaprima.images.pixels import as_bytes, as_floats
 from allaprima.models.transformer import TransformerNetwork
 
 from .calibration_pictures import Batch
@@ -50,16 +51,14 @@ def measure_parity(
     """
     differences = []
     for batch in batches:
-        pixels = (batch * 255).round().astype(np.uint8)
-        pictures = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)) if uint8 else batch
+        pictures: NDArray[Any] = as_bytes(batch) if uint8 else batch
         result = runner(pictures)
         if result.shape != pictures.shape or result.dtype != pictures.dtype:
             raise ParityError(
                 f"{pictures.dtype} {pictures.shape} became {result.dtype} {result.shape}; expected the same"
             )
         if uint8:
-            batch = np.divide(pixels, 255, dtype=np.float32)
-            result = np.divide(result.transpose(0, 3, 1, 2), 255, dtype=np.float64)
+            batch, result = as_floats(pictures), as_floats(result)
         with torch.inference_mode():
             expected = network(torch.from_numpy(batch)).double().numpy()
         differences.append(np.abs(result - expected).ravel())

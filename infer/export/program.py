@@ -15,7 +15,7 @@ from allaprima.infer.network.normalization import in_best_layout
 from allaprima.models.network_settings import MINIMUM_SIZE
 from allaprima.models.transformer import TransformerNetwork
 
-from .formats import Request
+from .formats import Request, format_named
 
 LARGEST_BATCH = 1024
 LARGEST_SIDE = 32768
@@ -47,7 +47,9 @@ def make_program(network: TransformerNetwork, request: Request) -> ExportedProgr
     dtype = torch.float32 if request.precision == "int8" else getattr(torch, request.precision)
     wrapper = ByteNetwork if request.uint8 else _Floats
     network, layout = fold(network), torch.contiguous_format
-    if request.format == "aoti":  # the others run on devices, or runtimes, with layouts of their own
+    if format_named(
+        request.format
+    ).machine_code:  # the others run on devices, or runtimes, with layouts of their own
         network, layout = in_best_layout(network, request.device, dtype)
     module = wrapper(network, dtype, layout).eval().requires_grad_(False).to(request.device)
     example = _example(request)

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from torch.export import ExportedProgram
 
+from allaprima.images.pixels import as_bytes
+
 from .calibration_pictures import Batch
 from .formats import Request
 from .header import METADATA_KEY
 from .parity import Runner
 from .program import quiet_exporters
+from .writer import FormatWriter
 
 INPUT, OUTPUT = "content_image", "stylized_image"
 
@@ -87,9 +90,7 @@ def stamp_onnx(path: Path, text: str) -> None:
 
 def as_input(batch: Batch, request: Request) -> NDArray[Any]:
     """Return a batch as the model takes it."""
-    if not request.uint8:
-        return batch
-    return np.ascontiguousarray((batch * 255).round().astype(np.uint8).transpose(0, 2, 3, 1))
+    return as_bytes(batch) if request.uint8 else batch
 
 
 def _name_sizes(graph: Any, request: Request) -> None:
@@ -122,3 +123,6 @@ def _without_advice() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+ONNX = FormatWriter(write_onnx, run_onnx, stamp_onnx)

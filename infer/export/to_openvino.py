@@ -17,6 +17,7 @@ from .header import METADATA_KEY
 from .openvino_core import openvino_core
 from .parity import Runner
 from .to_onnx import as_input, quantise, write_onnx
+from .writer import FormatWriter
 
 _HINTS = {"bfloat16": "bf16"}
 
@@ -66,3 +67,6 @@ def stamp_openvino(path: Path, text: str) -> None:
         information = ET.SubElement(root, "rt_info")
     ET.SubElement(information, METADATA_KEY, value=text)
     tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+OPENVINO = FormatWriter(write_openvino, run_openvino, stamp_openvino, check_openvino)

@@ -15,6 +15,7 @@ from .formats import Request
 from .header import AOTI_METADATA_END, JSON_NAME, METADATA_KEY
 from .parity import Runner
 from .program import quiet_exporters
+from .writer import FormatWriter
 
 
 def write_pt2(program: ExportedProgram, request: Request, photographs: Sequence[Batch], path: Path) -> None:
@@ -65,3 +66,7 @@ def _runner(model: Any, device: str) -> Runner:
         return stylized
 
     return runner
+
+
+PT2 = FormatWriter(write_pt2, run_pt2, stamp_pt2)
+AOTI = FormatWriter(write_aoti, run_aoti, stamp_aoti)

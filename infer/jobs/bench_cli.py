@@ -1,11 +1,13 @@
 """The command `allaprima bench batch`."""
 
-import resource
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
+
+from allaprima.infer.engine_table import ENGINE_HELP, EngineChoice
+from allaprima.peak_memory import peak_memory
 
 
 def bench_batch(
@@ -15,7 +17,7 @@ def bench_batch(
     *,
     plain: Annotated[int, Parameter(validator=Number(gte=1))] = 50,
     limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
-    engine: Literal["auto", "eager", "compiled", "onnx", "openvino", "aoti"] = "auto",
+    engine: Annotated[EngineChoice, Parameter(help=ENGINE_HELP)] = "auto",
     device: str = "auto",
     batch: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
 ) -> int:
@@ -29,7 +31,7 @@ def bench_batch(
         folder: Pictures, at any depth.
         plain: How many of them the plain loop and the engine alone do.
         limit: How many the job does; all by default.
-        engine: As for `allaprima stylize`.
+        engine: What carries it out.
         device: As for `allaprima stylize`.
         batch: As for `allaprima stylize`.
 
@@ -53,9 +55,8 @@ def bench_batch(
             f"{rate.first:>9.2f}{rate.processor_seconds:>13.1f}"
         )
     by_loop, by_engine, by_job = (rate.per_second for rate in rates)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(
         f"the job runs at {by_job / by_engine:.0%} of the engine's rate, {by_job / by_loop:.2f} times the "
-        f"plain loop; engine {stylizer.settings['engine']}, peak {peak / 1e6:.0f} MB"
+        f"plain loop; engine {stylizer.settings['engine']}, peak {peak_memory() / 1e6:.0f} MB"
     )
     return 0

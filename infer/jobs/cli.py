@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from allaprima.infer.engine_table import ENGINE_HELP, EngineChoice
+from allaprima.infer.precision import PrecisionChoice
 from allaprima.infer.tiles.budget import parse_memory
 
 
@@ -29,9 +31,9 @@ def stylize(
     memory: str | None = None,
     tiles: Literal["auto", "exact", "fast"] = "auto",
     batch: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
-    engine: Literal["auto", "eager", "compiled", "onnx", "openvino", "aoti"] = "auto",
+    engine: Annotated[EngineChoice, Parameter(help=ENGINE_HELP)] = "auto",
     device: str = "auto",
-    precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto",
+    precision: PrecisionChoice = "auto",
 ) -> int:
     """Paint pictures in a trained style.
 
@@ -63,12 +65,10 @@ def stylize(
         tiles: exact paints in tiles what it paints in one piece, by way of a disk; fast takes the statistics
             of a reduced picture, which shows; auto is exact where the disk has room.
         batch: Pictures of one size that are computed at once; more than one is for GPUs.
-        engine: What carries it out. auto is an exported file's own; for a style file OpenVINO where it is
-            installed and the CPU has bfloat16 arithmetic, otherwise eager. A style file is converted for
-            onnx, openvino and aoti once; compiled starts slowly every time and is for many pictures.
+        engine: What carries it out.
         device: auto, cpu, cuda, cuda:1, mps, ...
         precision: Of the computation; auto is an exported file's own, float16 on CUDA, bfloat16 in OpenVINO
-            where the CPU has it, and otherwise float32.
+            where the CPU has it, and otherwise float32. Only exported files have int8.
 
     Returns:
         0, or 1 if some pictures failed.

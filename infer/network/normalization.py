@@ -12,8 +12,7 @@ def in_best_layout(
     """Return the network, changed in place, and the layout that it is fastest in.
 
     Half precision is channels last everywhere: on a CPU without units for it other convolutions took 12
-    times as long. In float32 a CPU takes 0.8 of the time that way, with our normalisation. CUDA and MPS
-    were not measured.
+    times as long. In float32 a CPU takes 0.8 of the time that way, with our normalisation (docs/speed.md).
     """
     half = dtype.itemsize < 4
     if device_type == "cpu" and not half:

@@ -4,8 +4,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allaprima.infer.engines.load import STYLE_FILE_ENGINES, Choice, engines_of, load_engine
-from allaprima.infer.engines.protocol import BaseEngine, Precision
+from allaprima.infer.engine_table import EngineChoice, is_style_file
+from allaprima.infer.engines.load import load_engine
+from allaprima.infer.engines.protocol import BaseEngine
+from allaprima.infer.precision import PrecisionChoice
 
 from .budget import Budget, Tiles
 from .engine import BoundedEngine
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
 def load_bounded_engine(
     path: Path,
     *,
-    engine: Choice = "auto",
+    engine: EngineChoice = "auto",
     device: str = "auto",
-    precision: Precision = "auto",
+    precision: PrecisionChoice = "auto",
     tiles: Tiles = "auto",
     budget: Budget,
 ) -> BaseEngine | BoundedEngine:
@@ -42,14 +44,14 @@ def load_bounded_engine(
         ValueError: As `load_engine`.
     """
     whole = load_engine(path, engine=engine, device=device, precision=precision)
-    if engines_of(path) != STYLE_FILE_ENGINES:
+    if not is_style_file(path):
         return whole
 
     return BoundedEngine(whole, partial(_painter, path, engine, device, precision, tiles, budget), budget)
 
 
 def _painter(
-    path: Path, engine: Choice, device: str, precision: Precision, tiles: Tiles, budget: Budget
+    path: Path, engine: EngineChoice, device: str, precision: PrecisionChoice, tiles: Tiles, budget: Budget
 ) -> "TilePainter":
     import torch
 

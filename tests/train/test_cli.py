@@ -77,6 +77,15 @@ def test_bench_writes_its_figures(
     assert "images/s" in capsys.readouterr().out
 
 
+def test_bench_asks_for_its_file_before_it_measures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measuring = "allaprima.train.benchmark.measure"
+    monkeypatch.setattr(measuring, lambda *_, **__: pytest.fail("measured"))
+    assert run(monkeypatch, "bench", "train", "--json", "absent/bench.json") == 2
+    assert "there is no folder 'absent'" in capsys.readouterr().err
+
+
 def test_bench_reads_what_it_is_given(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

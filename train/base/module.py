@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from allaprima.images.tensors import to_unit_range
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.loop.module import to_unit_range
 from allaprima.train.loop.optimizer import network_optimizer
 from allaprima.train.loop.schedule import averaging_decay
 from allaprima.train.loop.scheduled_module import ScheduledModule
@@ -78,7 +78,7 @@ class BaseModule(ScheduledModule):
 
     def build_optimizer(self) -> torch.optim.Optimizer:
         """Return the optimiser of the network, which takes the styles' own parameters too."""
-        return network_optimizer(self.network, self.optimizer_settings, more=self.styles.parameters())
+        return network_optimizer(self.network, self.optimizer_settings, self.styles.parameters())
 
     def on_train_start(self) -> None:
         """Keep the average in evaluation mode; done here, since Lightning warns of it any earlier."""

@@ -8,18 +8,17 @@ from pathlib import Path
 
 import torch
 
-from allaprima.images.folders import files_below
-from allaprima.images.picture import PICTURE_SUFFIXES
+from allaprima.images.folders import pictures_below
 from allaprima.images.pixels import Pixels
-from allaprima.models.style_file import StyleHeader, load_style, save_style
-from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.build import CALIBRATION_PICTURES, build_trainer, check_init
+from allaprima.images.tensors import to_unit_range
+from allaprima.models.style_file import StyleHeader, save_style
+from allaprima.train.build import CALIBRATION_PICTURES, build_trainer
 from allaprima.train.command_line import flags_for, portable
 from allaprima.train.data.module import ContentDataModule
+from allaprima.train.initial_network import initial_network
 from allaprima.train.loop import hardware
 from allaprima.train.loop.checkpoints import save_last
 from allaprima.train.loop.limits import Interruption
-from allaprima.train.loop.module import to_unit_range
 from allaprima.train.loop.progress import PreparationProgress
 from allaprima.train.loop.quiet_lightning import without_advice
 from allaprima.train.objective.perceptual import PerceptualLoss
@@ -50,11 +49,11 @@ def train_base(config: BaseConfig, folder: RunFolder, checkpoint: Path | None = 
     """
     assert config.styles is not None
     assert config.content is not None
-    files = [file for file in files_below(config.styles) if file.suffix.lower() in PICTURE_SUFFIXES]
+    files = pictures_below(config.styles)
     if not files:
         raise ValueError(f"styles '{config.styles}' holds no pictures")
     settings = config.training
-    check_init(settings)
+    initial = initial_network(config.init or Path("none"), config.parts, config.seed)
     settings, weights = read_loss_weights(settings)
     styles = [read_style(file, config.style_size) for file in files]
     data = ContentDataModule(config.content, settings, progress=PreparationProgress())
@@ -69,7 +68,7 @@ def train_base(config: BaseConfig, folder: RunFolder, checkpoint: Path | None = 
         build_loss(settings, loss_network, _image(style).to(loss_network.device), photographs=photographs)
         for style in styles
     ]
-    module = BaseModule(_network(config), losses, settings)
+    module = BaseModule(initial, losses, settings)
     folder.save_config(config)
     interruption = Interruption()
     with without_advice():
@@ -87,14 +86,6 @@ def train_base(config: BaseConfig, folder: RunFolder, checkpoint: Path | None = 
 
 def _image(style: Pixels) -> torch.Tensor:
     return to_unit_range(torch.tensor(style).permute(2, 0, 1)[None])
-
-
-def _network(config: BaseConfig) -> TransformerNetwork:
-    torch.manual_seed(config.seed)
-    network = TransformerNetwork(**config.parts.model_dump())
-    if config.init is not None:
-        network.load_state_dict(load_style(config.init).network.state_dict())
-    return network
 
 
 def _header(

@@ -5,14 +5,12 @@ from itertools import islice
 from pathlib import Path
 
 from allaprima.freed_memory import keep_freed_memory
-from allaprima.images.folders import files_below
-from allaprima.images.picture import PICTURE_SUFFIXES
-from allaprima.images.tensors import to_image
+from allaprima.images.folders import pictures_below
+from allaprima.images.tensors import to_image, to_unit_range
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.train.data.module import ContentDataModule
 from allaprima.train.loop import hardware
-from allaprima.train.loop.module import to_unit_range
 from allaprima.train.settings.config import DataSettings
 from allaprima.train.style_picture import read_style
 
@@ -42,7 +40,7 @@ def judged_styles(
     keep_freed_memory()
     if not Path(styles).is_dir():
         raise FileNotFoundError(f"styles '{styles}' is not a folder of style pictures")
-    paths = [path for path in files_below(Path(styles)) if path.suffix.lower() in PICTURE_SUFFIXES]
+    paths = pictures_below(Path(styles))
     if not paths:
         raise ValueError(f"no pictures in '{styles}'")
     device = hardware.device("auto")

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.atomic import write_atomically
+from allaprima.output_checks import check_outputs
 from allaprima.train.settings.flags import flags_of, typed_settings
 from allaprima.train.settings.parsing import ConfigError, parse_settings, read_yaml
 
@@ -36,7 +37,7 @@ def distill(
     --loss-weights FILE. The package has one already.
 
     Args:
-        config: Settings as YAML; flags win over it. configs/distill.yaml made the package's.
+        config: Settings as YAML; flags win over it. The packaged `distill` made the package's network.
     """
     values = read_yaml(config) if config else {}
     flags = typed_settings(settings, unknown)
@@ -89,9 +90,7 @@ def bench_compact(
         json_file: Where to write the figures as JSON.
         plot: Where to draw both networks' terms, as PNG.
     """
-    for path in (json_file, plot):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise FileNotFoundError(f"cannot write '{path}': there is no folder '{path.parent}'")
+    check_outputs((json_file, plot), overwrite=True)
     from .bench import judged_styles
     from .faithfulness import summary
     from .plot import plot_judgements

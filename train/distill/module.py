@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
+from allaprima.images.tensors import to_unit_range
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.loop.module import to_unit_range
 from allaprima.train.loop.scheduled_module import ScheduledModule
 from allaprima.train.settings.config import ScheduleSettings
 

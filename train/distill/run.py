@@ -11,6 +11,7 @@ from torch import Tensor
 
 from allaprima.atomic import write_atomically
 from allaprima.freed_memory import keep_freed_memory
+from allaprima.images.tensors import to_unit_range
 from allaprima.models.loss.compact import read_compact, save_compact
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights
@@ -18,7 +19,6 @@ from allaprima.models.style_file import load_style
 from allaprima.train.data.module import ContentDataModule
 from allaprima.train.loop import hardware
 from allaprima.train.loop.limits import DivergenceGuard, Interruption, RunLimits
-from allaprima.train.loop.module import to_unit_range
 from allaprima.train.loop.progress import PreparationProgress, TrainingProgress
 from allaprima.train.loop.quiet_lightning import without_advice
 from allaprima.train.settings.parsing import write_yaml

@@ -114,18 +114,17 @@ def evaluate(
 
 def _photographs(content: Path, height: int | None) -> "list[Photograph]":
     """Return every picture in a folder, or one picture."""
-    from allaprima.images.folders import files_below
-    from allaprima.images.picture import PICTURE_SUFFIXES
+    from allaprima.images.folders import files_below, is_called_picture
 
     from .scores import Photograph
 
     if not content.exists():
         raise FileNotFoundError(f"content '{content}' does not exist")
-    files = [content] if content.is_file() else files_below(content)
-    pictures = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+    alone = content.is_file()
+    pictures = list(filter(is_called_picture, [content] if alone else files_below(content)))
     if not pictures:
         raise ValueError(f"no pictures in '{content}'")
-    root = content.parent if content.is_file() else content
+    root = content.parent if alone else content
     return [Photograph(str(path.relative_to(root)), partial(_read, path, height)) for path in pictures]
 
 

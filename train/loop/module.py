@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from allaprima.images.tensors import to_unit_range
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.objective.perceptual import PerceptualLoss
 from allaprima.train.settings.config import OptimizerSettings
@@ -79,8 +80,3 @@ class StyleTransferModule(ScheduledModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the resolved loss weights, so that a resumed run has the same objective."""
         checkpoint["loss_weights"] = self.loss.weights.to_dict()
-
-
-def to_unit_range(batch: Tensor) -> Tensor:
-    """Return uint8 pictures as float32 in [0, 1]."""
-    return batch.float() / 255

@@ -23,29 +23,14 @@ class Muon(torch.optim.Optimizer):
     takes matrices alone.
 
     Args:
-        kernels: Weights of two dimensions or more, all of whose output channels are alike.
-        others: Parameters for Adam: biases, normalisation, the network's ends.
-        lr: Learning rate of the kernels.
-        others_lr: Learning rate of the others.
-        weight_decay: Decoupled weight decay of both, as in AdamW.
+        groups: Parameters with their learning rate, `{"params": [...], "lr": 0.01, "orthogonal": True}`.
+            `orthogonal` says that they are weights of two dimensions or more, all of whose output channels
+            are alike; the others get Adam.
+        weight_decay: Decoupled weight decay of all, as in AdamW.
     """
 
-    def __init__(
-        self,
-        kernels: Iterable[Tensor],
-        others: Iterable[Tensor],
-        *,
-        lr: float,
-        others_lr: float,
-        weight_decay: float = 0.0,
-    ) -> None:
-        groups = [
-            {"params": list(kernels), "lr": lr, "orthogonal": True},
-            {"params": list(others), "lr": others_lr, "orthogonal": False},
-        ]
-        super().__init__(
-            [group for group in groups if group["params"]], {"lr": lr, "weight_decay": weight_decay}
-        )
+    def __init__(self, groups: Iterable[dict[str, Any]], *, weight_decay: float = 0.0) -> None:
+        super().__init__(list(groups), {"weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:

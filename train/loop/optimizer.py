@@ -18,20 +18,33 @@ OTHERS_SHARE = 0.1
 
 
 def network_optimizer(
-    network: TransformerNetwork, settings: OptimizerSettings, more: Iterable[nn.Parameter] = ()
+    network: TransformerNetwork,
+    settings: OptimizerSettings,
+    normalization_of_styles: Iterable[nn.Parameter] = (),
 ) -> torch.optim.Optimizer:
-    """Return the optimiser of some settings for all parameters of a network, and some more.
+    """Return the optimiser of some settings for all parameters of a network.
 
     Muon takes the kernels between feature maps. The first and the last convolution, which mix colours, biases
     and normalisation are Adam's.
+
+    Args:
+        network: What learns.
+        settings: Which optimiser, and its learning rate.
+        normalization_of_styles: Parameters of single styles among many. They learn in a few steps only, so
+            with Muon they have the kernels' rate: with a tenth of it 13 styles looked alike after 450 steps.
     """
     peak = settings.lr or PEAK[settings.optimizer]
+    styles = list(normalization_of_styles)
     if settings.optimizer == "adam":
-        return torch.optim.AdamW([*network.parameters(), *more], lr=peak, weight_decay=settings.weight_decay)
+        parameters = [*network.parameters(), *styles]
+        return torch.optim.AdamW(parameters, lr=peak, weight_decay=settings.weight_decay)
     _, *inner, _ = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     kernels = [module.weight for module in inner]
     taken = {id(kernel) for kernel in kernels}
     others = [parameter for parameter in network.parameters() if id(parameter) not in taken]
-    return Muon(
-        kernels, [*others, *more], lr=peak, others_lr=OTHERS_SHARE * peak, weight_decay=settings.weight_decay
-    )
+    groups = [
+        {"params": kernels, "lr": peak, "orthogonal": True},
+        {"params": others, "lr": OTHERS_SHARE * peak, "orthogonal": False},
+        {"params": styles, "lr": peak, "orthogonal": False},
+    ]
+    return Muon([group for group in groups if group["params"]], weight_decay=settings.weight_decay)

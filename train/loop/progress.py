@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from torch import Tensor
 
+from allaprima.images.tensors import to_unit_range
 from allaprima.train.data.module import ContentDataModule
 from allaprima.train.objective.perceptual import TERMS
 
-from .module import to_unit_range
 from .scheduled_module import ScheduledModule
 from .terms_bar import TermsBar
 

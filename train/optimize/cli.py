@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.atomic import write_atomically
+from allaprima.output_checks import check_outputs, check_suffix
 from allaprima.train.loop.terms_bar import TermsBar
 from allaprima.train.settings.flags import flags_of, typed_settings
 from allaprima.train.settings.parsing import parse_settings
@@ -112,13 +113,8 @@ def _check_outputs(output: Path, stages: Iterable[Path], curve: Path | None, *, 
     """Raise now rather than after the work."""
     from allaprima.images.picture import WRITABLE_SUFFIXES
 
-    if output.suffix.lower() not in WRITABLE_SUFFIXES:
-        raise ValueError(f"cannot write '{output}': suffix must be one of {', '.join(WRITABLE_SUFFIXES)}")
-    for path in (output, *stages, *([curve] if curve else [])):
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"cannot write '{path}': there is no folder '{path.parent}'")
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"'{path}' is there already: --overwrite replaces it")
+    check_suffix(output, WRITABLE_SUFFIXES)
+    check_outputs((output, *stages, curve), overwrite=overwrite)
 
 
 def _report(painting: "Painting", output: Path, steps: int) -> None:

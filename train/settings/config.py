@@ -201,7 +201,7 @@ class InputSettings(BaseModel):
     content: str | None = None
     """Photographs: a folder, parquet or tar files, or the name of a data set on the hub."""
     init: Path | None = None
-    """A style file, or a bundled style, whose network is trained on, instead of one of random weights."""
+    """A style file or bundled style to train on; base, the default, is for new styles, none is random."""
     output: Annotated[Path | None, Parameter(alias="-o")] = None
     """Run folder; runs/NAME-OF-STYLE if not given."""
 

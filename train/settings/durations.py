@@ -39,6 +39,13 @@ def format_duration(duration: timedelta) -> str:
     return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
+def approximate(seconds: float) -> str:
+    """Return a length of time as people say it: `40 s`, `12 min`, `2.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def parse_interval(value: Any) -> int | timedelta:
     """Return a number of steps, or the time between two.
 

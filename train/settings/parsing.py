@@ -12,6 +12,7 @@ from allaprima.models.network_settings import NetworkSettings
 from allaprima.suggestion import suggestion
 
 from .config import TrainConfig
+from .packaged import find_config
 from .presets import NAMED_BY_RECIPE, WEIGHTS
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -80,16 +81,17 @@ def required_inputs(config: TrainConfig) -> tuple[Path, str]:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the lines of a YAML file of settings, unchecked.
 
+    Args:
+        path: The file, or the name of a packaged one.
+
     Raises:
         FileNotFoundError: If it does not exist.
         ConfigError: If it is not YAML, or not of lines such as `crop_size: 256`.
     """
     import yaml  # `--help` does without
 
-    if not path.is_file():
-        raise FileNotFoundError(f"config '{path}' does not exist")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(find_config(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not YAML: {error}") from error
     if values is None:

@@ -85,7 +85,7 @@ def test_pictures_are_always_the_same() -> None:
         (["STYLE", "--sizes", "512x8"], "size '512x8' is too small"),
         (["STYLE", "--engines", "tensorrt"], "unknown engine 'tensorrt'; expected eager, compiled, onnx"),
         (["STYLE", "--precisions", "int4"], "unknown precision 'int4'; expected float32"),
-        (["STYLE", "--json", "none/bench.json"], "folder 'none' does not exist"),
+        (["STYLE", "--json", "none/bench.json"], "there is no folder 'none'"),
     ],
 )
 def test_mistakes_end_with_code_2(

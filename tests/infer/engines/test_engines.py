@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from allaprima.infer import Stylizer
+from allaprima.infer.engine_table import ENGINES
 from allaprima.infer.engines import Engine, PictureTooLargeError, converted, load_engine, memory
 from allaprima.infer.engines.eager import EagerEngine
+from allaprima.infer.export.formats import Request
 from allaprima.models.style_file import StyleHeader, load_style, save_style
 from tests.conftest import small_network
 from tests.infer.conftest import header
@@ -271,12 +273,12 @@ def test_auto_is_what_the_machine_is_fast_at(
         asked.extend(arguments)
         raise ValueError("not here")
 
-    monkeypatch.setattr(converted, "computes_bfloat16", lambda: True)
+    monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: True)
     monkeypatch.setattr(converted, "converted", convert)
     assert isinstance(load_engine(small_style, device="cpu", precision="float32"), EagerEngine)
     assert asked == []
     assert isinstance(load_engine(small_style, device="cpu"), EagerEngine)
-    assert asked == [small_style, "openvino", "auto", "cpu"]
+    assert asked == [small_style, ENGINES["openvino"], Request("openvino", "bfloat16", uint8=True)]
     assert "using engine 'eager', since 'openvino' is not to be had: not here" in caplog.text
     with pytest.raises(ValueError, match="not here"):
         load_engine(small_style, engine="openvino", device="cpu")

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from allaprima.infer.export.formats import SUFFIXES, Format
+from allaprima.infer.engine_table import FORMATS, FormatName
 from allaprima.infer.export.header import read_export_header
 from allaprima.models.style_file import load_style
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked wit
 
 ROOT = Path(__file__).parents[3]
 STATIC = (37, 50)
-CASES: list[tuple[Format, str, tuple[str, ...]]] = [
+CASES: list[tuple[FormatName, str, tuple[str, ...]]] = [
     ("onnx", "float32", ()),
     ("onnx", "float32", ("--static", "37x50")),
     ("onnx", "float16", ("--uint8",)),
@@ -84,7 +84,7 @@ def check(style: Path, path: Path, format: str, precision: str, static: bool, ui
 @pytest.mark.parametrize(("style_name", "format", "precision", "options"), STYLES, ids=str)
 def test_exported_file_equals_the_network(
     style_name: str,
-    format: Format,
+    format: FormatName,
     precision: str,
     options: tuple[str, ...],
     run: Run,
@@ -93,7 +93,7 @@ def test_exported_file_equals_the_network(
     tmp_path: Path,
 ) -> None:
     style: Path = request.getfixturevalue(style_name)
-    path = tmp_path / f"wave{SUFFIXES[format]}"
+    path = tmp_path / f"wave{FORMATS[format].suffix}"
     more = ("--calibration", photographs) if precision == "int8" else ()
     code, out, err = run(style, "--format", format, "--precision", precision, "-o", path, *options, *more)
     assert (code, err) == (0, "")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from allaprima.infer.engine_table import FORMATS
 from allaprima.infer.export import formats
 from allaprima.infer.export.formats import Tolerance
 from allaprima.infer.export.header import read_export_header
@@ -87,8 +88,8 @@ def test_too_different_leaves_the_earlier_file(
 def test_default_output_is_beside_the_style(tmp_path: Path) -> None:
     style = tmp_path / "wave.safetensors"
     names = {
-        format: [file.name for file in formats.output_files(style, None, format, overwrite=False)]
-        for format in formats.SUFFIXES
+        name: [file.name for file in formats.output_files(style, None, format, overwrite=False)]
+        for name, format in FORMATS.items()
     }
     assert names == {
         "onnx": ["wave.onnx"],
@@ -185,5 +186,5 @@ def test_header_that_says_nothing(tmp_path: Path, header: str) -> None:
 
 def test_another_kind_of_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
-    with pytest.raises(ValueError, match=r"expected one of \.onnx, \.xml, \.pt2"):
+    with pytest.raises(ValueError, match=r"expected one of \.pt2, \.onnx, \.xml"):
         read_export_header(tmp_path / "a.txt")

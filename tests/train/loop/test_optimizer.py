@@ -37,7 +37,7 @@ def test_the_small_product_gives_what_five_steps_on_the_matrix_give() -> None:
 def test_what_is_no_kernel_is_changed_as_by_adam() -> None:
     start = torch.randn(7, generator=torch.Generator().manual_seed(2))
     ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
-    muon = Muon([], [ours], lr=1.0, others_lr=0.01, weight_decay=0.1)
+    muon = Muon([{"params": [ours], "lr": 0.01, "orthogonal": False}], weight_decay=0.1)
     adam = torch.optim.AdamW([theirs], lr=0.01, weight_decay=0.1)
     for step in range(5):
         for parameter, optimizer in ((ours, muon), (theirs, adam)):

@@ -8,7 +8,13 @@ from torch import Tensor
 
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.objective.calibration import STYLE_SHARE, calibrate, moments, unpaired_distance
+from allaprima.train.objective.calibration import (
+    STAGE_SHARES,
+    calibrate,
+    moments,
+    style_shares,
+    unpaired_distance,
+)
 from allaprima.train.objective.perceptual import LossWeights, PerceptualLoss, style_targets
 
 STYLE_LAYERS = ("relu1_1", "relu2_1")
@@ -105,7 +111,7 @@ def test_calibration_sets_photograph_and_style_to_the_ends_of_the_scale(loss_net
         alone = LossWeights(weights.content, {layer: weights.style[layer]}, 0.0)
         targets = style_targets(loss_network, style, [layer])
         of_photographs = PerceptualLoss(loss_network, targets, alone)(photographs, photographs)
-        assert of_photographs["style"].item() == pytest.approx(STYLE_SHARE / 2, rel=1e-4)  # for each of two
+        assert of_photographs["style"].item() == pytest.approx(style_shares(STYLE_LAYERS)[layer], rel=1e-4)
     style_only = loss(style.expand(3, 3, 64, 64), photographs)
     assert style_only["style"].item() == pytest.approx(0, abs=1e-6)
     assert style_only["content"].item() == pytest.approx(1, rel=0.05)
@@ -116,3 +122,13 @@ def test_unpaired_distance_is_the_expected_squared_difference() -> None:
     x, y = torch.randn(1, 4, 200, 200) + 1, 2 * torch.randn(1, 4, 200, 200) - 1
     expected = (x - y).square().mean()
     assert unpaired_distance(moments(x), moments(y)).item() == pytest.approx(expected.item(), rel=0.02)
+
+
+def test_style_layers_share_what_their_stage_counts() -> None:
+    layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    assert list(style_shares(layers).values()) == pytest.approx(list(STAGE_SHARES.values()))
+    two_of_a_stage = style_shares(("relu3_1", "relu3_3", "relu4_1"))
+    assert two_of_a_stage["relu3_1"] == two_of_a_stage["relu3_3"]
+    assert sum(two_of_a_stage.values()) == pytest.approx(sum(STAGE_SHARES.values()))
+    ratio = two_of_a_stage["relu4_1"] / (2 * two_of_a_stage["relu3_1"])
+    assert ratio == pytest.approx(STAGE_SHARES[4] / STAGE_SHARES[3])

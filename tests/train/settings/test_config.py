@@ -28,6 +28,15 @@ def test_every_shipped_config_loads_and_says_when_to_use_it(path: Path) -> None:
     assert path.read_text().startswith("# ")
 
 
+def test_packaged_configs_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_config(Path("demo")) == load_config(CONFIGS[0].with_name("demo.yaml"))
+    Path("demo").write_text("crop_size: 64")
+    assert load_config(Path("demo")).crop_size == 64  # a file of that name wins
+    with pytest.raises(FileNotFoundError, match=r"packaged ones: .*demo.*did you mean quick"):
+        load_config(Path("quik"))
+
+
 def test_default_config_states_the_defaults() -> None:
     path = Path(__file__).parents[3] / "configs" / "default.yaml"
     stated = yaml.safe_load(path.read_text())

@@ -16,7 +16,7 @@ from allaprima.images.pixels import Pixels
 from allaprima.infer import Stylizer
 from allaprima.infer.bench.benchmark import Case
 from allaprima.infer.bench.measure_case import measure_case
-from allaprima.infer.style_sheet import PREVIEW, Entry, style_sheet
+from allaprima.infer.styles.sheet import PREVIEW, Entry, style_sheet
 from allaprima.models.bundled import bundled_styles
 from tests.conftest import Run
 

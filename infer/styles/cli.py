@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from cyclopts import Parameter
 
+from allaprima.output_checks import check_outputs, check_suffix
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -51,7 +53,7 @@ def styles(
     sheet, asked = output or SHEET, output is not None or preview is not None
     kept = sheet.exists() and not overwrite
     if asked:
-        _check_output(sheet, kept=kept)
+        _check_output(sheet, overwrite=overwrite)
     photograph = None if preview is None else read_picture(preview)
     bundled = _read_bundled()
     _print_json(bundled) if json else _print_table(bundled)
@@ -86,16 +88,12 @@ def _read_bundled() -> "list[BundledStyle]":
     return bundled
 
 
-def _check_output(sheet: Path, *, kept: bool) -> None:
+def _check_output(sheet: Path, *, overwrite: bool) -> None:
     """Raise now, rather than after painting, if the sheet cannot be written."""
     from allaprima.images.picture import WRITABLE_SUFFIXES
 
-    if sheet.suffix.lower() not in WRITABLE_SUFFIXES:
-        raise ValueError(f"cannot write '{sheet}': suffix must be one of {', '.join(WRITABLE_SUFFIXES)}")
-    if kept:
-        raise FileExistsError(f"'{sheet}' is there already: --overwrite replaces it")
-    if not sheet.absolute().parent.is_dir():
-        raise FileNotFoundError(f"cannot write '{sheet}': there is no folder '{sheet.parent}'")
+    check_suffix(sheet, WRITABLE_SUFFIXES)
+    check_outputs((sheet,), overwrite=overwrite)
 
 
 def _print_json(bundled: "Sequence[BundledStyle]") -> None:
@@ -129,7 +127,7 @@ def _print_table(bundled: "Sequence[BundledStyle]") -> None:
 def _write_sheet(bundled: "Sequence[BundledStyle]", sheet: Path, photograph: "Picture | None") -> None:
     from allaprima.images.picture import Picture, write_picture
 
-    from .style_sheet import Entry, decode_thumbnail, style_sheet
+    from .sheet import Entry, decode_thumbnail, style_sheet
 
     entries = [
         Entry(
@@ -144,6 +142,6 @@ def _write_sheet(bundled: "Sequence[BundledStyle]", sheet: Path, photograph: "Pi
 
 
 def _painted(path: Path, photograph: "Picture") -> "Pixels":
-    from .stylize import Stylizer  # loads torch
+    from allaprima.infer.stylize import Stylizer  # loads torch
 
     return Stylizer.load(path, max_side=PAINTED_SIDE)(photograph).rgb

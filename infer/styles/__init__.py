@@ -1,0 +1,1 @@
+"""The bundled styles, listed and shown on a sheet."""

@@ -1,0 +1,22 @@
+"""The peak is that of this process, not of the one that started it."""
+
+import subprocess
+import sys
+
+import numpy as np
+
+from allaprima.peak_memory import peak_memory
+
+
+def test_a_peak_that_has_passed_counts() -> None:
+    before = peak_memory()
+    block = np.ones(max(before // 8, 8_000_000))  # as much again
+    del block
+    assert peak_memory() > 1.5 * before
+
+
+def test_the_parent_does_not_count() -> None:
+    block = np.ones(50_000_000)
+    program = "from allaprima.peak_memory import peak_memory; print(peak_memory())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert 1_000_000 < int(done.stdout) < 100_000_000 < block.nbytes
