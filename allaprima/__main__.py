@@ -8,6 +8,7 @@ import warnings
 from cyclopts import App
 
 from allaprima import __version__
+from allaprima.extras import how_to_install
 
 COMMANDS = {
     "train": ("allaprima.train.cli:train", "Train a network that paints any picture in one style."),
@@ -61,12 +62,11 @@ def main() -> None:
             code = build_app()(sys.argv[1:], result_action="return_value", exit_on_error=True)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (ValueError, OSError, MemoryError) as error:
-        if logging.getLogger().isEnabledFor(logging.DEBUG):
+    except (ValueError, OSError, MemoryError, ModuleNotFoundError) as error:
+        message = how_to_install(error) if isinstance(error, ModuleNotFoundError) else str(error)
+        if message is None or logging.getLogger().isEnabledFor(logging.DEBUG):
             raise
-        print(
-            "\n".join(f"error: {line}" for line in str(error).splitlines() or [repr(error)]), file=sys.stderr
-        )
+        print("\n".join(f"error: {line}" for line in message.splitlines() or [repr(error)]), file=sys.stderr)
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -67,12 +67,13 @@ def _grey_to_8bit(values: NDArray[Any], mode: str) -> NDArray[np.uint8]:
 
 def _follow_profile(colour: Image.Image, profile: bytes) -> Image.Image:
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    mode = _PROFILE_MODES[source.profile.xcolor_space.strip()]
+    described: Any = source.profile
+    mode = _PROFILE_MODES[described.xcolor_space.strip()]
     if colour.mode == "L" and mode == "RGB":
         colour = colour.convert("RGB")
     if colour.mode != mode:
         raise ValueError(f"a {mode} profile on {colour.mode} pixels")
-    return colour if _is_srgb(source) else _transformed(colour, source)
+    return colour if _is_srgb(described) else _transformed(colour, source)
 
 
 def _transformed(image: Image.Image, source: Any) -> Image.Image:
@@ -81,9 +82,8 @@ def _transformed(image: Image.Image, source: Any) -> Image.Image:
     return result
 
 
-def _is_srgb(source: ImageCms.ImageCmsProfile) -> bool:
+def _is_srgb(profile: Any) -> bool:
     """Tell sRGB by name and primaries: converting it is the identity, and costs a decode."""
-    profile = source.profile
     primaries = (profile.red_colorant, profile.green_colorant, profile.blue_colorant)
     expected = ((0.436, 0.222, 0.014), (0.385, 0.717, 0.097), (0.143, 0.061, 0.714))
     return (

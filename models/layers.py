@@ -43,28 +43,21 @@ class UpsampleBlock(nn.Module):
 
     Instead of the paper's transposed convolution, whose uneven overlap leaves a checkerboard (Odena et
     al. 2016). After nearest enlargement the pixels of a block still see different neighbourhoods, which
-    shows as a grid of 4 pixels; bilinear enlargement of what the convolution returns makes much less of
-    one, none after a blur, and multiplies a quarter as often.
+    shows as a grid of 4 pixels. Here the convolution comes first, for a quarter of the multiplications, then
+    a blur and bilinear enlargement: what alternates from one pixel of the small map to the next is a weave
+    in the picture, and on flat greys a grid (6.97 levels without the blur, 0.10 with it).
 
     Args:
         in_channels: Channels of the small map.
         out_channels: Channels of the large one.
         upsampling: `"nearest"` enlarges before the convolution, `"bilinear"` after it.
-        blurred: Blur the small map before bilinear enlargement.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        upsampling: Upsampling = "nearest",
-        *,
-        blurred: bool = False,
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, upsampling: Upsampling = "nearest") -> None:
         super().__init__()
         self.upsampling = upsampling
         self.conv = ConvBlock(in_channels, out_channels)
-        self.blur = Blur() if blurred else nn.Identity()
+        self.blur = Blur() if upsampling == "bilinear" else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
         """Map `(B, C, H, W)` to `(B, out_channels, 2H, 2W)`."""

@@ -17,11 +17,11 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    width: int = Field(32, ge=1)
+    width: int = Field(default=32, ge=1)
     """Channels of its first layer; the residual blocks have four times as many."""
-    residual_blocks: int = Field(5, ge=0)
+    residual_blocks: int = Field(default=5, ge=0)
     """Residual blocks."""
-    end_stride: int = Field(1, ge=1, le=2)
+    end_stride: int = Field(default=1, ge=1, le=2)
     """Stride of the first convolution, which the last one undoes: 2 works at half the resolution."""
     skip_connection: bool = False
     """Add the feature maps before the last downsampling to those after the first upsampling."""

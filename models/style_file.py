@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from allaprima.atomic import write_atomically
 
 from .bundled import find_style
+from .loss_description import LossDescription
 from .network_settings import NetworkSettings
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ class StyleHeader(BaseModel):
     style_sha256: str
     style_thumbnail: str = ""
     """The style picture as a JPEG of at most 128 px a side, base64."""
-    loss: dict[str, Any] = {}
-    """The loss settings with the resolved weights."""
+    loss: LossDescription = LossDescription()
     steps: int = 0
     validation: dict[str, float] = {}
     """Terms on crops of held-out photographs."""

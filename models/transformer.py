@@ -25,9 +25,7 @@ class TransformerNetwork(nn.Module):
         end_stride: Stride of the first convolution, 1 or 2.
         skip_connection: Add the feature maps before the last downsampling to those after the first
             upsampling.
-        upsampling: How maps are enlarged. The smallest ones are blurred before bilinear enlargement: what
-            alternates from one of their pixels to the next is a weave of 8 pixels in the picture, and on
-            flat greys a grid of 4 (checkerboard 7.0 levels without the blur, 0.4 with it).
+        upsampling: How maps are enlarged.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -61,7 +59,7 @@ class TransformerNetwork(nn.Module):
         )
         self.residual = nn.Sequential(*(ResidualBlock(4 * width) for _ in range(residual_blocks)))
         self.decoder = nn.Sequential(
-            UpsampleBlock(4 * width, 2 * width, upsampling, blurred=upsampling == "bilinear"),
+            UpsampleBlock(4 * width, 2 * width, upsampling),
             UpsampleBlock(2 * width, width, upsampling),
             padded_conv(width, 3, kernel_size=9)
             if end_stride == 1

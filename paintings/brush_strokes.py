@@ -115,7 +115,7 @@ def _cover(canvas: _Canvas, scene: Scene, width: float, length: float, share: fl
             continue
         near = (at + rng.normal(0, 0.3 * width * side, 2)).astype(np.intp).clip(0, side - 1)
         tint = scene.colour[near[0], near[1]] * rng.uniform(0.86, 1.14) + rng.normal(0, 0.035, 3)
-        angle = scene.angle[at] + rng.normal(0, 0.10)
+        angle = float(scene.angle[at]) + rng.normal(0, 0.10)
         wide, long = width * rng.uniform(0.8, 1.2), width * length * rng.uniform(0.6, 1.1)
         canvas.paint(_Stroke(places[index, 1], places[index, 0], angle, long, wide, tint))
 

@@ -87,9 +87,10 @@ def _lay_land(window: _Window, sun: tuple[float, float]) -> None:
     rng, x, y = window.rng, window.x, window.y
 
     def ridge(level: float, height: float) -> Field:
-        waves = sum(height / k * np.sin(2 * np.pi * k * (0.7 * x + rng.uniform())) for k in (1, 2, 3))
-        top: Field = level + waves
-        return top
+        waves = np.zeros_like(x)
+        for k in (1, 2, 3):
+            waves += height / k * np.sin(2 * np.pi * k * (0.7 * x + rng.uniform()))
+        return level + waves
 
     for part, level, height, palette in ((2, 0.55, 0.05, FAR_HILLS), (3, 0.64, 0.025, NEAR_HILLS)):
         top = ridge(level, height)

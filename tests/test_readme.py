@@ -127,7 +127,7 @@ def test_make_demo_trains_without_a_network(
     output = capsys.readouterr().out
     style_file = in_a_checkout / "runs" / "stained-glass" / "stained-glass.safetensors"
     assert "allaprima stylize runs/stained-glass/stained-glass.safetensors photo.jpg" in output
-    assert read_header(style_file).loss["loss_network"] == "compact"
+    assert read_header(style_file).loss.loss_network == "compact"
     with Image.open(style_file.with_name("contact-sheet.png")) as sheet:
         assert sheet.width > 500
 

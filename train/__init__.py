@@ -3,16 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .run import TrainedStyle, train_style
+    from .run import resume_style, train_style
     from .run_folder import RunFolder, create_run_folder, open_run_folder
     from .settings.config import TrainConfig
     from .settings.parsing import load_config
+    from .train_in_folder import TrainedStyle
 
 _HOME = {
     "TrainConfig": ".settings.config",
     "load_config": ".settings.parsing",
     "train_style": ".run",
-    "TrainedStyle": ".run",
+    "resume_style": ".run",
+    "TrainedStyle": ".train_in_folder",
     "RunFolder": ".run_folder",
     "create_run_folder": ".run_folder",
     "open_run_folder": ".run_folder",
@@ -24,6 +26,7 @@ __all__ = [
     "create_run_folder",
     "load_config",
     "open_run_folder",
+    "resume_style",
     "train_style",
 ]
 
@@ -34,4 +37,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOME[name], __name__), name)
+    from allaprima.extras import how_to_install
+
+    try:
+        return getattr(import_module(_HOME[name], __name__), name)
+    except ModuleNotFoundError as error:
+        if (message := how_to_install(error)) is None:
+            raise
+        raise ModuleNotFoundError(message, name=error.name) from error

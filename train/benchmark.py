@@ -12,16 +12,21 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from PIL import Image
 
+from allaprima.images.tensors import to_image
 from allaprima.models.loss.loss_weights import random_loss_weights
 from allaprima.peak_memory import peak_memory
 
-from .build import build_module, build_trainer
+from .calibration_batches import calibration_batches
 from .data.module import ContentDataModule
+from .initial_network import initial_network
 from .loop import hardware
+from .loop.module import build_module
 from .loop.quiet_lightning import without_advice
+from .objective.prepare import build_loss, build_loss_network
 from .run_folder import RunFolder
 from .settings.config import TrainConfig
-from .style_picture import read_style
+from .style_picture import read_style_picture
+from .trainer import build_trainer
 
 PICTURES = 64
 """Photographs that are made where none are given."""
@@ -36,32 +41,34 @@ def measure(config: TrainConfig, *, steps: int, warmup: int) -> dict[str, Any]:
         steps: Steps that count, at least 1.
         warmup: Steps before them, at least 1.
     """
-    device = hardware.device_type(config.accelerator)
+    device = hardware.device(config.accelerator)
     clock = _Clock(warmup)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config = _shortened(config, folder, warmup + steps)
         data = ContentDataModule(config.content or make_photographs(folder), config)
-        data.prepare_data()
-        data.setup()
-        style = read_style(config.style or make_picture(folder / "style.png"), config.style_size)
-        weights = random_loss_weights(config.loss_network)
-        module = build_module(config, weights, style, data)
+        style = read_style_picture(config.style or make_picture(folder / "style.png"), config.style_size)
+        loss_network = build_loss_network(config, random_loss_weights(config.loss_network)).to(device)
+        photographs = calibration_batches(data, config.batch_size, device)
+        loss = build_loss(config, loss_network, to_image(style.pixels, device), photographs=photographs)
+        module = build_module(
+            initial_network(config.init, config.transformer, config.seed), loss, config, device.type
+        )
+        trainer = build_trainer(config, RunFolder(folder / "run"), callbacks=[clock])
         with without_advice():
-            trainer = build_trainer(config, RunFolder(folder / "run"), more=[clock])
             trainer.fit(module, datamodule=data)
     seconds = statistics.median(map(sum, zip(clock.waits, clock.steps, strict=True)))
     return {
         "images_per_second": config.batch_size * trainer.world_size / seconds,
         "data_wait_share": sum(clock.waits) / (sum(clock.waits) + sum(clock.steps)),
-        "peak_memory_bytes": _peak_where_it_trained(device),
+        "peak_memory_bytes": _peak_where_it_trained(device.type),
         "seconds_per_step": seconds,
         "steps": steps,
         "batch_size": config.batch_size,
         "crop_size": config.crop_size,
         "loss_network": config.loss_network,
-        "precision": hardware.precision(config, device),
-        "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
+        "precision": hardware.precision(config, device.type),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else platform.machine(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
@@ -76,11 +83,15 @@ class _Clock(Callback):
         self._warmup = warmup
         self._began = self._ended = 0.0
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+    ) -> None:
         """Note when a batch has arrived."""
         self._began = _now(pl_module.device)
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+    ) -> None:
         """Note when a step is done."""
         ended = _now(pl_module.device)
         if trainer.global_step > self._warmup:

@@ -1,9 +1,7 @@
 """The commands `allaprima train` and `allaprima bench train`."""
 
 import json
-import logging
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,28 +11,14 @@ from cyclopts.validators import Number
 from allaprima.output_checks import check_outputs
 
 from .first_process import is_first_process
-from .run_folder import create_run_folder, open_run_folder
-from .settings.config import FileSettings, RunSettings, TrainConfig
+from .loop.failure import failure_advice
+from .run import resume_style, train_style
+from .settings.config import TrainConfig
 from .settings.flags import flags_of, typed_settings
-from .settings.parsing import ConfigError, load_config, required_inputs
+from .settings.parsing import ConfigError, load_config
 
-RESUMABLE = {*RunSettings.model_fields, *FileSettings.model_fields} | {
-    "content",
-    "loss_weights",
-    "workers",
-    "cache",
-    "cache_dir",
-    "lr",
-    "final_lr",
-    "precision",
-    "channels_last",
-    "compile",
-}
-"""Settings that may change when a run goes on; the others would make it another run."""
-
-
-_log = logging.getLogger(__name__)
-
+if TYPE_CHECKING:
+    from .train_in_folder import TrainedStyle
 
 if TYPE_CHECKING:
     Flags = dict[str, Any]
@@ -57,7 +41,21 @@ def train(
         resume: Run folder of an earlier run to go on with, with its settings.
     """
     overrides = typed_settings(settings, unknown)
-    return _resume(resume, config, overrides) if resume else _start(config, overrides)
+    if resume is not None and config is not None:
+        raise ConfigError("--resume goes on with the run's own settings: leave out --config")
+    try:
+        if resume is not None:
+            trained = resume_style(resume, overrides)
+        else:
+            trained = train_style(load_config(config, overrides))
+    except RuntimeError as error:
+        if (advice := failure_advice(error, "train")) is None:
+            raise
+        print(f"error: {advice}", file=sys.stderr)
+        return 1
+    if is_first_process():
+        _report(trained)
+    return 0
 
 
 def bench_train(
@@ -97,63 +95,11 @@ def bench_train(
     return 0
 
 
-def _start(config_file: Path | None, overrides: dict[str, Any]) -> int:
-    config = load_config(config_file, overrides)
-    style, _ = required_inputs(config)
-    folder = create_run_folder(config.output, style)
-    try:
-        return _run(lambda train_style: train_style(config, folder), folder.root)
-    finally:
-        folder.discard_unused()
-
-
-def _resume(root: Path, config_file: Path | None, overrides: dict[str, Any]) -> int:
-    if config_file is not None:
-        raise ConfigError("--resume goes on with the run's own settings: leave out --config")
-    folder, stored, checkpoint = open_run_folder(root)
-    config = load_config(folder.config, overrides)
-    changed = {name for name in overrides if getattr(config, name) != getattr(stored, name)}
-    if fixed := sorted(changed - RESUMABLE):
-        raise ConfigError(
-            f"{', '.join(fixed)} cannot change when '{root}' is resumed; start another run for that"
-        )
-    return _run(lambda train_style: train_style(config, folder, checkpoint), root)
-
-
-def _run(start: Callable[[Callable[..., Any]], Any], root: Path) -> int:
-    """Train, and tell where the result is."""
-    if is_first_process():
-        _log.info("preparing the run in %s", root)
-    from torch import OutOfMemoryError
-
-    from .loop.limits import DivergenceError
-    from .run import train_style
-
-    try:
-        result = start(train_style)
-    except DivergenceError as error:
-        return _fail(
-            f"training has diverged: {error}. The last good checkpoint, if there is one, is kept; "
-            f"go on from it with a lower learning rate: allaprima train --resume {root} --lr 5e-4"
-        )
-    except OutOfMemoryError as error:
-        return _fail(f"{error}\nthe device's memory is full: lower --batch-size or --crop-size")
-    _report(result, root)
-    return 0
-
-
-def _fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 1
-
-
-def _report(result: Any, root: Path) -> None:
-    if not is_first_process():
-        return
-    if result.interrupted:
-        print(f"stopped after {result.steps} steps; go on with: allaprima train --resume {root}")
-    terms = ", ".join(f"{name} {value:.3f}" for name, value in result.validation.items())
-    print(f"trained {result.steps} steps; on held-out photographs: {terms}")
-    print(f"contact sheet: {result.contact_sheet}")
-    print(f"style file:    {result.style_file}")
-    print(f"paint with it: allaprima stylize {result.style_file} photo.jpg -o painted.jpg")
+def _report(trained: "TrainedStyle") -> None:
+    if trained.interrupted:
+        print(f"stopped after {trained.steps} steps; go on with: allaprima train --resume {trained.folder}")
+    terms = ", ".join(f"{name} {value:.3f}" for name, value in trained.validation.items())
+    print(f"trained {trained.steps} steps; on held-out photographs: {terms}")
+    print(f"contact sheet: {trained.contact_sheet}")
+    print(f"style file:    {trained.style_file}")
+    print(f"paint with it: allaprima stylize {trained.style_file} photo.jpg -o painted.jpg")

@@ -5,31 +5,40 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from allaprima.models.network_settings import NETWORKS, NetworkSettings
 
 from .data.sources import names_data_set
 from .settings.config import TrainConfig
+from .settings.durations import plain_values
+from .settings.marks import Mark, marked
 
-_PLACES = ("output", "cache_dir")
-"""Where a machine keeps its files, which nobody else needs to know."""
 
-
-def training_command(config: TrainConfig) -> str:
+def training_command(config: TrainConfig, command: str = "train") -> str:
     """Return the `allaprima train` line of these settings, as far as they are not the defaults.
+
+    Or that of another command whose settings are a kind of these.
 
     Paths are reduced to their last part: a style file goes to others, who have no use for a machine's
     folders. A setting that a configuration file switched off (`style_size: null`) has no flag and is left
     out.
     """
-    named = TrainConfig(loss_preset=config.loss_preset, network=config.network)
-    defaults = named.to_dict() | {"loss_preset": None, "network": TrainConfig().network}
-    return shlex.join(["allaprima", "train", *flags_for(portable(config.to_dict()), defaults)])
+    kind, values = type(config), portable(config)
+    defaults = kind(loss_preset=config.loss_preset, network=config.network).to_dict()
+    defaults |= {"loss_preset": None, "network": kind().network}
+    return shlex.join(["allaprima", command, *flags_for(values, defaults)])
 
 
-def portable(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings that were given, for others to read: without this machine's folders."""
-    given = {name: value for name, value in values.items() if value is not None}
-    return {name: _last_part(name, value) for name, value in given.items() if name not in _PLACES}
+def portable(settings: BaseModel) -> dict[str, Any]:
+    """Return the settings that have a value, for others to read: without this machine's folders."""
+    kind = type(settings)
+    places, files, sources = (marked(kind, mark) for mark in (Mark.PLACE, Mark.FILE, Mark.SOURCE))
+    values = {name: value for name, value in plain_values(settings).items() if value is not None}
+    for name in values.keys() & (files | sources):
+        if name in files or not names_data_set(values[name]):
+            values[name] = Path(values[name]).name or values[name]
+    return {name: value for name, value in values.items() if name not in places}
 
 
 def flags_for(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
@@ -38,7 +47,7 @@ def flags_for(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[st
 
 
 def network_flags(network: NetworkSettings) -> str:
-    """Return the flags of a training run of such a network: its name, or its parts where it has none."""
+    """Return the flags of a run that trains such a network: its name, or what defines it."""
     for name, named in NETWORKS.items():
         if network == named:
             return f"--network {name}"
@@ -50,12 +59,3 @@ def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return [f"--{flag}" if value else f"--no-{flag}"]
     return [f"--{flag}", ",".join(value) if isinstance(value, list) else str(value)]
-
-
-def _last_part(name: str, value: Any) -> Any:
-    """Return a value without its folders, unless it is the name of a data set on the hub."""
-    if name in ("style", "init", "loss_weights"):
-        return Path(value).name
-    if name in ("content", "paintings") and not names_data_set(value):
-        return Path(value).name or value
-    return value

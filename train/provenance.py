@@ -6,26 +6,27 @@ import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 from PIL import Image
 
 from allaprima import __version__
 from allaprima.images.pixels import Pixels
+from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.models.loss_description import LossDescription, LossWeights
 from allaprima.models.style_file import StyleHeader
 
 from .command_line import training_command
 from .objective.perceptual import PerceptualLoss
 from .settings.config import LossSettings, TrainConfig
-from .style_picture import checksum
+from .settings.marks import Mark, marked
+from .style_picture import StylePicture
 
 THUMBNAIL_SIDE = 128
 
 
 def style_header(
-    style: Path,
-    pixels: Pixels,
+    style_picture: StylePicture,
     config: TrainConfig,
     objective: PerceptualLoss,
     *,
@@ -35,27 +36,18 @@ def style_header(
     """Return the header of a trained style.
 
     Args:
-        style: The style picture's file.
-        pixels: The style picture, `(H, W, 3)`, uint8.
+        style_picture: The style picture as it was read.
         config: The settings of the run.
         objective: What it was trained against.
         steps: Steps trained.
         validation: Terms on crops of held-out photographs.
     """
-    calibrated = config.content_weight is None
-    loss = config.model_dump(mode="json", include=set(LossSettings.model_fields), exclude={"loss_weights"})
     return StyleHeader(
         dtype=config.dtype,
-        style_name=style.name,
-        style_sha256=checksum(style),
-        style_thumbnail=_thumbnail(pixels),
-        loss={
-            **loss,
-            "calibrated": calibrated,
-            "weights": objective.weights.to_dict(),
-            "lineage": objective.loss_network.lineage,
-            "fingerprint": objective.loss_network.fingerprint,
-        },
+        style_name=style_picture.path.name,
+        style_sha256=style_picture.sha256,
+        style_thumbnail=_thumbnail(style_picture.pixels),
+        loss=describe_loss(config, objective.loss_network, objective.weights),
         steps=steps,
         validation={name: round(value, 6) for name, value in validation.items()},
         versions={
@@ -68,6 +60,20 @@ def style_header(
         command=training_command(config),
         licence=config.licence,
         author=config.author,
+    )
+
+
+def describe_loss(
+    settings: LossSettings, loss_network: LossNetwork, weights: LossWeights | None
+) -> LossDescription:
+    """Return what a style file says of an objective; without weights where several styles have their own."""
+    names = set(LossSettings.model_fields) - marked(LossSettings, Mark.FILE)
+    return LossDescription(
+        **settings.model_dump(include=names),
+        calibrated=settings.content_weight is None,
+        weights=weights,
+        lineage=loss_network.lineage,
+        fingerprint=loss_network.fingerprint,
     )
 
 

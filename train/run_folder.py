@@ -2,16 +2,20 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any, TypeVar
 
 from .first_process import is_first_process
 from .loop.checkpoint_files import newest_whole
 from .settings.config import TrainConfig
-from .settings.parsing import load_config, read_yaml, write_yaml
+from .settings.marks import Mark, marked
+from .settings.parsing import ConfigError, load_settings, read_yaml, write_yaml
+
+Settings = TypeVar("Settings", bound=TrainConfig)
 
 BEFORE_THE_SETTING = {"optimizer": "adam", "upsampling": "nearest"}
 """What runs were that do not say."""
@@ -84,24 +88,36 @@ def create_run_folder(output: Path | None, style: Path) -> RunFolder:
     return folder
 
 
-def open_run_folder(root: Path) -> tuple[RunFolder, TrainConfig, Path]:
-    """Return an earlier run's folder, its settings and its newest checkpoint.
+def open_run_folder(
+    root: Path, changes: Mapping[str, Any] | None = None
+) -> tuple[RunFolder, TrainConfig, Path]:
+    """Return an earlier run's folder, its settings with some changes, and its newest checkpoint.
 
     Raises:
         FileNotFoundError: If there is no run or no checkpoint in it.
+        ConfigError: If a change would make it another run.
         OSError: If the folder cannot be written, or the disk is nearly full.
     """
-    folder, checkpoint = resumable_run(root)
-    return folder, load_config(folder.config), checkpoint
+    return open_run(TrainConfig, root, changes or {})
 
 
-def resumable_run(root: Path) -> tuple[RunFolder, Path]:
-    """Return an earlier run's folder and its newest checkpoint.
+def open_run(
+    kind: type[Settings], root: Path, changes: Mapping[str, Any]
+) -> tuple[RunFolder, Settings, Path]:
+    """Return what `open_run_folder` does, of a run with settings of another kind."""
+    folder, checkpoint = _resumable(root)
+    stored = load_settings(kind, folder.config)
+    settings = load_settings(kind, folder.config, changes)
+    differences = {name for name in changes if getattr(settings, name) != getattr(stored, name)}
+    if refused := sorted(differences - marked(kind, Mark.RESUMABLE)):
+        raise ConfigError(
+            f"{', '.join(refused)} cannot change when '{root}' is resumed; start another run for that"
+        )
+    return folder, settings, checkpoint
 
-    Raises:
-        FileNotFoundError: If there is no run or no checkpoint in it.
-        OSError: If the folder cannot be written, or the disk is nearly full.
-    """
+
+def _resumable(root: Path) -> tuple[RunFolder, Path]:
+    """Return an earlier run's folder and its newest checkpoint."""
     folder = RunFolder(root)
     if not folder.config.is_file():
         raise FileNotFoundError(f"'{root}' holds no run to resume: there is no config.yaml in it")

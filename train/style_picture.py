@@ -1,9 +1,10 @@
 """The style picture: its pixels at the training size, and its checksum."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
-from allaprima.images.picture import read_picture
+from allaprima.images.picture import PictureError, read_picture
 from allaprima.images.pixels import Pixels, resized
 from allaprima.models.network_settings import MINIMUM_SIZE
 
@@ -11,8 +12,19 @@ MAX_PIXELS = 400_000_000
 """More than for a photograph: museums' scans are large, and there is only one."""
 
 
-def read_style(path: Path, size: int | None) -> Pixels:
-    """Return the style picture with a shorter side of at most `size` pixels, `(H, W, 3)`, uint8.
+@dataclass(frozen=True)
+class StylePicture:
+    """A style picture as it was when it was read; what becomes of its file later is of no consequence."""
+
+    path: Path
+    sha256: str
+    """Checksum of the file, in hexadecimal."""
+    pixels: Pixels
+    """At its training size, `(H, W, 3)`, uint8."""
+
+
+def read_style_picture(path: Path, size: int | None) -> StylePicture:
+    """Read a style picture once, with a shorter side of at most `size` pixels.
 
     None leaves it as large as it is.
 
@@ -20,7 +32,23 @@ def read_style(path: Path, size: int | None) -> Pixels:
         PictureError: If it cannot be read.
         ValueError: If it is smaller than 16x16 pixels.
     """
-    pixels = read_picture(path, max_pixels=MAX_PIXELS).rgb
+    try:
+        contents = path.read_bytes()
+        pixels = read_picture(contents, max_pixels=MAX_PIXELS).rgb
+    except OSError as error:
+        raise PictureError(f"style '{path}' cannot be read: {error.strerror or error}") from error
+    except PictureError as error:
+        raise type(error)(f"style '{path}' {str(error).removeprefix('picture ')}") from error
+    return StylePicture(path, hashlib.sha256(contents).hexdigest(), _reduced(pixels, path, size))
+
+
+def checksum(file: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _reduced(pixels: Pixels, path: Path, size: int | None) -> Pixels:
     height, width = pixels.shape[:2]
     if min(height, width) < MINIMUM_SIZE:
         raise ValueError(
@@ -28,12 +56,4 @@ def read_style(path: Path, size: int | None) -> Pixels:
             f"the smallest that works is {MINIMUM_SIZE}x{MINIMUM_SIZE}"
         )
     scale = 1 if size is None else size / min(height, width)
-    if scale >= 1:
-        return pixels
-    return resized(pixels, round(height * scale), round(width * scale))
-
-
-def checksum(file: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return pixels if scale >= 1 else resized(pixels, round(height * scale), round(width * scale))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from allaprima.infer.engine_table import (
@@ -45,12 +46,14 @@ def load_engine(
     """
     file = find_style(path)
     _check_whole_file(path)
-    if engine == "auto" and is_style_file(path) and _bfloat16_pays(device, precision):
+    converts = engine == "auto" and is_style_file(path) and find_spec("torch") is not None
+    if converts and _bfloat16_pays(device, precision):
         try:
             return load_engine(path, engine="openvino", device=device, precision=precision)
         except (ValueError, OSError, RuntimeError) as error:
             _log.warning("using engine 'eager', since 'openvino' is not to be had: %s", error)
     record = _chosen(path, engine)
+    _check_torch(path, record)
     runs = runnable(file, record, device, precision)
     load = record.load_style if is_style_file(runs) else record.load_exported
     assert load is not None
@@ -96,6 +99,15 @@ def _chosen(path: Path, engine: EngineChoice) -> EngineRecord:
             "style file"
         )
     return record
+
+
+def _check_torch(path: Path, record: EngineRecord) -> None:
+    """Raise ValueError where PyTorch has to carry a file out and is not installed."""
+    if record.package == "torch" and find_spec("torch") is None:
+        raise ValueError(
+            f"painting with '{path}' needs torch, which is not installed: pip install 'allaprima[train]', or "
+            "give a style that was exported as .onnx"
+        )
 
 
 def _names(records: Iterable[EngineRecord]) -> str:

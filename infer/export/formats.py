@@ -80,10 +80,11 @@ def check_request(request: Request) -> None:
     if request.device != "cpu" and not format.machine_code:
         compiled = " or ".join(name for name, other in FORMATS.items() if other.machine_code)
         raise ValueError(f"--device {request.device} is for --format {compiled}; {format.name} runs on any")
-    missing = [name for name in format.packages if find_spec(name) is None]
+    missing = [name for name in ("torch", *format.packages) if find_spec(name) is None]
     if missing:
+        extras = ",".join(dict.fromkeys("train" if name == "torch" else format.name for name in missing))
         raise ValueError(
-            f"--format {format.name} needs {', '.join(missing)}: pip install 'allaprima[{format.name}]'"
+            f"--format {format.name} needs {', '.join(missing)}: pip install 'allaprima[{extras}]'"
         )
     if format.machine_code:
         _check_compiler(format)

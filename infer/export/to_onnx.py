@@ -108,7 +108,8 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, inputs: Sequence[NDArray[Any]]) -> None:
         self._inputs = iter(inputs)
 
-    def get_next(self) -> dict[str, NDArray[Any]] | None:
+    # Its type leaves out the None by which the last is told.
+    def get_next(self) -> dict[str, NDArray[Any]] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the next picture, or None after the last."""
         pictures = next(self._inputs, None)
         return None if pictures is None else {INPUT: pictures}

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from allaprima.images.picture import Picture, read_picture, write_picture
+from allaprima.models.loss_description import LossDescription, LossWeights
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork
@@ -31,7 +32,7 @@ def style_file(tmp_path: Path) -> Path:
         style_name="wave",
         style_sha256="ab" * 32,
         style_thumbnail=base64.b64encode(thumbnail.getvalue()).decode(),
-        loss={"style_layer_weights": {"relu1_2": 0.25}},
+        loss=LossDescription(weights=LossWeights({}, {"relu1_2": 0.25}, 0.0)),
         steps=40,
     )
     save_style(tmp_path / "wave.style", TransformerNetwork(width=8, residual_blocks=1), header)
@@ -141,7 +142,7 @@ def test_info_shows_every_setting(run: Run, style_file: Path) -> None:
     assert lines["steps"] == "40"
     assert lines["style_sha256"] == "ab" * 32
     assert lines["style_thumbnail"] == "128x101 JPEG"
-    assert lines["loss.style_layer_weights.relu1_2"] == "0.25"
+    assert lines["loss.weights.style.relu1_2"] == "0.25"
     assert lines["licence"] == "not stated"
 
 

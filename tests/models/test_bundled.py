@@ -65,10 +65,10 @@ def test_its_command_is_one_and_trains_such_a_network(name: str) -> None:
     )
     assert config.style is not None
     assert config.style.name == header.style_name
-    assert (header.network.width, config.parts.width, config.dtype) == (32, 32, "float16")
+    assert (header.network.width, config.transformer.width, config.dtype) == (32, 32, "float16")
     assert (config.author, config.licence) == (header.author, header.licence)
     # auto is VGG-19 where its weights are given, as the command of a style that was trained with it says.
-    assert config.loss_network in ("auto", header.loss["loss_network"])
+    assert config.loss_network in ("auto", header.loss.loss_network)
 
 
 def test_its_model_card_is_right(name: str) -> None:

@@ -27,7 +27,7 @@ def painted(name: str, seed: int = 0, size: int = SIZE) -> Pixels:
 
 
 def lightness(pixels: Pixels) -> NDArray[np.float64]:
-    weighted: NDArray[np.float64] = pixels @ np.array([0.299, 0.587, 0.114])
+    weighted: NDArray[np.float64] = pixels.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
     return weighted
 
 

@@ -1,5 +1,6 @@
 """Whole runs on a small loss network: what they leave behind, and that they can be interrupted."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -18,12 +19,14 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
+from allaprima.models.loss_description import LossWeights
 from allaprima.models.style_file import load_style, read_header
 from allaprima.train.loop.limits import DivergenceError
-from allaprima.train.run import TrainedStyle, train_style
+from allaprima.train.run import resume_style, train_style
 from allaprima.train.run_folder import create_run_folder, open_run_folder
 from allaprima.train.settings.config import TrainConfig
 from allaprima.train.settings.parsing import load_config
+from allaprima.train.train_in_folder import TrainedStyle
 
 Start = Callable[..., TrainedStyle]
 
@@ -55,14 +58,11 @@ def settings(
 
 
 def start(settings: dict[str, Any], output: Path, **changes: Any) -> TrainedStyle:
-    config = load_config(None, {**settings, **changes, "output": output})
-    assert config.style is not None
-    return train_style(config, create_run_folder(config.output, config.style))
+    return train_style(load_config(None, {**settings, **changes, "output": output}))
 
 
 def resume(root: Path, **changes: Any) -> TrainedStyle:
-    folder, _, checkpoint = open_run_folder(root)
-    return train_style(load_config(folder.config, changes), folder, checkpoint)
+    return resume_style(root, changes)
 
 
 def command(settings: dict[str, Any], *arguments: str) -> list[str]:
@@ -109,10 +109,11 @@ def test_a_run_leaves_everything_in_its_folder(settings: dict[str, Any], tmp_pat
     assert header.author == "A. Painter"
     assert header.command.startswith("allaprima train --style waves.png --content photographs")
     assert str(tmp_path.parent.parent) not in header.command
-    assert header.loss["calibrated"]
-    assert set(header.loss["weights"]["style"]) == {"relu1_1", "relu2_1"}
+    assert header.loss.calibrated
+    assert header.loss.weights is not None
+    assert set(header.loss.weights.style) == {"relu1_1", "relu2_1"}
     assert header.validation.keys() == {"content", "style", "tv", "total"}
-    assert header.loss["lineage"] == "torchvision"
+    assert header.loss.lineage == "torchvision"
     artefacts = {"checkerboard", "flat_border", "border", "clipped", "blobs"}
     assert header.quality.keys() == {"content", "style", "tv", "total"} | artefacts
     assert header.versions["torch"] == torch.__version__
@@ -333,9 +334,8 @@ def test_a_run_may_start_from_another_style(settings: dict[str, Any], tmp_path: 
 def test_explicit_weights_switch_calibration_off(settings: dict[str, Any], tmp_path: Path) -> None:
     result = start(settings, tmp_path / "run", content_weight=3, style_weight=5, tv_weight=7, strength=9)
     loss = read_header(result.style_file).loss
-    assert not loss["calibrated"]
-    expected = {"content": {"relu2_1": 3}, "style": {"relu1_1": 5, "relu2_1": 5}, "tv": 7}
-    assert loss["weights"] == expected
+    assert not loss.calibrated
+    assert loss.weights == LossWeights({"relu2_1": 3}, {"relu1_1": 5, "relu2_1": 5}, 7)
 
 
 def test_a_presets_objective_survives_resuming(settings: dict[str, Any], tmp_path: Path) -> None:
@@ -345,12 +345,8 @@ def test_a_presets_objective_survives_resuming(settings: dict[str, Any], tmp_pat
     resume(tmp_path / "halves", max_steps=6)
     assert_same_weights(tmp_path / "whole", tmp_path / "halves")
     loss = read_header(whole.style_file).loss
-    assert (loss["loss_preset"], loss["calibrated"]) == ("lengstrom", False)
-    assert loss["weights"] == {
-        "content": {"relu2_1": 7.5},
-        "style": {"relu1_1": 50, "relu2_1": 50},
-        "tv": 200,
-    }
+    assert (loss.loss_preset, loss.calibrated) == ("lengstrom", False)
+    assert loss.weights == LossWeights({"relu2_1": 7.5}, {"relu1_1": 50, "relu2_1": 50}, 200)
 
 
 @pytest.mark.slow
@@ -390,13 +386,51 @@ def test_changed_pictures_are_reported_on_resuming(
         settings[name] = str(copy)
     start(settings, tmp_path / "run")
     resume(tmp_path / "run", max_steps=8)
-    assert "changed" not in caplog.text
+    assert "changed since" not in caplog.text
     shutil.copy(next(Path(settings["content"]).iterdir()), Path(settings["content"]) / "another.jpg")
     with Image.open(settings["style"]) as style:
         style.rotate(180).save(settings["style"])
     resume(tmp_path / "run", max_steps=10)
     assert "the style picture changed since this run began" in caplog.text
     assert "the photographs changed since this run began" in caplog.text
+
+
+@pytest.mark.parametrize("happens", ["deleted", "overwritten"])
+def test_what_becomes_of_the_style_picture_during_a_run_does_not_matter(
+    happens: str, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from allaprima.train.loop.module import StyleTransferModule
+
+    style = Path(shutil.copy(settings["style"], tmp_path / "night.png"))
+    sha256 = hashlib.sha256(style.read_bytes()).hexdigest()
+    step = StyleTransferModule.training_step
+
+    def meanwhile(self: StyleTransferModule, batch: Tensor, batch_idx: int) -> Tensor:
+        if self.global_step == 2:
+            style.unlink()
+            if happens == "overwritten":
+                shutil.copy(next(Path(settings["content"]).iterdir()), style)
+        return step(self, batch, batch_idx)
+
+    undisturbed = read_header(start(settings, tmp_path / "undisturbed", style=str(style)).style_file)
+    monkeypatch.setattr(StyleTransferModule, "training_step", meanwhile)
+    trained = start(settings, tmp_path / "run", style=str(style))
+    assert trained.style_file == tmp_path / "run" / "night.safetensors"
+    assert trained.contact_sheet.is_file()
+    header = read_header(trained.style_file)
+    assert header.style_sha256 == sha256
+    assert header.style_thumbnail == undisturbed.style_thumbnail
+    assert header.validation == undisturbed.validation
+
+
+def test_a_run_makes_its_own_folder(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("waves", "waves-2"):
+        trained = train_style(load_config(None, settings))
+        assert trained.folder == Path("runs") / name
+        assert trained.style_file.is_file()
 
 
 @pytest.mark.parametrize(

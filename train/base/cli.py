@@ -1,20 +1,17 @@
 """The command `allaprima train-base`."""
 
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from allaprima.train.run_folder import create_run_folder, resumable_run
+from allaprima.train.loop.failure import failure_advice
 from allaprima.train.settings.flags import flags_of, typed_settings
-from allaprima.train.settings.parsing import ConfigError, parse_settings, read_yaml
+from allaprima.train.settings.parsing import ConfigError, load_settings
 
+from . import run
 from .config import BaseConfig
-
-_log = logging.getLogger(__name__)
-
 
 if TYPE_CHECKING:
     Flags = dict[str, Any]
@@ -37,35 +34,19 @@ def train_base(
         config: Settings as YAML; flags win over it.
         resume: Run folder of an earlier run to go on with, with its settings.
     """
-    flags = typed_settings(settings, unknown)
-    checkpoint: Path | None = None
-    if resume is not None:
-        folder, checkpoint = resumable_run(resume)
-        settled = _parsed(folder.config, flags)
-    else:
-        settled = _parsed(config, flags)
-    if settled.styles is None or settled.content is None:
-        raise ConfigError("give a folder of style pictures with --styles and photographs with --content")
-    if resume is None:
-        folder = create_run_folder(settled.output, settled.styles)
-    from allaprima.train.loop.limits import DivergenceError
-
-    from .run import train_base as run
-
-    _log.info("preparing the run in %s", folder.root)
+    overrides = typed_settings(settings, unknown)
+    if resume is not None and config is not None:
+        raise ConfigError("--resume goes on with the run's own settings: leave out --config")
     try:
-        result = run(settled, folder, checkpoint)
-    except DivergenceError as error:
-        print(f"error: training has diverged: {error}; try a lower --lr", file=sys.stderr)
+        if resume is not None:
+            base = run.resume_base(resume, overrides)
+        else:
+            base = run.train_base(load_settings(BaseConfig, config, overrides))
+    except RuntimeError as error:
+        if (advice := failure_advice(error, "train-base")) is None:
+            raise
+        print(f"error: {advice}", file=sys.stderr)
         return 1
-    finally:
-        folder.discard_unused()
-    print(f"base: {result}")
-    print(f"start from it: allaprima train --init {result} --style PICTURE --content PHOTOGRAPHS")
+    print(f"base: {base}")
+    print(f"start from it: allaprima train --init {base} --style PICTURE --content PHOTOGRAPHS")
     return 0
-
-
-def _parsed(file: Path | None, flags: dict[str, Any]) -> BaseConfig:
-    values = read_yaml(file) if file else {}
-    source = dict.fromkeys(values, str(file)) | dict.fromkeys(flags, "")
-    return parse_settings(BaseConfig, {**values, **flags}, source)

@@ -186,6 +186,7 @@ class StepBatches(IterableDataset[Tensor]):
 
     def _readable(self, sample: int) -> NDArray[np.uint8]:
         """Return the picture of a sample, or if that is broken of the next that is not."""
+        name = ""
         for name, payload in itertools.islice(self._samples.following(sample), _GIVE_UP_AFTER):
             try:
                 return decode(payload, largest_crop(self._crop_size, self._min_scale))

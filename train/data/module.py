@@ -142,8 +142,8 @@ class ContentDataModule(LightningDataModule):
         """
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         total = len(self._validation)
-        mine = [index % total for index in range(rank, total + -total % world_size, world_size)]
-        return _FixedBatches(self._validation[mine], self._settings.batch_size)
+        share = [index % total for index in range(rank, total + -total % world_size, world_size)]
+        return _FixedBatches(self._validation[share], self._settings.batch_size)
 
     def preview_pictures(self, count: int) -> Tensor:
         """Return the first held-out crops, `(count, 3, crop_size, crop_size)`, uint8, or all if fewer."""
@@ -195,17 +195,17 @@ class ContentDataModule(LightningDataModule):
         order = random_generator(self._settings.seed, 0, HELD_OUT).permutation(total).tolist()
         if total >= _LEAST_TO_HOLD_OUT_FROM:
             count = min(count, total // _LEAST_TO_HOLD_OUT_FROM)
-        known = self._broken
+        broken = self._broken
         items = (
             (position, pictures.name(index), pictures[index])
             for position, index in enumerate(order)
-            if index not in known
+            if index not in broken
         )
-        rest = order[self._validate_on(items, count) :]
+        train_indices = order[self._validate_on(items, count) :]
         if total >= _LEAST_TO_HOLD_OUT_FROM and _any_readable(
-            pictures[index] for index in rest if index not in known
+            pictures[index] for index in train_indices if index not in broken
         ):
-            self._train_indices = rest
+            self._train_indices = train_indices
         else:
             self._train_indices = order
             self._warn_shared(total if total < _LEAST_TO_HOLD_OUT_FROM else len(self._validation))
@@ -235,9 +235,9 @@ class ContentDataModule(LightningDataModule):
         crop_size = self._settings.crop_size
         crops: list[Tensor] = []
         broken: list[str] = []
-        after = 0
+        next_position = 0
         for position, name, payload in items:
-            after = position + 1
+            next_position = position + 1
             try:
                 crops.append(centre_crop(decode(payload, crop_size), crop_size))
                 self._held_out.append(payload)
@@ -245,11 +245,11 @@ class ContentDataModule(LightningDataModule):
                 broken.append(name)
             if len(crops) == count:
                 break
-        warn_broken(broken, after)
+        warn_broken(broken, next_position)
         if broken and not crops:
-            raise ValueError(f"none of {after} pictures in '{self._content}' can be read")
+            raise ValueError(f"none of {next_position} pictures in '{self._content}' can be read")
         self._validation = torch.stack(crops) if crops else self._validation
-        return after
+        return next_position
 
     def _warn_shared(self, count: int) -> None:
         pictures = "1 picture" if count == 1 else f"{count} pictures"

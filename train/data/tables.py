@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import datasets
+import datasets.config
 import fsspec  # type: ignore[import-untyped]
 import pyarrow as pa
 import pyarrow.parquet as pq
+from datasets.exceptions import DatasetsError
 
 from .fingerprint import fingerprint_files
 
@@ -155,27 +157,31 @@ def _is_binary(feature: Any) -> bool:
 
 
 def _read_parquet(files: Sequence[Path], wanted: str | None, *, streaming: bool) -> tuple[Any, str]:
-    filled = []
-    for path in files:
-        with _readable_errors([path]):
-            footer = pq.read_metadata(path)
-        if footer.num_rows:  # datasets refuses empty files
-            filled.append(glob.escape(str(path)))
-    features = datasets.Features.from_arrow_schema(footer.schema.to_arrow_schema())
-    column = find_image_column(features, wanted, f"'{path.name}'")
+    footers = [_footer(path) for path in files]
+    features = datasets.Features.from_arrow_schema(footers[-1].schema.to_arrow_schema())
+    column = find_image_column(features, wanted, f"'{files[-1].name}'")
+    # datasets refuses empty files
+    filled: list[Any] = [
+        glob.escape(str(path)) for path, footer in zip(files, footers, strict=True) if footer.num_rows
+    ]
     if not filled:
-        raise ValueError(f"no pictures in '{path.name}'; it has no rows")
+        raise ValueError(f"no pictures in '{files[-1].name}'; it has no rows")
     with _readable_errors(files), _quiet():
         # Not load_dataset("parquet"): that counts its uses over the network.
         table = datasets.Dataset.from_parquet(filled, columns=[column], streaming=streaming)
     return _undecoded(table, column), column
 
 
+def _footer(path: Path) -> pq.FileMetaData:
+    with _readable_errors([path]):
+        return pq.read_metadata(path)
+
+
 def _load_hub(name: str, *, streaming: bool) -> Any:
     path, _, config = name.partition(":")
     try:
         return datasets.load_dataset(path, config or None, split="train", streaming=streaming)
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+    except (OSError, ValueError, DatasetsError) as error:
         offline = " (HF_HUB_OFFLINE is set)" if datasets.config.HF_HUB_OFFLINE else ""
         raise FileNotFoundError(
             f"content '{name}' is neither a folder or file here nor a data set that the Hugging Face hub can"
@@ -202,7 +208,8 @@ def _payload(value: Any) -> Path | bytes:
         return cast(bytes, value["bytes"])
     path = value.get("path") or ""
     if "://" in path:
-        with fsspec.open(path, "rb") as file:
+        remote: Any = fsspec.open(path, "rb")
+        with remote as file:
             return cast(bytes, file.read())
     return Path(path) if path else b""
 
@@ -216,7 +223,7 @@ def _name(row: int, value: Any) -> str:
 def _readable_errors(files: Sequence[Path]) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowInvalid, datasets.exceptions.DatasetsError) as error:
+    except (pa.ArrowInvalid, DatasetsError) as error:
         names = ", ".join(f"'{path.name}'" for path in files[:3])
         raise ValueError(f"{names} cannot be read as parquet: {error.__cause__ or error}") from error
 

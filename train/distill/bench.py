@@ -12,7 +12,7 @@ from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.train.data.module import ContentDataModule
 from allaprima.train.loop import hardware
 from allaprima.train.settings.config import DataSettings
-from allaprima.train.style_picture import read_style
+from allaprima.train.style_picture import read_style_picture
 
 from .faithfulness import Judgement, judge
 from .student import LAYERS
@@ -44,7 +44,7 @@ def judged_styles(
     if not paths:
         raise ValueError(f"no pictures in '{styles}'")
     device = hardware.device("auto")
-    pictures = {path.name: to_image(read_style(path, STYLE_SIZE), device) for path in paths}
+    pictures = {path.name: to_image(read_style_picture(path, STYLE_SIZE).pixels, device) for path in paths}
     compact = LossNetwork("compact", LAYERS, load_loss_weights("compact", network)).to(device)
     vgg19 = LossNetwork("vgg19", LAYERS, load_loss_weights("vgg19", loss_weights)).to(device)
     data = ContentDataModule(

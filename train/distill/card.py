@@ -30,7 +30,7 @@ def facts(
     return {
         "lineage": lineage,
         "steps": steps,
-        "settings": portable(config.to_dict()),
+        "settings": portable(config),
         "pictures": dict(pictures),
         "errors": {
             error: {

@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from allaprima.atomic import write_atomically
 from allaprima.output_checks import check_outputs
 from allaprima.train.settings.flags import flags_of, typed_settings
-from allaprima.train.settings.parsing import ConfigError, parse_settings, read_yaml
+from allaprima.train.settings.parsing import ConfigError, load_settings
 
 from .config import DistillConfig
 
@@ -39,11 +39,7 @@ def distill(
     Args:
         config: Settings as YAML; flags win over it. The packaged `distill` made the package's network.
     """
-    values = read_yaml(config) if config else {}
-    flags = typed_settings(settings, unknown)
-    settled = parse_settings(
-        DistillConfig, {**values, **flags}, dict.fromkeys(values, str(config)) | dict.fromkeys(flags, "")
-    )
+    settled = load_settings(DistillConfig, config, typed_settings(settings, unknown))
     if settled.content is None:
         raise ConfigError("content is missing: give a folder of photographs with --content FOLDER")
     if settled.output.exists() and any(settled.output.iterdir()):

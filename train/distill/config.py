@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from allaprima.train.settings.config import DataSettings, ScheduleSettings
 from allaprima.train.settings.durations import Duration, Interval, plain_values
+from allaprima.train.settings.marks import File, Place, Source
 
 
 class DistillConfig(ScheduleSettings, DataSettings):
@@ -15,29 +16,29 @@ class DistillConfig(ScheduleSettings, DataSettings):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    content: str | None = None
+    content: Source[str | None] = None
     """Photographs: a folder, parquet or tar files, or the name of a data set on the hub."""
-    paintings: str | None = None
+    paintings: Source[str | None] = None
     """Style pictures, in the same way; the photographs serve as such if there are none."""
-    output: Annotated[Path, Parameter(alias="-o")] = Path("runs/compact")
+    output: Place[Annotated[Path, Parameter(alias="-o")]] = Path("runs/compact")
     """Folder of the result, its log, settings and model card."""
-    loss_weights: Path | None = None
+    loss_weights: File[Path | None] = None
     """VGG-19's weights (.safetensors or .pth, torchvision's names); torchvision's by default."""
-    init: Path | None = None
+    init: File[Path | None] = None
     """A compact network to improve, instead of one found by least squares."""
-    max_steps: int = Field(420, ge=1)
+    max_steps: int = Field(default=420, ge=1)
     """Steps."""
     max_time: Duration | None = None
     """Time, such as 1h, after which it ends even so."""
     save_every: Interval = 60
     """Steps or time between looks at held-out pictures, after each of which the result is written."""
-    painter_steps: int = Field(120, ge=1)
+    painter_steps: int = Field(default=120, ge=1)
     """Steps after which the painter, whose pictures are learned from, begins with another style."""
-    batch_size: int = Field(4, ge=1)
+    batch_size: int = Field(default=4, ge=1)
     """Photographs a step, and paintings; 3.5 times as many pictures are made of them."""
-    crop_size: int = Field(128, ge=32)
+    crop_size: int = Field(default=128, ge=32)
     """Side of the square crops in pixels."""
-    lr: float = Field(1e-3, gt=0)
+    lr: float = Field(default=1e-3, gt=0)
     """Peak learning rate."""
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,7 +16,8 @@ SHOWN = {"content": "linear", "style": "log"}
 def plot_judgements(judgements: Sequence[Judgement], path: Path) -> None:
     """Draw both networks' terms against each other, a colour a style, into a PNG file."""
     figure = Figure(figsize=(9, 4.4), layout="constrained")
-    for axes, (term, scale) in zip(figure.subplots(1, 2), SHOWN.items(), strict=True):
+    plots = figure.subplots(1, 2)
+    for axes, (term, scale) in zip(plots, SHOWN.items(), strict=True):
         for name in dict.fromkeys(judgement.style for judgement in judgements):
             pairs = [(j.vgg19[term], j.compact[term]) for j in judgements if j.style == name]
             axes.scatter(*zip(*pairs, strict=True), s=18, label=name, alpha=0.8)
@@ -27,6 +28,6 @@ def plot_judgements(judgements: Sequence[Judgement], path: Path) -> None:
                 axis.set_major_formatter(ScalarFormatter())
                 axis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    plots[-1].legend(fontsize="small")
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")

@@ -86,14 +86,14 @@ def summary(comparisons: Sequence[Comparison]) -> dict[str, float | int]:
 
 def headline(comparisons: Sequence[Comparison]) -> str:
     """Return the summary in words."""
-    known = summary(comparisons)
+    counts = summary(comparisons)
     least, beyond, missed = "", "", ""
-    if known["not_reached"]:
+    if counts["not_reached"]:
         least, beyond = "at least ", "more than "
-        missed = f", {known['not_reached']} of {len(comparisons)} not reached"
+        missed = f", {counts['not_reached']} of {len(comparisons)} not reached"
     return (
-        f"equivalent L-BFGS evaluations: {least}{known['mean']:.1f} "
-        f"({known['lowest']:.1f} to {beyond}{known['highest']:.1f}{missed})"
+        f"equivalent L-BFGS evaluations: {least}{counts['mean']:.1f} "
+        f"({counts['lowest']:.1f} to {beyond}{counts['highest']:.1f}{missed})"
     )
 
 

@@ -72,7 +72,7 @@ def evaluate(
     from allaprima.models.style_file import load_style
     from allaprima.train.loop import hardware
     from allaprima.train.objective.prepare import load_loss_network
-    from allaprima.train.style_picture import read_style
+    from allaprima.train.style_picture import read_style_picture
 
     from .report import as_dict, sheet
     from .yardstick import build_yardstick, choose_yardstick, find_style_picture
@@ -88,7 +88,7 @@ def evaluate(
             preset,
             PROGRAMS[preset]["height"],
         )
-    pixels = read_style(picture, settings.style_size)
+    pixels = read_style_picture(picture, settings.style_size).pixels
     device = hardware.device(accelerator)
     loss = build_yardstick(trained.header, yardstick, load_loss_network(settings, device), pixels)
     network = trained.network.to(device)

@@ -46,8 +46,8 @@ def as_table(scores: Scores, comparisons: Sequence[Comparison]) -> Table:
     mean = sum(score.untouched for score in scores.pictures) / len(scores.pictures)
     cells = [f"{scores.terms[name]:.4g}" for name in TERMS] + [f"{mean:.4g}"]
     if comparisons:
-        known = summary(comparisons)
-        cells.append(f"{'>= ' if known['not_reached'] else ''}{known['mean']:.1f}")
+        equivalent = summary(comparisons)
+        cells.append(f"{'>= ' if equivalent['not_reached'] else ''}{equivalent['mean']:.1f}")
     table.add_section()
     table.add_row("mean", *cells)
     return table

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from allaprima.images.pixels import Pixels
 from allaprima.images.tensors import to_image
 from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.models.loss_description import LossWeights
 from allaprima.models.style_file import Style, StyleHeader
-from allaprima.train.objective.perceptual import LossWeights, PerceptualLoss
+from allaprima.train.objective.perceptual import PerceptualLoss
 from allaprima.train.objective.prepare import build_loss
 from allaprima.train.settings.config import LossSettings
 from allaprima.train.settings.parsing import ConfigError, parse_settings, read_yaml
@@ -36,12 +37,12 @@ def choose_yardstick(header: StyleHeader, preset: PresetName | None, loss_weight
     values: dict[str, Any] = {"loss_preset": preset, "loss_weights": loss_weights}
     if preset is not None:
         return Yardstick(parse_settings(LossSettings, values), None)
-    if "weights" not in header.loss:
+    if header.loss.weights is None:
         raise ConfigError(
             f"the style file of {header.style_name} does not say what it was trained with: give --preset"
         )
-    values |= {name: value for name, value in header.loss.items() if name in LossSettings.model_fields}
-    return Yardstick(parse_settings(LossSettings, values), LossWeights(**header.loss["weights"]))
+    values |= header.loss.model_dump(include=set(LossSettings.model_fields))
+    return Yardstick(parse_settings(LossSettings, values), header.loss.weights)
 
 
 def build_yardstick(
@@ -55,13 +56,13 @@ def build_yardstick(
         loss_network: The frozen network of its settings.
         style: The style picture at its size, `(H, W, 3)`.
     """
-    fingerprint = header.loss.get("fingerprint")
-    stored, present = header.loss.get("lineage"), loss_network.lineage
-    if yardstick.weights is not None and stored not in (None, present):
+    fingerprint = header.loss.fingerprint
+    lineage_of_style, lineage = header.loss.lineage, loss_network.lineage
+    if yardstick.weights is not None and lineage_of_style not in (None, lineage):
         _log.warning(
             "%s was trained with the %s weights of the loss network and these are the %s ones, so its "
             "terms cannot be compared with those in the style file",
-            *(header.style_name, stored, present),
+            *(header.style_name, lineage_of_style, lineage),
         )
     elif yardstick.weights is not None and fingerprint not in (None, loss_network.fingerprint):
         _log.warning("%s was trained against another version of the loss network", header.style_name)

@@ -10,8 +10,8 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
+from allaprima.models.loss_description import LossWeights
 from allaprima.train.data.module import ContentDataModule
-from allaprima.train.objective.perceptual import LossWeights
 
 from .checkpoint_files import by_step
 from .module import StyleTransferModule

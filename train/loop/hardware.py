@@ -1,13 +1,10 @@
 """What the machine can do, and the settings that follow from it."""
 
 import os
-from typing import Literal
 
 import torch
 
-from allaprima.train.settings.config import OptimizerSettings
-
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+from allaprima.train.settings.config import OptimizerSettings, Precision
 
 
 def device_type(accelerator: str) -> str:

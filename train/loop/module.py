@@ -11,6 +11,7 @@ from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.objective.perceptual import PerceptualLoss
 from allaprima.train.settings.config import OptimizerSettings
 
+from . import hardware
 from .optimizer import network_optimizer
 from .schedule import averaging_decay
 from .scheduled_module import ScheduledModule
@@ -80,3 +81,16 @@ class StyleTransferModule(ScheduledModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the resolved loss weights, so that a resumed run has the same objective."""
         checkpoint["loss_weights"] = self.loss.weights.to_dict()
+
+
+def build_module(
+    network: TransformerNetwork, loss: PerceptualLoss, settings: OptimizerSettings, device_type: str
+) -> StyleTransferModule:
+    """Return a module laid out in memory and compiled as the settings, or else the device, ask for."""
+    module = StyleTransferModule(network, loss, settings)
+    if hardware.channels_last(settings, device_type):
+        module.to(memory_format=torch.channels_last)
+    if hardware.compiles(settings, device_type):
+        module.network.compile()
+        module.loss.compile()
+    return module

@@ -8,9 +8,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_advice() -> Iterator[None]:
-    """Keep Lightning's advice (loggers to buy, folders that are not empty) away from the user."""
+    """Keep Lightning's advice (loggers to buy, folders that are not empty) away from the user.
+
+    And PyTorch's, that two processes that load pictures are too many for a machine with one core.
+    """
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
         yield

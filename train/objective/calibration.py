@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.models.loss_description import LossWeights
 
-from .gram import gram_matrix
-from .losses import style_reconstruction_loss, total_variation
-from .perceptual import LossWeights, style_targets
+from .perceptual import LossFormula, style_targets
 
 STAGE_SHARES = {1: 0.3, 2: 0.5, 3: 1.2, 4: 4.0, 5: 0.5}
 """What the style layers of each stage of the loss network count together, content being 1.
@@ -33,6 +32,7 @@ def calibrate(
     style_layers: Iterable[str],
     strength: float,
     tv_weight: float | None = None,
+    formula: LossFormula | None = None,
 ) -> LossWeights:
     """Return weights under which every layer's loss lies between 0 and about 1.
 
@@ -48,20 +48,23 @@ def calibrate(
         style_layers: Names of the style layers.
         strength: Style against content; 1 is the default balance.
         tv_weight: Absolute weight of the total variation, instead of the calibrated one.
+        formula: How style and total variation are computed; means over everything by default.
     """
     content_layers, style_layers = tuple(content_layers), tuple(style_layers)
-    targets = style_targets(loss_network, style_image, dict.fromkeys(style_layers))
+    formula = formula or LossFormula()
+    targets = style_targets(loss_network, style_image, dict.fromkeys(style_layers), formula.style)
     painting = {layer: moments(x) for layer, x in loss_network(style_image, content_layers).items()}
     content = dict.fromkeys(content_layers, 0.0)
     style = dict.fromkeys(style_layers, 0.0)
     variation, count = 0.0, 0
     for photographs in batches:
+        pixels = photographs.shape[-2] * photographs.shape[-1]
         features = loss_network(photographs, {*content_layers, *style_layers})
         for layer in content_layers:
             content[layer] += float(unpaired_distance(moments(features[layer]), painting[layer]))
         for layer in style_layers:
-            style[layer] += float(style_reconstruction_loss(gram_matrix(features[layer]), targets[layer]))
-        variation += float(total_variation(photographs))
+            style[layer] += float(formula.style.distance(features[layer], targets[layer], pixels))
+        variation += float(formula.variation(formula.white * photographs))
         count += 1
     return LossWeights(
         content={layer: _inverse(len(content) * value / count) for layer, value in content.items()},

@@ -1,7 +1,7 @@
 """The formulas of the published objectives, and where settings depart from one."""
 
-from allaprima.train.settings.config import LossSettings
-from allaprima.train.settings.presets import PRESETS, PresetName
+from allaprima.train.settings.config import LossSettings, preset_settings
+from allaprima.train.settings.presets import PresetName
 
 from .losses import (
     gatys_gram_loss,
@@ -11,15 +11,15 @@ from .losses import (
     summed_feature_loss,
     total_variation,
 )
-from .perceptual import LossFormula
+from .perceptual import LossFormula, StyleLoss
 
-_CHOLLET = LossFormula(summed_feature_loss, seed_gram_loss, powered_variation, white=255)
+_CHOLLET = LossFormula(summed_feature_loss, StyleLoss(distance=seed_gram_loss), powered_variation, white=255)
 FORMULAS: dict[PresetName, LossFormula] = {
     "chollet": _CHOLLET,
     "chollet2": _CHOLLET,
     "johnson": LossFormula(variation=halved_variation, white=255),
     "pytorch-examples": LossFormula(),
-    "gatys": LossFormula(summed_feature_loss, gatys_gram_loss),
+    "gatys": LossFormula(summed_feature_loss, StyleLoss(distance=gatys_gram_loss)),
     "lengstrom": LossFormula(variation=total_variation, white=255),
 }
 
@@ -33,10 +33,9 @@ def departures(settings: LossSettings) -> list[str]:
     """Return where explicit settings win over those of the preset, one sentence each."""
     if settings.loss_preset is None:
         return []
-    recipe = PRESETS[settings.loss_preset]().settings()
     changed = [
         f"{name} is {getattr(settings, name)!r} instead of {value!r}"
-        for name, value in recipe.items()
+        for name, value in preset_settings(settings.loss_preset).items()
         if getattr(settings, name) != value
     ]
     if settings.strength != LossSettings.model_fields["strength"].default:

@@ -1,13 +1,13 @@
 """The objective a style is trained against: content, style and total variation in one module."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.models.loss_description import LossWeights
 
 from .gram import gram_matrix
 from .losses import feature_reconstruction_loss, mean_gram_loss, total_variation
@@ -16,19 +16,13 @@ TERMS = ("content", "style", "tv", "total")
 
 
 @dataclass(frozen=True)
-class LossWeights:
-    """The absolute weight of every part of the objective."""
+class StyleLoss:
+    """What is kept of a style image at a layer, and how far feature maps are from it."""
 
-    content: Mapping[str, float]
-    """Weight by content layer."""
-    style: Mapping[str, float]
-    """Weight by style layer."""
-    tv: float
-    """Weight of the total variation."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain dictionaries, for headers and checkpoints."""
-        return asdict(self)
+    target: Callable[[Tensor], Tensor] = gram_matrix
+    """The style image's feature maps, `(1, C, H, W)`, to what is kept of them, one tensor of any shape."""
+    distance: Callable[[Tensor, Tensor, int], Tensor] = mean_gram_loss
+    """Feature maps `(B, C, H, W)`, what was kept, and the pixels of a picture, to a scalar."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +31,7 @@ class LossFormula:
 
     content: Callable[[Tensor, Tensor], Tensor] = feature_reconstruction_loss
     """Feature maps of the stylised pictures and of the photographs, to a scalar."""
-    style: Callable[[Tensor, Tensor, int], Tensor] = mean_gram_loss
-    """Feature maps, the style image's Gram matrix and the pixels of a picture, to a scalar."""
+    style: StyleLoss = StyleLoss()
     variation: Callable[[Tensor], Tensor] = total_variation
     """Pictures to a scalar."""
     white: float = 1.0
@@ -50,7 +43,7 @@ class PerceptualLoss(nn.Module):
 
     Args:
         loss_network: The frozen network.
-        style_targets: Gram matrix of the style image by layer, `(1, C, C)`, from `style_targets`.
+        style_targets: What is kept of the style image by layer, from `style_targets` with this formula.
         weights: What each layer and the total variation count.
         formula: How the terms are computed; means over everything by default.
     """
@@ -100,7 +93,7 @@ class PerceptualLoss(nn.Module):
             ).sum(),
             "style": torch.stack(
                 [
-                    weight * self.formula.style(features[layer], self.target(layer), pixels)
+                    weight * self.formula.style.distance(features[layer], self.target(layer), pixels)
                     for layer, weight in self.weights.style.items()
                 ]
             ).sum(),
@@ -109,19 +102,25 @@ class PerceptualLoss(nn.Module):
         return {**terms, "total": terms["content"] + terms["style"] + terms["tv"]}
 
     def target(self, layer: str) -> Tensor:
-        """Return the style image's Gram matrix at a layer, `(1, C, C)`."""
+        """Return what is kept of the style image at a layer."""
         return self.get_buffer(f"target_{layer}")
 
 
 @torch.no_grad()
-def style_targets(loss_network: LossNetwork, style_image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-    """Return the Gram matrices of the style image, `(1, C, C)` by layer.
+def style_targets(
+    loss_network: LossNetwork,
+    style_image: Tensor,
+    layers: Iterable[str],
+    style_loss: StyleLoss | None = None,
+) -> dict[str, Tensor]:
+    """Return what a style loss keeps of the style image by layer: Gram matrices, `(1, C, C)`, by default.
 
     Args:
         loss_network: The frozen network.
         style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
         layers: Names of the style layers.
+        style_loss: The style loss.
     """
-    layers = tuple(layers)
+    layers, style_loss = tuple(layers), style_loss or StyleLoss()
     features = loss_network(style_image, layers)
-    return {layer: gram_matrix(features[layer]) for layer in layers}
+    return {layer: style_loss.target(features[layer]) for layer in layers}

@@ -1,23 +1,26 @@
-"""The objective that some settings describe, on a device, for one style picture."""
+"""The objective that some settings describe, on a device, for style pictures."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from allaprima.freed_memory import keep_freed_memory
+from allaprima.images.pixels import Pixels
+from allaprima.images.tensors import to_image
 from allaprima.models.loss.architectures import Lineage, check_layers, layer_names
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights
+from allaprima.models.loss_description import LossWeights
 from allaprima.train.first_process import is_first_process
 from allaprima.train.settings.config import LossSettings
 from allaprima.train.settings.presets import PRESETS
 
 from .calibration import calibrate
 from .formulas import departures, formula_of
-from .perceptual import LossWeights, PerceptualLoss, style_targets
+from .perceptual import PerceptualLoss, style_targets
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +31,43 @@ Settings = TypeVar("Settings", bound=LossSettings)
 def check_loss_layers(settings: LossSettings) -> None:
     """Raise ValueError, with what there is, if the loss network lacks one of the layers to compare."""
     check_layers(_first_choice(settings), (*settings.content_layers, *settings.style_layers))
+
+
+def prepare_objectives(
+    settings: Settings,
+    styles: Sequence[Pixels],
+    device: torch.device,
+    photographs: Callable[[], Iterable[Tensor]],
+    *,
+    weights: LossWeights | None = None,
+) -> tuple[Settings, list[PerceptualLoss]]:
+    """Return the settings with the loss network that `auto` comes to, and the objective of each style.
+
+    Args:
+        settings: What is compared.
+        styles: Style pictures at their training size, `(H, W, 3)`, uint8.
+        device: Where to compute.
+        photographs: Sets the photographs up, once the loss network stands, and returns batches
+            `(B, 3, H, W)` to calibrate on, which are taken only where that is needed.
+        weights: Weights found earlier.
+
+    Raises:
+        ValueError: If a layer is unknown, weights are not those of the network, or photographs
+            cannot be read.
+        FileNotFoundError: If a file does not exist.
+        ConnectionError: If no weights are at hand, and the network is not chosen by itself.
+    """
+    settings, network_weights = read_loss_weights(settings)
+    loss_network = build_loss_network(settings, network_weights).to(device)
+    batches = photographs()
+    weights = weights or explicit_weights(settings)
+    if weights is None:
+        batches = list(batches)  # each style looks at them
+    losses = [
+        build_loss(settings, loss_network, to_image(style, device), photographs=batches, weights=weights)
+        for style in styles
+    ]
+    return settings, losses
 
 
 def load_loss_network(settings: LossSettings, device: torch.device | str = "cpu") -> LossNetwork:
@@ -100,7 +140,7 @@ def build_loss(
         photographs: Batches `(B, 3, H, W)` to calibrate on, looked at only where that is needed.
         weights: Weights found earlier.
     """
-    weights = weights or explicit_weights(settings)
+    weights, formula = weights or explicit_weights(settings), formula_of(settings)
     if weights is None:
         weights = calibrate(
             loss_network,
@@ -110,9 +150,10 @@ def build_loss(
             style_layers=settings.style_layers,
             strength=settings.strength,
             tv_weight=settings.tv_weight,
+            formula=formula,
         )
-    targets = style_targets(loss_network, style_image, weights.style)
-    return PerceptualLoss(loss_network, targets, weights, formula_of(settings))
+    targets = style_targets(loss_network, style_image, weights.style, formula.style)
+    return PerceptualLoss(loss_network, targets, weights, formula)
 
 
 def explicit_weights(settings: LossSettings) -> LossWeights | None:
@@ -143,10 +184,10 @@ def _first_choice(settings: LossSettings) -> str:
 
 
 def _difference(lineage: Lineage) -> str:
-    present, wanted, larger = ("original", "torchvision's", "larger")
+    network, preset, comparison = ("original", "torchvision's", "larger")
     if lineage == "torchvision":
-        present, wanted, larger = ("torchvision's", "the original", "smaller")
+        network, preset, comparison = ("torchvision's", "the original", "smaller")
     return (
-        f"the weights of the loss network are {present} and the preset was tuned with {wanted} ones; their "
-        f"activations are {larger}, so its numbers balance content, style and total variation differently"
+        f"the weights of the loss network are {network} and the preset was tuned with {preset} ones; their "
+        f"activations are {comparison}, so its numbers balance content, style and total variation differently"
     )

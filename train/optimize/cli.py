@@ -77,12 +77,12 @@ def _paint(
     from allaprima.images.tensors import to_pixels
     from allaprima.train.loop import hardware
     from allaprima.train.objective.prepare import load_loss_network
-    from allaprima.train.style_picture import read_style
+    from allaprima.train.style_picture import read_style_picture
 
     from .paint import paint
 
     photograph = read_picture(content)
-    style_pixels = read_style(style, config.style_size)
+    style_picture = read_style_picture(style, config.style_size)
     network = load_loss_network(config, hardware.device(config.accelerator))
 
     def write(pixels: "Pixels", path: Path) -> None:
@@ -99,7 +99,7 @@ def _paint(
             if done in stages:
                 write(to_pixels(stage.image[0]), numbered(output, done))
 
-        painting = paint(photograph.rgb, style_pixels, network, config, watch=watch)
+        painting = paint(photograph.rgb, style_picture.pixels, network, config, watch=watch)
     write(painting.pixels, output)
     return painting
 

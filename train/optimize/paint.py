@@ -96,8 +96,8 @@ def paint(
 def target_size(photograph: Pixels, height: int | None) -> tuple[int, int]:
     """Return height and width of the picture, the photograph's proportions kept."""
     own_height, own_width = photograph.shape[:2]
-    height = height or own_height
-    return height, max(1, round(own_width * height / own_height))
+    target_height = int(own_height) if height is None else height
+    return target_height, max(1, round(own_width * target_height / own_height))
 
 
 def scaled_sizes(height: int, width: int, scales: int) -> list[tuple[int, int]]:

@@ -24,13 +24,13 @@ class MinimizeSettings(BaseModel):
 
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
     """L-BFGS or Adam."""
-    steps: int = Field(300, ge=1)
+    steps: int = Field(default=300, ge=1)
     """Evaluations of the objective and its gradient, over all scales."""
     line_search: Literal["strong-wolfe", "none"] = "strong-wolfe"
     """How L-BFGS chooses its steps: by the strong Wolfe conditions, or one evaluation a step."""
-    restart_every: int | None = Field(None, ge=2)
+    restart_every: int | None = Field(default=None, ge=2)
     """Evaluations after which L-BFGS forgets its history, as a program does that calls it in rounds."""
-    lr: float = Field(0.02, gt=0)
+    lr: float = Field(default=0.02, gt=0)
     """Learning rate of Adam, for pictures in [0, 1]."""
 
 
@@ -39,13 +39,13 @@ class OptimizeConfig(MinimizeSettings, LossSettings):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    height: int | None = Field(None, ge=16)
+    height: int | None = Field(default=None, ge=16)
     """Height of the picture in pixels; that of the photograph if not given."""
     start: str = "photograph"
     """What the first picture is: photograph, noise, or a picture file."""
-    scales: int = Field(1, ge=1)
+    scales: int = Field(default=1, ge=1)
     """Sizes to go through from coarse to fine, each twice the one before, with equal steps."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     """Seed of the noise."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Kind of device."""

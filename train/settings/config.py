@@ -11,9 +11,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from allaprima.models.network_settings import NETWORKS, NetworkName, NetworkSettings
 
 from .durations import Duration, Interval, plain_values
-from .presets import PRESETS, WEIGHTS, PresetName
+from .marks import ByPreset, File, Mark, Place, Resumable, Source, Weight, marked
+from .presets import PRESETS, PresetName
 
 DEFAULT_STEPS = 8000
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+"""Arithmetic, in Lightning's words."""
 
 
 def _split(value: Any) -> Any:
@@ -34,23 +38,23 @@ class LossSettings(BaseModel):
 
     loss_preset: Annotated[PresetName | None, Parameter(alias="--preset")] = None
     """A published objective with its layers, formulas and weights, instead of calibrated weights."""
-    strength: float = Field(1.0, gt=0)
+    strength: float = Field(default=1.0, gt=0)
     """Style against content: 2 paints more boldly, 0.5 stays closer to the photograph."""
-    style_size: int | None = Field(384, ge=16)
+    style_size: ByPreset[int | None] = Field(default=384, ge=16)
     """Shorter side of the style picture in pixels, never enlarged: larger gives larger strokes."""
-    loss_network: Literal["auto", "vgg19", "vgg16", "compact"] = "auto"
+    loss_network: ByPreset[Literal["auto", "vgg19", "vgg16", "compact"]] = "auto"
     """Network whose features are compared; auto is vgg19 where its weights can be had, else compact."""
-    loss_weights: Path | None = None
+    loss_weights: Resumable[File[Path | None]] = None
     """Its weights (.safetensors or .pth, torchvision's names); by default torchvision's, or the package's."""
-    content_layers: Layers = ("relu4_2",)
+    content_layers: ByPreset[Layers] = ("relu4_2",)
     """Layers compared with the photograph."""
-    style_layers: Layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    style_layers: ByPreset[Layers] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
     """Layers whose Gram matrices are compared with the style picture."""
-    content_weight: float | None = Field(None, ge=0)
+    content_weight: Weight[float | None] = Field(default=None, ge=0)
     """Absolute weight of each content layer; with style_weight it replaces calibration and strength."""
-    style_weight: float | None = Field(None, ge=0)
+    style_weight: Weight[float | None] = Field(default=None, ge=0)
     """Absolute weight of each style layer."""
-    tv_weight: float | None = Field(None, ge=0)
+    tv_weight: Weight[float | None] = Field(default=None, ge=0)
     """Absolute weight of the total variation, of a picture in [0, 1] unless a preset says otherwise."""
 
     @model_validator(mode="before")
@@ -58,16 +62,22 @@ class LossSettings(BaseModel):
     def _preset_fills_what_is_not_given(cls, values: Any) -> Any:
         if not isinstance(values, Mapping) or values.get("loss_preset") not in get_args(PresetName):
             return values
-        recipe = PRESETS[values["loss_preset"]]().settings()
         # A weight that is None is one to be found, which a preset does not leave open.
-        given = {name: value for name, value in values.items() if value is not None or name not in WEIGHTS}
-        return {**recipe, **given}
+        left_open = {name for name in marked(cls, Mark.WEIGHT) if values.get(name) is None}
+        explicit = {name: value for name, value in values.items() if name not in left_open}
+        return {**preset_settings(values["loss_preset"]), **explicit}
 
     @model_validator(mode="after")
     def _explicit_weights_come_together(self) -> Self:
         if (self.content_weight is None) != (self.style_weight is None):
             raise ValueError("content_weight and style_weight replace calibration: give both or none")
         return self
+
+
+def preset_settings(preset: PresetName) -> dict[str, Any]:
+    """Return what a preset decides, as loss settings."""
+    recipe, decided = PRESETS[preset](), marked(LossSettings, Mark.BY_PRESET)
+    return {name: getattr(recipe, name) for name in LossSettings.model_fields if name in decided}
 
 
 class DataSettings(BaseModel):
@@ -79,24 +89,24 @@ class DataSettings(BaseModel):
     """Read parquet, tar or hub data as a stream instead of in random order."""
     image_column: str | None = None
     """Column that holds the pictures; found by itself if there is only one."""
-    batch_size: int = Field(4, ge=1)
+    batch_size: int = Field(default=4, ge=1)
     """Pictures a step and device."""
-    crop_size: int = Field(256, ge=32)
+    crop_size: int = Field(default=256, ge=32)
     """Side of the square crops in pixels."""
-    val_pictures: int = Field(16, ge=1)
+    val_pictures: int = Field(default=16, ge=1)
     """Photographs held out for validation and the previews."""
-    workers: int | None = Field(None, ge=0)
+    workers: Resumable[int | None] = Field(default=None, ge=0)
     """Processes that prepare pictures; chosen by itself if not given."""
-    cache: Literal["auto", "off"] = "auto"
+    cache: Resumable[Literal["auto", "off"]] = "auto"
     """Keep decoded photographs on disk."""
-    cache_dir: Path | None = None
+    cache_dir: Resumable[Place[Path | None]] = None
     """Folder of that cache."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     """Seed of the first weights, the order of the photographs and their crops."""
 
 
 class TransformerSettings(NetworkSettings):
-    """The transformer network by name, or by its parts."""
+    """The transformer network by name, or by what defines it."""
 
     network: NetworkName = "paper"
     """The paper's network, or a smaller one that is many times faster to run."""
@@ -110,7 +120,7 @@ class TransformerSettings(NetworkSettings):
         return values if named is None else {**named.model_dump(), **values}
 
     @property
-    def parts(self) -> NetworkSettings:
+    def transformer(self) -> NetworkSettings:
         """Return what defines the network."""
         return NetworkSettings(**self.model_dump(include=set(NetworkSettings.model_fields)))
 
@@ -120,11 +130,11 @@ class ScheduleSettings(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    warmup_steps: int = Field(20, ge=0)
+    warmup_steps: int = Field(default=20, ge=0)
     """Steps of linear warm-up before the cosine decay."""
-    final_lr: float = Field(0.02, ge=0, le=1)
+    final_lr: Resumable[float] = Field(default=0.02, ge=0, le=1)
     """Last learning rate as a share of the peak."""
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
     """Decoupled weight decay: pulls the network's weights to zero, and is no part of the losses."""
 
 
@@ -135,16 +145,16 @@ class OptimizerSettings(ScheduleSettings):
 
     optimizer: Literal["muon", "adam"] = "muon"
     """Muon reaches in 100 steps what Adam reaches in 180; adam is Johnson et al.'s."""
-    lr: float | None = Field(None, gt=0)
+    lr: Resumable[float | None] = Field(default=None, gt=0)
     """Peak learning rate; 1e-2 with muon (a tenth of it for biases, norms and the ends), 2e-3 with adam."""
 
-    ema_decay: float = Field(0.999, ge=0, lt=1)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
     """Decay of the moving average of the weights, which is what is saved."""
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    precision: Resumable[Literal["auto", Precision]] = "auto"
     """bf16-mixed where the hardware computes in bfloat16, otherwise 32-true."""
-    channels_last: bool | None = None
+    channels_last: Resumable[bool | None] = None
     """Memory layout of the transformer network, which GPUs prefer; on CUDA by default."""
-    compile: bool | None = None
+    compile: Resumable[bool | None] = None
     """Compile the networks in place; on CUDA by default."""
 
 
@@ -153,23 +163,23 @@ class RunSettings(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    max_steps: int | None = Field(None, ge=1)
+    max_steps: Resumable[int | None] = Field(default=None, ge=1)
     """Steps to train; 8000 if max_time is not given either."""
-    max_time: Duration | None = None
+    max_time: Resumable[Duration | None] = None
     """Time to train, such as 20m; the first limit reached ends the run."""
-    checkpoint_every: Interval = timedelta(minutes=5)
+    checkpoint_every: Resumable[Interval] = timedelta(minutes=5)
     """Steps (500) or time (5m) between checkpoints."""
-    validate_every: int = Field(250, ge=1)
+    validate_every: Resumable[int] = Field(default=250, ge=1)
     """Steps between validations and previews."""
-    log_every: int = Field(10, ge=1)
+    log_every: Resumable[int] = Field(default=10, ge=1)
     """Steps between logged values."""
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    accelerator: Resumable[Literal["auto", "cpu", "cuda", "mps"]] = "auto"
     """Kind of device."""
-    devices: int | Literal["auto"] = 1
+    devices: Resumable[int | Literal["auto"]] = 1
     """Devices on each machine."""
-    nodes: int = Field(1, ge=1)
+    nodes: Resumable[int] = Field(default=1, ge=1)
     """Machines."""
-    strategy: str = "auto"
+    strategy: Resumable[str] = "auto"
     """Lightning's strategy for several devices, such as ddp."""
 
     @property
@@ -183,11 +193,11 @@ class FileSettings(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    dtype: Literal["float16", "float32"] = "float16"
+    dtype: Resumable[Literal["float16", "float32"]] = "float16"
     """Number format of the saved weights."""
-    author: str | None = None
+    author: Resumable[str | None] = None
     """Written into the style file."""
-    licence: str | None = None
+    licence: Resumable[str | None] = None
     """Written into the style file."""
 
 
@@ -196,13 +206,13 @@ class InputSettings(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    style: Path | None = None
+    style: File[Path | None] = None
     """The style picture."""
-    content: str | None = None
+    content: Resumable[Source[str | None]] = None
     """Photographs: a folder, parquet or tar files, or the name of a data set on the hub."""
-    init: Path | None = None
+    init: File[Path | None] = None
     """A style file or bundled style to train on; base, the default, is for new styles, none is random."""
-    output: Annotated[Path | None, Parameter(alias="-o")] = None
+    output: Place[Annotated[Path | None, Parameter(alias="-o")]] = None
     """Run folder; runs/NAME-OF-STYLE if not given."""
 
 

@@ -11,9 +11,9 @@ from allaprima.atomic import write_atomically
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.suggestion import suggestion
 
-from .config import TrainConfig
+from .config import LossSettings, TrainConfig
+from .marks import Mark, marked
 from .packaged import find_config
-from .presets import NAMED_BY_RECIPE, WEIGHTS
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -30,12 +30,19 @@ def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = 
         ConfigError: If anything is not a setting or has a value that does not fit; all
             problems are named.
     """
-    values = {} if path is None else read_yaml(path)
+    return load_settings(TrainConfig, path, overrides)
+
+
+def load_settings(
+    kind: type[Settings], path: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> Settings:
+    """Return what `load_config` does, as settings of another kind."""
+    values, overrides = {} if path is None else read_yaml(path), overrides or {}
     for name, decided in _named_wholes().items():
-        if overrides and overrides.get(name) not in (None, values.get(name)):
+        if overrides.get(name) not in (None, values.get(name)):
             values = {key: value for key, value in values.items() if key not in decided}
-    source = dict.fromkeys(values, str(path)) | dict.fromkeys(overrides or {}, "")
-    return parse_settings(TrainConfig, {**values, **(overrides or {})}, source)
+    source = dict.fromkeys(values, str(path)) | dict.fromkeys(overrides, "")
+    return parse_settings(kind, {**values, **overrides}, source)
 
 
 def parse_settings(
@@ -111,7 +118,8 @@ def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
 
 def _named_wholes() -> dict[str, set[str]]:
     """Return what a name on the command line decides over a file's settings; weights stay explicit."""
-    return {"loss_preset": {*NAMED_BY_RECIPE} - {*WEIGHTS}, "network": {*NetworkSettings.model_fields}}
+    by_preset = marked(LossSettings, Mark.BY_PRESET) - marked(LossSettings, Mark.WEIGHT)
+    return {"loss_preset": by_preset, "network": {*NetworkSettings.model_fields}}
 
 
 def _problems(error: ValidationError, source: Mapping[str, str], known: Iterable[str]) -> list[str]:
@@ -126,7 +134,7 @@ def _problems(error: ValidationError, source: Mapping[str, str], known: Iterable
             message = problem["msg"].removeprefix("Value error, ")
             line = f"{where}{name} is {problem['input']!r}; {message}" if name else message
             if problem["type"] == "literal_error":
-                choices = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+                choices = re.findall(r"'([^']*)'", problem.get("ctx", {})["expected"])
                 line += suggestion(str(problem["input"]), choices)
         lines.setdefault(name, line)
     return list(lines.values())

@@ -2,15 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from allaprima.models.loss.architectures import Lineage
 
 PresetName = Literal["chollet", "chollet2", "johnson", "pytorch-examples", "gatys", "lengstrom"]
-WEIGHTS = ("content_weight", "style_weight", "tv_weight")
-NAMED_BY_RECIPE = ("loss_network", "content_layers", "style_layers", "style_size", *WEIGHTS)
-"""The loss settings that a preset decides."""
-
 FIRST_OF_STAGE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 LAST_OF_STAGE = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 
@@ -33,10 +29,6 @@ class LossRecipe:
     tv_weight: float
     style_size: int | None
     """Shorter side of the style picture in pixels; None for the picture as it is."""
-
-    def settings(self) -> dict[str, Any]:
-        """Return the recipe as loss settings."""
-        return {name: getattr(self, name) for name in NAMED_BY_RECIPE}
 
 
 def chollet() -> LossRecipe:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from allaprima.infer.export.calibration_pictures import natural_picture
 from allaprima.infer.export.equalize import equalize
@@ -21,8 +22,12 @@ def test_channels_get_one_range_and_the_picture_stays(name: NetworkName) -> None
     equal = equalize(network, photographs)
 
     found: list[torch.Tensor] = []
+
+    def keep(conv: nn.Module, pictures: object, features: torch.Tensor) -> None:
+        found.append(features)
+
     first = equal.encoder.get_submodule("1.0")
-    first.register_forward_hook(lambda conv, given, features: found.append(features))
+    first.register_forward_hook(keep)
     with torch.no_grad():
         for photograph in photographs:
             picture = torch.from_numpy(np.asarray(photograph))

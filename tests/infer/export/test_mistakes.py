@@ -46,6 +46,17 @@ def test_missing_extra(run: Run, small_style: Path, monkeypatch: pytest.MonkeyPa
         assert f"needs onnxscript: pip install 'allaprima[{format}]'" in err
 
 
+def test_missing_torch(run: Run, small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    for format, needed in (
+        ("pt2", "torch: pip install 'allaprima[train]'"),
+        ("onnx", "torch, onnxscript: pip install 'allaprima[train,onnx]'"),
+    ):
+        code, _, err = run(small_style, "--format", format)
+        assert (code, err) == (2, f"error: --format {format} needs {needed}\n")
+
+
 def test_missing_compiler(run: Run, small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     code, _, err = run(small_style, "--format", "aoti")

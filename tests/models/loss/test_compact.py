@@ -19,7 +19,7 @@ from allaprima.models.loss.compact import EMBEDDED, METADATA_KEY, embedded_weigh
 from allaprima.models.loss.loss_network import IMAGENET_MEAN, IMAGENET_STD, LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights, random_loss_weights
 from allaprima.train.distill.errors import errors
-from allaprima.train.style_picture import read_style
+from allaprima.train.style_picture import read_style_picture
 
 ROOT = Path(__file__).parents[3]
 VGG_CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu4_2": 512, "relu5_1": 512}
@@ -111,7 +111,7 @@ def test_it_says_how_it_was_made() -> None:
 def test_the_embedded_file_stands_in_for_vgg(shared: Path) -> None:
     teacher = load_loss_weights("vgg19", shared / "weights" / "vgg19-features-fp16.safetensors")
     paths = sorted((shared / "data" / "content-dev").glob("*.jpg"))[:4]
-    images = torch.cat([to_image(read_style(path, 128)[:128, :128]) for path in paths])
+    images = torch.cat([to_image(read_style_picture(path, 128).pixels[:128, :128]) for path in paths])
     layers = layer_names("compact")
     own = LossNetwork("compact", layers, embedded_weights())(images)
     found = errors(own, LossNetwork("vgg19", layers, teacher)(images))

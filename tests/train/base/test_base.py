@@ -58,6 +58,10 @@ def test_a_base_learns_several_styles_and_others_start_from_it(
     assert header.style_name == "base of 2 styles"
     assert header.steps == 4
     assert header.validation["total"] > 0
+    assert (header.loss.loss_network, header.loss.content_layers) == ("vgg19", ("relu2_1",))
+    assert header.command.startswith("allaprima train-base ")
+    assert "--styles styles" in header.command
+    assert str(tmp_path) not in header.command
     values = yaml.safe_load(settings.read_text())
     flags = [
         f"--{name.replace('_', '-')}={','.join(value) if isinstance(value, list) else value}"
@@ -103,6 +107,13 @@ def test_a_resumed_base_is_the_one_that_was_never_stopped(run: Run, settings: Pa
         if not name.startswith(("averaged", "network", "styles")):
             continue
         torch.testing.assert_close(kept[1][name], tensor, rtol=0, atol=2e-2)
+
+
+def test_a_resumed_base_keeps_its_objective(run: Run, settings: Path, tmp_path: Path) -> None:
+    assert run("train-base", "--config", settings, "-o", tmp_path / "base", "--max-steps", 1)[0] == 0
+    code, _, error = run("train-base", "--resume", tmp_path / "base", "--strength", 2, "--max-steps", 2)
+    assert code == 2
+    assert "strength cannot change when" in error
 
 
 def test_each_style_has_its_own_normalisation(run: Run, settings: Path, tmp_path: Path) -> None:

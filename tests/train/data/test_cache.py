@@ -164,7 +164,7 @@ def test_what_a_killed_build_left_is_cleared_away_later(photos: Path, tmp_path: 
         part.mkdir(parents=True)
         (part / "pixels.bin").write_bytes(b"half of it")
         for path in (part / "pixels.bin", part):
-            os.utime(path, (time.time() - age,) * 2)
+            os.utime(path, (time.time() - age, time.time() - age))
     opened(photos, tmp_path / "cache")
     assert [path.name for path in (tmp_path / "cache").glob("*.part")] == ["alive.part"]
 
@@ -266,7 +266,8 @@ def test_half_of_the_free_disk_is_a_limit(
 @pytest.mark.parametrize(("hours", "kept"), [(1, True), (48, False)])
 def test_caches_that_nobody_uses_make_room(photos: Path, tmp_path: Path, hours: int, kept: bool) -> None:
     old = opened(photos, tmp_path / "cache").folder
-    os.utime(old, (time.time() - hours * 3600,) * 2)
+    used = time.time() - hours * 3600
+    os.utime(old, (used, used))
     (photos / "0.png").unlink()
     source: PictureSource = open_source(str(photos))
     assert build_cache(source, tmp_path / "cache", side=64, limit_bytes=25_000)

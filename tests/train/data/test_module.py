@@ -85,7 +85,7 @@ class Recorder(LightningModule):
         self.seen.append(batch.clone())
         return self.weight * batch.float().mean()
 
-    def on_train_batch_end(self, *_: object) -> None:
+    def on_train_batch_end(self, *_: object, **__: object) -> None:
         if self.save_to and self.trainer.global_step == 4:
             self.trainer.save_checkpoint(self.save_to)
 
@@ -115,6 +115,7 @@ def fit(content: Path, save_to: Path | None, ckpt_path: Path | None, **settings:
     return module
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
 @pytest.mark.filterwarnings("ignore:`isinstance.treespec, LeafSpec.` is deprecated")
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("kind", ["cache", "off", "stream"])

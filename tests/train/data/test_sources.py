@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
-import datasets
+import datasets.config
 import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq

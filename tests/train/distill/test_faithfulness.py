@@ -57,7 +57,8 @@ def test_a_network_agrees_with_itself() -> None:
 
 def test_disagreement_shows() -> None:
     def judgement(compact: float, vgg19: float) -> Judgement:
-        terms = [dict.fromkeys(("content", "style", "total"), value) for value in (compact, vgg19)]
+        names = ["content", "style", "total"]
+        terms = [dict.fromkeys(names, value) for value in (compact, vgg19)]
         return Judgement("a", 1.0, "compact", terms[0], terms[1], dict.fromkeys(LAYERS, compact))
 
     figures = summary([judgement(1, 3), judgement(2, 2), judgement(3, 1)])

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from allaprima.images.contact_sheet import contact_sheet
 from allaprima.images.picture import read_picture
+from allaprima.models.loss_description import LossDescription, LossWeights
 from allaprima.models.style_file import StyleHeader, read_header, save_style
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.evaluate.yardstick import choose_yardstick
-from allaprima.train.objective.perceptual import LossWeights, PerceptualLoss
+from allaprima.train.objective.perceptual import PerceptualLoss
 from allaprima.train.settings.presets import PRESETS, LossRecipe
 
 Run = Callable[..., tuple[int, str, str]]
@@ -43,7 +44,7 @@ def style_file(tmp_path: Path, style_picture: Path) -> Path:
     header = StyleHeader(
         style_name=style_picture.name,
         style_sha256=hashlib.sha256(style_picture.read_bytes()).hexdigest(),
-        loss=loss,
+        loss=LossDescription(**loss),
         dtype="float32",
     )
     folder = tmp_path / "run"
@@ -118,7 +119,7 @@ def test_a_preset_is_another_objective(
 def test_a_preset_is_taken_as_published(style_file: Path) -> None:
     """Also for a style that was trained with it and weights of its own."""
     header = read_header(style_file)
-    header.loss.update(loss_preset="lengstrom", style_weight=50)
+    header.loss = header.loss.model_copy(update={"loss_preset": "lengstrom", "style_weight": 50})
     settings, weights = choose_yardstick(header, "lengstrom", None)
     assert (settings.style_weight, settings.content_layers, weights) == (100, ("relu4_2",), None)
     settings, weights = choose_yardstick(header, None, None)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from allaprima.train.build import build_trainer
 from allaprima.train.loop.checkpoints import SameInputs
 from allaprima.train.loop.limits import DivergenceGuard, RunLimits
 from allaprima.train.run_folder import RunFolder
 from allaprima.train.settings.config import TrainConfig
+from allaprima.train.trainer import build_trainer
 
 
 def test_callbacks_keep_the_names_of_their_states() -> None:

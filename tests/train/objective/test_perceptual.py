@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.models.loss_description import LossWeights
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.objective.calibration import (
     STAGE_SHARES,
@@ -15,7 +16,7 @@ from allaprima.train.objective.calibration import (
     style_shares,
     unpaired_distance,
 )
-from allaprima.train.objective.perceptual import LossWeights, PerceptualLoss, style_targets
+from allaprima.train.objective.perceptual import LossFormula, PerceptualLoss, StyleLoss, style_targets
 
 STYLE_LAYERS = ("relu1_1", "relu2_1")
 WEIGHTS = LossWeights(content={"relu2_1": 2.0}, style={"relu1_1": 3.0, "relu2_1": 5.0}, tv=7.0)
@@ -132,3 +133,40 @@ def test_style_layers_share_what_their_stage_counts() -> None:
     assert sum(two_of_a_stage.values()) == pytest.approx(sum(STAGE_SHARES.values()))
     ratio = two_of_a_stage["relu4_1"] / (2 * two_of_a_stage["relu3_1"])
     assert ratio == pytest.approx(STAGE_SHARES[4] / STAGE_SHARES[3])
+
+
+def test_a_style_loss_that_is_no_gram_matrix_is_calibrated_like_any_other(loss_network: LossNetwork) -> None:
+    """Mean and standard deviation of each channel, as in Li et al. 2017, eq. 7."""
+
+    def statistics(features: Tensor) -> Tensor:
+        std, mean = torch.std_mean(features.float(), dim=(2, 3), correction=0)
+        return torch.cat([mean, std], dim=1)  # (B, 2 C)
+
+    def distance(features: Tensor, target: Tensor, pixels: int) -> Tensor:
+        return (statistics(features) - target).square().mean()
+
+    torch.manual_seed(0)
+    style, photographs = torch.rand(1, 3, 64, 64), 0.5 + 0.1 * torch.rand(3, 3, 64, 64)
+    formula = LossFormula(style=StyleLoss(statistics, distance))
+    weights = calibrate(
+        loss_network,
+        style,
+        [photographs],
+        content_layers=["relu2_1"],
+        style_layers=STYLE_LAYERS,
+        strength=1,
+        formula=formula,
+    )
+    targets = style_targets(loss_network, style, STYLE_LAYERS, formula.style)
+    assert targets["relu1_1"].shape == (1, 2 * 64)
+    loss = PerceptualLoss(loss_network, targets, weights, formula)
+    expected = sum(style_shares(STYLE_LAYERS).values())
+    assert loss(photographs, photographs)["style"].item() == pytest.approx(expected, rel=1e-4)
+    assert loss(style, style)["style"].item() == pytest.approx(0, abs=1e-6)
+    features = loss_network(photographs, ["relu2_1"])["relu2_1"].double().numpy()
+    of_style = loss_network(style, ["relu2_1"])["relu2_1"].double().numpy()
+    means, deviations = (f(features, axis=(2, 3)) - f(of_style, axis=(2, 3)) for f in (np.mean, np.std))
+    independent = (np.concatenate([means, deviations], axis=1) ** 2).mean()
+    assert weights.style["relu2_1"] * independent == pytest.approx(
+        style_shares(STYLE_LAYERS)["relu2_1"], rel=1e-4
+    )

@@ -146,7 +146,7 @@ def test_formulas_on_feature_maps(name: PresetName) -> None:
     assert content.item() == pytest.approx(
         np.mean([definition.content(a, b) for a, b in zip(one, other, strict=True)]), rel=1e-6
     )
-    gram_loss = formula.style(tensors[0], gram_matrix(tensors[2]), 140)
+    gram_loss = formula.style.distance(tensors[0], gram_matrix(tensors[2]), 140)
     assert gram_loss.item() == pytest.approx(
         np.mean([definition.style(style[0], a, 140) for a in one]), rel=1e-6
     )
@@ -189,7 +189,7 @@ def test_a_larger_style_picture_counts_like_one_of_the_pictures_size(name: Prese
     formula = FORMULAS[name]
     features, style = torch.rand(1, 4, 6, 6), torch.rand(1, 4, 6, 6)
     tiled = style.tile(1, 1, 2, 3)
-    same, larger = (formula.style(features, gram_matrix(x), 144) for x in (style, tiled))
+    same, larger = (formula.style.distance(features, gram_matrix(x), 144) for x in (style, tiled))
     assert larger.item() == pytest.approx(same.item(), rel=1e-5)
 
 
@@ -200,7 +200,7 @@ def test_how_the_seeds_balance_moves_with_picture_size() -> None:
     features, target, image = torch.rand(1, 4, 12, 12), torch.rand(1, 4, 12, 12), torch.rand(1, 3, 48, 48)
     large, large_target, large_image = (x.tile(1, 1, 2, 2) for x in (features, target, image))
     content = formula.content(large, large_target) / formula.content(features, target)
-    style = formula.style(large, gram_matrix(target), 96**2) / formula.style(
+    style = formula.style.distance(large, gram_matrix(target), 96**2) / formula.style.distance(
         features, gram_matrix(target), 48**2
     )
     assert content.item() == pytest.approx(4)

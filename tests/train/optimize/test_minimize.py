@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from allaprima.models.loss.loss_network import LossNetwork
-from allaprima.train.objective.perceptual import LossWeights, PerceptualLoss, style_targets
+from allaprima.models.loss_description import LossWeights
+from allaprima.train.objective.perceptual import PerceptualLoss, style_targets
 from allaprima.train.optimize.minimize import minimize
 from allaprima.train.optimize.settings import MinimizeSettings
 

@@ -141,10 +141,10 @@ def test_files_that_are_not_settings(tmp_path: Path, text: str) -> None:
 
 
 def test_a_network_has_a_name_and_parts() -> None:
-    assert TrainConfig().parts == NETWORKS["paper"]
+    assert TrainConfig().transformer == NETWORKS["paper"]
     for name, parts in NETWORKS.items():
-        assert TrainConfig(network=name).parts == parts
-    assert load_config(None, {"network": "fast", "width": "9"}).parts == NETWORKS["fast"].model_copy(
+        assert TrainConfig(network=name).transformer == parts
+    assert load_config(None, {"network": "fast", "width": "9"}).transformer == NETWORKS["fast"].model_copy(
         update={"width": 9}
     )
 
@@ -152,8 +152,10 @@ def test_a_network_has_a_name_and_parts() -> None:
 def test_a_name_on_the_command_line_wins_over_the_files_parts(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     path.write_text("network: paper\nwidth: 24\nresidual_blocks: 3\n")
-    assert load_config(path).parts == NetworkSettings(width=24, residual_blocks=3, upsampling="bilinear")
-    assert load_config(path, {"network": "tiny"}).parts == NETWORKS["tiny"]
+    assert load_config(path).transformer == NetworkSettings(
+        width=24, residual_blocks=3, upsampling="bilinear"
+    )
+    assert load_config(path, {"network": "tiny"}).transformer == NETWORKS["tiny"]
     assert load_config(path, {"network": "paper", "crop_size": 64}).width == 24
     with pytest.raises(ConfigError, match=r"network is 'tny'; .* \(did you mean tiny\?\)"):
         load_config(path, {"network": "tny"})

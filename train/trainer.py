@@ -1,0 +1,115 @@
+"""Lightning's trainer with this project's callbacks, and what is done with it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning import Callback, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from .data.module import ContentDataModule
+from .loop import hardware
+from .loop.checkpoints import keep_newest, save_last
+from .loop.limits import DivergenceError, DivergenceGuard, Interruption, RunLimits
+from .loop.outlook import Outlook
+from .loop.progress import ImageRate, Previews, TrainingProgress
+from .loop.quiet_lightning import without_advice
+from .loop.scheduled_module import ScheduledModule
+from .run_folder import RunFolder
+from .settings.config import TrainConfig
+from .settings.parsing import ConfigError
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What became of a module that was trained."""
+
+    steps: int
+    validation: dict[str, float]
+    """Terms on crops of held-out photographs."""
+    is_interrupted: bool
+
+
+def build_trainer(config: TrainConfig, folder: RunFolder, callbacks: Iterable[Callback] = ()) -> Trainer:
+    """Return Lightning's trainer with this project's callbacks and further ones.
+
+    Args:
+        config: The settings.
+        folder: Where checkpoints and logs go.
+        callbacks: Further callbacks.
+
+    Raises:
+        ConfigError: If the machine has no such devices, or Lightning no such strategy.
+    """
+    limits = RunLimits(config.steps, config.max_time)
+    try:
+        device = hardware.device_type(config.accelerator)
+        with without_advice():
+            return Trainer(
+                accelerator=device,
+                devices=config.devices,
+                num_nodes=config.nodes,
+                strategy=config.strategy,
+                precision=hardware.precision(config, device),
+                max_epochs=-1,
+                max_steps=config.steps or -1,
+                callbacks=[
+                    limits,
+                    Outlook(limits, config.validate_every),
+                    DivergenceGuard(config.log_every),
+                    ImageRate(config.log_every),
+                    TrainingProgress(),
+                    Previews(),
+                    *keep_newest(folder.checkpoints, config.checkpoint_every),
+                    *callbacks,
+                ],
+                logger=TensorBoardLogger(folder.logs, name=None, version=""),
+                log_every_n_steps=config.log_every,
+                val_check_interval=config.validate_every,
+                check_val_every_n_epoch=None,
+                num_sanity_val_steps=0,
+                use_distributed_sampler=False,
+                benchmark=device == "cuda",
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                default_root_dir=folder.root,
+            )
+    except (MisconfigurationException, ValueError) as error:
+        chosen = f"accelerator {config.accelerator}, devices {config.devices}, strategy {config.strategy}"
+        raise ConfigError(f"this machine cannot train with {chosen}: {error}") from error
+
+
+def fit(
+    trainer: Trainer,
+    interruption: Interruption,
+    module: ScheduledModule,
+    data: ContentDataModule,
+    folder: RunFolder,
+    checkpoint: Path | None,
+) -> Fit:
+    """Train a module to its limits or to Ctrl-C, keep its last checkpoint, and validate it.
+
+    Args:
+        trainer: From `build_trainer`, with `interruption` among its callbacks.
+        interruption: What listens for Ctrl-C.
+        module: What learns.
+        data: The photographs, set up.
+        folder: Where the last checkpoint goes.
+        checkpoint: Where to go on from.
+
+    Raises:
+        DivergenceError: If the objective is no longer finite; the last checkpoints stay.
+    """
+    with without_advice():
+        try:
+            with interruption.listening():
+                trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        except DivergenceError as error:
+            raise DivergenceError(
+                f"{error}; the last good checkpoint, if there is one, is kept in '{folder.checkpoints}'"
+            ) from error
+        save_last(trainer, folder.checkpoints)
+        validation = trainer.validate(module, data, verbose=False)[0]
+    terms = {name.removeprefix("val/"): float(value) for name, value in validation.items()}
+    return Fit(trainer.global_step, terms, interruption.is_requested)
