@@ -16,7 +16,7 @@ COMMANDS = {
         "allaprima.train.base.cli:train_base",
         "Train a network on many styles, for new ones to start from.",
     ),
-    "stylize": ("allaprima.infer.cli:stylize", "Paint pictures in a trained style."),
+    "stylize": ("allaprima.infer.jobs.cli:stylize", "Paint pictures in a trained style."),
     "video": ("allaprima.infer.film.cli:video", "Paint a video in a trained style."),
     "optimize": ("allaprima.train.optimize.cli:optimize", "Paint one picture by optimising its pixels."),
     "evaluate": ("allaprima.train.evaluate.cli:evaluate", "Measure how good a trained style is."),
@@ -37,6 +37,10 @@ COMMANDS = {
     "bench video": (
         "allaprima.infer.film.bench_cli:bench_video",
         "Measure how fast clips are stylised from file to file.",
+    ),
+    "bench batch": (
+        "allaprima.infer.jobs.bench_cli:bench_batch",
+        "Measure how fast a folder of pictures is painted.",
     ),
     "styles": ("allaprima.infer.styles.cli:styles", "List the styles that come with the program."),
     "info": ("allaprima.infer.cli:info", "Print what a style file says of itself."),

@@ -6,6 +6,8 @@ _EXTRAS = {
         "filelock",
         "lightning",
         "matplotlib",
+        "pyarrow",
+        "pyvips",
         "tensorboard",
         "torch",
         "torchvision",

@@ -54,7 +54,9 @@ _TOO_MANY = (TooManyPixelsError, Image.DecompressionBombError, Image.Decompressi
 
 
 @dataclass(frozen=True)
-class _Encoder:
+class Encoder:
+    """How Pillow writes a format, and what the format cannot do."""
+
     format: str
     largest_side: int
     keeps_alpha: bool = True
@@ -62,14 +64,14 @@ class _Encoder:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-_JPEG = _Encoder("JPEG", 65_500, keeps_alpha=False, options={"subsampling": "4:4:4"})
-_TIFF = _Encoder("TIFF", 2**31 - 1, lossy=False, options={"compression": "tiff_lzw"})
+_JPEG = Encoder("JPEG", 65_500, keeps_alpha=False, options={"subsampling": "4:4:4"})
+_TIFF = Encoder("TIFF", 2**31 - 1, lossy=False, options={"compression": "tiff_lzw"})
 _ENCODERS = {
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
-    ".png": _Encoder("PNG", 2**31 - 1, lossy=False),
-    ".webp": _Encoder("WEBP", 16_383, options={"exact": True}),
-    ".avif": _Encoder("AVIF", 65_536, options={"subsampling": "4:4:4"}),
+    ".png": Encoder("PNG", 2**31 - 1, lossy=False),
+    ".webp": Encoder("WEBP", 16_383, options={"exact": True}),
+    ".avif": Encoder("AVIF", 65_536, options={"subsampling": "4:4:4"}),
     ".tif": _TIFF,
     ".tiff": _TIFF,
 }
@@ -118,7 +120,7 @@ class Picture:
         image.load()
         alpha = alpha_channel(image)
         colour = to_srgb(image, name=name)
-        turn = _UPRIGHT.get(_orientation(image))
+        turn = _UPRIGHT.get(orientation_of(image))
         if turn is not None:
             colour = colour.transpose(turn)
             alpha = alpha.transpose(turn) if alpha else None
@@ -153,8 +155,8 @@ def read_picture(
     """
     name = "" if isinstance(source, bytes) else f" '{source}'"
     try:
-        with _pillow_limit(max_pixels), _opened(source) as file:
-            image = _identify(file)
+        with pillow_limit(max_pixels), _opened(source) as file:
+            image = identify(file)
             if image.width * image.height > max_pixels:
                 size = f"{image.width}x{image.height}"
                 raise TooManyPixelsError(f"it has {size} pixels, more than the limit of {max_pixels}")
@@ -165,7 +167,7 @@ def read_picture(
         raise
     except Exception as error:  # decoders of damaged data raise nearly every type
         kind = TooManyPixelsError if isinstance(error, _TOO_MANY) else PictureError
-        raise kind(f"picture{name} cannot be read: {_reason(error, max_pixels)}") from error
+        raise kind(f"picture{name} cannot be read: {reason_of(error, max_pixels)}") from error
 
 
 def write_picture(picture: Picture, path: Path, *, quality: int = DEFAULT_QUALITY) -> None:
@@ -181,20 +183,46 @@ def write_picture(picture: Picture, path: Path, *, quality: int = DEFAULT_QUALIT
             the picture.
         OSError: If the file cannot be written.
     """
-    encoder = _ENCODERS.get(path.suffix.lower())
-    if encoder is None:
-        raise ValueError(f"cannot write '{path}': suffix must be one of {', '.join(WRITABLE_SUFFIXES)}")
-    if max(picture.width, picture.height) > encoder.largest_side:
-        raise ValueError(
-            f"cannot write '{path}': {picture.width}x{picture.height} pixels, and {encoder.format} ends at "
-            f"{encoder.largest_side} a side; write .png or .tif"
-        )
+    encoder = encoder_for(path, picture.height, picture.width)
+    with write_atomically(path) as temporary:
+        _save(picture, encoder, quality, temporary)
+
+
+def encode_picture(picture: Picture, name: Path, *, quality: int = DEFAULT_QUALITY) -> bytes:
+    """Return a picture in the format that the suffix of a name stands for.
+
+    Args:
+        picture: As for `write_picture`.
+        name: What messages call it, too.
+        quality: As for `write_picture`.
+
+    Raises:
+        ValueError: As `write_picture`.
+    """
+    file = io.BytesIO()
+    _save(picture, encoder_for(name, picture.height, picture.width), quality, file)
+    return file.getvalue()
+
+
+def _save(picture: Picture, encoder: Encoder, quality: int, file: Path | IO[bytes]) -> None:
     image = picture.to_image()
     if picture.alpha is not None and not encoder.keeps_alpha:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     lossy = {"quality": quality} if encoder.lossy else {}
-    with write_atomically(path) as temporary:
-        image.save(temporary, format=encoder.format, **lossy, **encoder.options)
+    image.save(file, format=encoder.format, **lossy, **encoder.options)
+
+
+def encoder_for(path: Path, height: int, width: int) -> Encoder:
+    """Return how a file is encoded, by its suffix, or raise ValueError where that cannot hold the picture."""
+    encoder = _ENCODERS.get(path.suffix.lower())
+    if encoder is None:
+        raise ValueError(f"cannot write '{path}': suffix must be one of {', '.join(WRITABLE_SUFFIXES)}")
+    if max(width, height) > encoder.largest_side:
+        raise ValueError(
+            f"cannot write '{path}': {width}x{height} pixels, and {encoder.format} ends at "
+            f"{encoder.largest_side} a side; write .png or .tif"
+        )
+    return encoder
 
 
 def _opened(source: Path | bytes) -> IO[bytes]:
@@ -202,7 +230,7 @@ def _opened(source: Path | bytes) -> IO[bytes]:
 
 
 @contextmanager
-def _pillow_limit(max_pixels: int) -> Iterator[None]:
+def pillow_limit(max_pixels: int) -> Iterator[None]:
     """Let Pillow decode `max_pixels`; its plugins check a module global, also while decoding."""
     if max_pixels <= DEFAULT_MAX_PIXELS:
         yield
@@ -216,8 +244,12 @@ def _pillow_limit(max_pixels: int) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = previous
 
 
-def _identify(file: IO[bytes]) -> ImageFile.ImageFile:
-    """Do what Image.open does, without its warning (warning filters are not thread-safe)."""
+def identify(file: IO[bytes]) -> ImageFile.ImageFile:
+    """Do what Image.open does, without its warning (warning filters are not thread-safe).
+
+    Raises:
+        PictureError: If it is not a picture in a known format; decoders raise other errors too.
+    """
     Image.init()
     prefix = file.read(16)
     if not prefix:
@@ -248,7 +280,8 @@ def _identify_heif(file: IO[bytes]) -> ImageFile.ImageFile:
     return cast(ImageFile.ImageFile, plugin.HeifImageFile(file))
 
 
-def _reason(error: Exception, max_pixels: int) -> str:
+def reason_of(error: Exception, max_pixels: int | None = None) -> str:
+    """Return in words why a picture could not be read."""
     match error:
         case PictureError():
             return str(error)
@@ -263,7 +296,8 @@ def _reason(error: Exception, max_pixels: int) -> str:
     return f"its data is cut short or damaged ({str(error) or type(error).__name__})"
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """Return the orientation of EXIF, 1 to 8."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception as error:  # a damaged EXIF block raises nearly every type

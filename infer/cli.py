@@ -1,79 +1,12 @@
-"""The commands `stylize` and `info`."""
+"""The command `info`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
-
-from .engine_table import ENGINE_HELP, EngineChoice
-from .precision import PrecisionChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from .jobs import Job, Outcome
-
-
-def stylize(
-    style_file: Path,
-    pictures: list[Path],
-    /,
-    *,
-    output: Annotated[Path, Parameter(alias="-o")],
-    overwrite: Annotated[bool, Parameter(negative=())] = False,
-    format: str | None = None,
-    quality: Annotated[int | None, Parameter(validator=Number(gte=1, lte=100))] = None,
-    max_side: Annotated[int | None, Parameter(validator=Number(gte=16))] = None,
-    max_pixels: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
-    engine: Annotated[EngineChoice, Parameter(help=ENGINE_HELP)] = "auto",
-    device: str = "auto",
-    precision: PrecisionChoice = "auto",
-) -> int:
-    """Paint pictures in a trained style.
-
-    Results have exactly the size of their pictures, keep transparency, and keep the format where
-    it can be written. Pictures that cannot be read are reported and the others go on.
-
-    Args:
-        style_file: A style file, made by `allaprima train`, the name of a bundled style (`allaprima styles`
-            lists them), or an exported one: .onnx, .xml, .pt2.
-        pictures: Picture files, and folders to search for pictures recursively.
-        output: For one picture a file or a folder, otherwise a folder.
-        overwrite: Redo results that are there already, instead of skipping them.
-        format: Format of all results: jpg, png, webp, avif or tiff.
-        quality: Of JPEG, WebP and AVIF results, 1 to 100; high by default.
-        max_side: Reduce pictures with a longer side to this many pixels before, and enlarge the
-            result to the picture's own size. Saves memory and time; makes the strokes larger.
-        max_pixels: Refuse to read pictures with more pixels than this; by default 89 million, Pillow's
-            own limit. Pictures above that are read one at a time.
-        engine: What carries it out.
-        device: auto, cpu, cuda, cuda:1, mps, ...
-        precision: Of the computation; auto is an exported file's own, float16 on CUDA, bfloat16 in OpenVINO
-            where the CPU has it, and otherwise float32. Only exported files have int8.
-
-    Returns:
-        0, or 1 if some pictures failed.
-    """
-    from allaprima.images.picture import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
-
-    from .jobs import plan_jobs, stylize_files
-
-    suffix = f".{format.lower().removeprefix('.')}" if format else None
-    jobs = plan_jobs(pictures, output, suffix=suffix)
-
-    from .stylize import Stylizer
-
-    # Loads torch, or another runtime, so not before the arguments proved right.
-    stylizer = Stylizer.load(style_file, engine=engine, device=device, precision=precision, max_side=max_side)
-    outcomes = stylize_files(
-        stylizer,
-        jobs,
-        overwrite=overwrite,
-        quality=quality or DEFAULT_QUALITY,
-        max_pixels=max_pixels or DEFAULT_MAX_PIXELS,
-    )
-    return _report(jobs, outcomes)
+    from collections.abc import Iterator
 
 
 def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
@@ -110,36 +43,6 @@ def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] =
     for name, value in rows.items():
         print(f"{name:<{column}}  {_readable(name, value)}")
     return 0
-
-
-def _report(jobs: "Sequence[Job]", outcomes: "Iterator[Outcome]") -> int:
-    """Draw the progress, print failures as they happen and a summary; return the exit code."""
-    from collections import Counter
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from allaprima.images.picture import TooManyPixelsError
-
-    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
-    columns = (TextColumn("stylising"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    shown = len(jobs) > 1 and console.is_terminal
-    counts: Counter[str] = Counter()
-    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
-        for outcome in progress.track(outcomes, total=len(jobs)):
-            counts[outcome.status] += 1
-            if outcome.status == "failed":
-                hint = (
-                    "; --max-pixels raises the limit" if isinstance(outcome.error, TooManyPixelsError) else ""
-                )
-                console.print(f"error: {outcome.message}{hint}")
-    counted = [f"{counts['stylized']} picture{'' if counts['stylized'] == 1 else 's'} stylised"]
-    if counts["failed"]:
-        counted.append(f"{counts['failed']} failed")
-    if counts["skipped"]:
-        counted.append(f"{counts['skipped']} skipped (already there; --overwrite redoes them)")
-    print(", ".join(counted))
-    return 1 if counts["failed"] else 0
 
 
 def _flattened(settings: dict[str, Any], prefix: str = "") -> "Iterator[tuple[str, Any]]":

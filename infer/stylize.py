@@ -1,7 +1,8 @@
 """One picture to one stylised picture, of the same kind and size."""
 
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
@@ -13,8 +14,11 @@ from allaprima.images.picture import DEFAULT_MAX_PIXELS, Picture, read_picture
 from allaprima.models.network_settings import MINIMUM_SIZE
 
 from .engine_table import EngineChoice
-from .engines import Engine, load_engine
+from .engines import Engine
 from .precision import PrecisionChoice
+from .tiles.budget import Budget, Tiles
+from .tiles.engine import BoundedEngine
+from .tiles.load import load_bounded_engine
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,14 +36,16 @@ class Stylizer:
         engine: The network, on a runtime.
         max_side: Pictures with a longer side are reduced to it before and enlarged after, which
             saves memory and time and makes the strokes larger. None leaves every picture alone.
+        batch: Pictures of one size that `stream` should be given at once, which a GPU may profit from.
 
     Raises:
         ValueError: If `max_side` is below 1.
     """
 
-    def __init__(self, engine: Engine, *, max_side: int | None = None) -> None:
+    def __init__(self, engine: Engine, *, max_side: int | None = None, batch: int = 1) -> None:
         if max_side is not None and max_side < 1:
             raise ValueError(f"max_side is {max_side}; expected at least 1")
+        self.batch = batch
         self._engine = engine
         self._max_side = max_side
 
@@ -52,6 +58,9 @@ class Stylizer:
         device: str = "auto",
         precision: PrecisionChoice = "auto",
         max_side: int | None = None,
+        tiles: Tiles = "auto",
+        memory: int | None = None,
+        batch: int = 1,
     ) -> Self:
         """Return a stylizer for a style file.
 
@@ -62,14 +71,22 @@ class Stylizer:
             device: `auto`, `cpu`, `cuda`, `mps` or another device of the runtime.
             precision: Of weights and activations, as for `load_engine`.
             max_side: As for the class.
+            tiles: How pictures that do not fit in memory are painted, in tiles: `exact`, as in one piece;
+                `fast`, with the statistics of a reduced picture, which shows; or `auto`, exact where the
+                disk has room for feature maps. An exported file cannot, and refuses such pictures.
+            memory: Bytes that the process may take at its peak; None takes what is free.
+            batch: As for the class.
 
         Raises:
             OSError: If the file cannot be read.
             ValueError: If it is not a style file, the engine does not fit it or is not installed, or the
                 device is absent.
         """
-        ready = load_engine(Path(style_file), engine=engine, device=device, precision=precision)
-        return cls(ready, max_side=max_side)
+        budget = Budget(memory)
+        ready = load_bounded_engine(
+            Path(style_file), engine=engine, device=device, precision=precision, tiles=tiles, budget=budget
+        )
+        return cls(ready, max_side=max_side, batch=batch)
 
     @overload
     def __call__(self, picture: Path | str | Image.Image) -> Image.Image: ...
@@ -112,6 +129,43 @@ class Stylizer:
             "a uint8 array or a float tensor"
         )
 
+    @property
+    def large_pictures(self) -> BoundedEngine | None:
+        """What paints files that do not fit in memory; None where they are reduced, or refused."""
+        return self._engine if isinstance(self._engine, BoundedEngine) and self._max_side is None else None
+
+    @property
+    def settings(self) -> dict[str, str | int | None]:
+        """What results depend on, but for the style: the engine that runs it, its precision, the size."""
+        engine = self._engine.engine if isinstance(self._engine, BoundedEngine) else self._engine
+        name = type(engine).__name__.removesuffix("Engine").lower()
+        precision = getattr(engine, "precision", None)
+        return {"engine": name, "precision": precision, "max_side": self._max_side}
+
+    def stream(self, batches: Iterable[list[Picture]]) -> Iterator[list[Picture]]:
+        """Yield pictures stylised, in order; those of a batch are of one size.
+
+        Args:
+            batches: As many as there are; on CUDA the next is copied while one is computed.
+
+        Raises:
+            ValueError: As calling it.
+            PictureTooLargeError: As calling it.
+        """
+        stream = getattr(self._engine, "stream", None)
+        if stream is None or self._max_side is not None:
+            yield from ([self(picture) for picture in batch] for batch in batches)
+            return
+        flying: deque[list[Picture]] = deque()
+
+        def arrays() -> Iterator[NDArray[np.uint8]]:
+            for batch in batches:
+                flying.append(batch)
+                yield np.stack([picture.rgb for picture in batch])
+
+        for painted in stream(arrays()):
+            yield [Picture(rgb, given.alpha) for rgb, given in zip(painted, flying.popleft(), strict=True)]
+
     def _stylize_array(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         def run(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
             return np.asarray(self._engine(pixels[None])[0], np.uint8)
@@ -142,7 +196,7 @@ class Stylizer:
 
         from .engines.eager import EagerEngine
 
-        if isinstance(self._engine, EagerEngine):
+        if isinstance(self._engine, EagerEngine | BoundedEngine):
             return self._engine.on_tensors(images)
         return torch.from_numpy(self._engine(images.cpu().contiguous().numpy()))
 

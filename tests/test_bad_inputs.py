@@ -105,7 +105,7 @@ def test_folder_of_all_goes_through(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     assert stylize(monkeypatch, style_file, FOLDER, "-o", tmp_path / "out") == 1
-    assert capsys.readouterr().out == "12 pictures stylised, 8 failed\n"
+    assert capsys.readouterr().out.startswith("12 pictures stylised, 8 failed; ")
     assert len(list((tmp_path / "out").iterdir())) == 12
 
 

@@ -1,5 +1,6 @@
 """What `pip install` brings, and what is said of the rest."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 def names(requirements: list[str]) -> set[str]:
     """Return the distributions that requirements name, but for the project itself."""
-    found = {requirement.partition(">")[0].lower() for requirement in requirements}
+    found = {re.split(r"[\[>]", requirement)[0].lower() for requirement in requirements}
     return {name for name in found if not name.startswith("allaprima")}
 
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,13 +47,19 @@ class CompiledEngine(EagerEngine):
 
 def _compiled(function: Callable[[Tensor], Tensor], *, graphs: bool) -> Callable[[Tensor], Tensor]:
     """Return a network compiled for all sizes, and with CUDA graphs recorded for each size that comes."""
-    compiled = torch.compile(function, dynamic=True, mode="reduce-overhead" if graphs else None)
+    run = compiled_for_all_sizes(function, mode="reduce-overhead" if graphs else None)
+    # A graph's next pass takes the same memory.
+    return (lambda images: run(images).clone()) if graphs else run
 
-    def run(images: Tensor) -> Tensor:
+
+def compiled_for_all_sizes(function: Callable[..., Any], *, mode: str | None = None) -> Callable[..., Any]:
+    """Return a function of tensors, compiled when it is first called."""
+    compiled = torch.compile(function, dynamic=True, mode=mode)
+
+    def run(*tensors: Tensor) -> Any:
         # Without this it is compiled again for batches of one and for square pictures.
         with symbolic_shapes.patch(backed_size_oblivious=True, use_duck_shape=False):  # type: ignore[attr-defined]
-            stylized: Tensor = compiled(images)
-        return stylized.clone() if graphs else stylized  # a graph's next pass takes the same memory
+            return compiled(*tensors)
 
     return run
 

@@ -53,11 +53,7 @@ class EagerEngine(BaseEngine):
         if precision == "auto":
             precision = "float16" if self.device.type == "cuda" else "float32"
         self.dtype: torch.dtype = getattr(torch, precision)
-        on_cpu, half = self.device.type == "cpu", self.dtype.itemsize < 4
-        per_width = _FLOAT32_BYTES_PER_PIXEL_AND_WIDTH * self.dtype.itemsize // 4
-        if on_cpu and half:
-            per_width = _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH
-        super().__init__(per_width, network.settings, precision)
+        super().__init__(bytes_per_pixel_and_width(self.device, self.dtype), network.settings, precision)
         network, self._layout = in_best_layout(fold(network).eval(), self.device.type, self.dtype)
         on_bytes = ByteNetwork(network, self.dtype, self._layout).to(self.device)
         on_floats = network.to(self.device, self.dtype).to(memory_format=self._layout)
@@ -103,6 +99,10 @@ class EagerEngine(BaseEngine):
             raise
         yield from pipeline.rest()
 
+    def free_memory(self) -> int | None:
+        """Return the bytes that can still be had on the device, or None where nothing tells."""
+        return free_memory_on(self.device)
+
     @torch.inference_mode()
     def _run(self, content_images: NDArray[Any]) -> NDArray[Any]:
         images = torch.from_numpy(_writeable(content_images)).to(self.device)
@@ -116,15 +116,24 @@ class EagerEngine(BaseEngine):
         return self._on_floats(batch).float().contiguous()
 
     def _memory_for(self, count: int, height: int, width: int) -> memory.WithinMemory:
-        needed = count * height * width * self._bytes_per_pixel
+        needed = self.memory_needed(count, height, width)
         on_cpu = self.device.type == "cpu"
-        return memory.WithinMemory((count, height, width), needed, self._free_memory, look_first=on_cpu)
+        return memory.WithinMemory((count, height, width), needed, self.free_memory, look_first=on_cpu)
 
-    def _free_memory(self) -> int | None:
-        if self.device.type == "cuda":
-            unused = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
-            return torch.cuda.mem_get_info(self.device)[0] + unused
-        return memory.free_memory() if self.device.type == "cpu" else None
+
+def bytes_per_pixel_and_width(device: torch.device, dtype: torch.dtype) -> int:
+    """Return the peak of a pass, for each pixel that the network works on and unit of its width."""
+    if device.type == "cpu" and dtype.itemsize < 4:
+        return _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH
+    return _FLOAT32_BYTES_PER_PIXEL_AND_WIDTH * dtype.itemsize // 4
+
+
+def free_memory_on(device: torch.device) -> int | None:
+    """Return the bytes that can still be had on a device, or None where nothing tells."""
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
+    return memory.free_memory() if device.type == "cpu" else None
 
 
 def load_style_file(path: Path, *, device: str, precision: PrecisionChoice) -> EagerEngine:

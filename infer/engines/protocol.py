@@ -48,13 +48,20 @@ class BaseEngine(ABC):
 
     def __init__(self, bytes_per_pixel_and_width: int, network: NetworkSettings, precision: str) -> None:
         self.precision = precision
-        inside = bytes_per_pixel_and_width * network.width // network.end_stride**2
-        self._bytes_per_pixel = inside + _BYTES_PER_PIXEL_AROUND
+        self._bytes_per_pixel = bytes_per_pixel(bytes_per_pixel_and_width, network)
 
     def __call__(self, content_images: NDArray[Any], /) -> NDArray[Any]:
         """Return stylised pictures, as `Engine` describes."""
         with self._memory_for(*checked_size(content_images)):
             return self._run(content_images)
+
+    def memory_needed(self, count: int, height: int, width: int) -> int:
+        """Return an estimate of the bytes that a batch takes at its peak."""
+        return count * height * width * self._bytes_per_pixel
+
+    def free_memory(self) -> int | None:
+        """Return the bytes that can still be had where it computes, or None where nothing tells."""
+        return memory.free_memory()
 
     def stream(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
         """Yield each batch stylised, in order, such as the frames of a film.
@@ -74,8 +81,13 @@ class BaseEngine(ABC):
         """Stylise what has been checked."""
 
     def _memory_for(self, count: int, height: int, width: int) -> memory.WithinMemory:
-        needed = count * height * width * self._bytes_per_pixel
+        needed = self.memory_needed(count, height, width)
         return memory.WithinMemory((count, height, width), needed, memory.free_memory, look_first=True)
+
+
+def bytes_per_pixel(per_pixel_and_width: int, network: NetworkSettings) -> int:
+    """Return the peak memory of a pass, for each pixel of the picture."""
+    return per_pixel_and_width * network.width // network.end_stride**2 + _BYTES_PER_PIXEL_AROUND
 
 
 def checked_size(images: NDArray[Any]) -> tuple[int, int, int]:
@@ -89,8 +101,13 @@ def checked_size(images: NDArray[Any]) -> tuple[int, int, int]:
         raise ValueError(
             f"content_images is {images.dtype} {shape}; expected uint8 (B, H, W, 3) or float32 (B, 3, H, W)"
         )
+    check_sides(height, width)
+    return count, height, width
+
+
+def check_sides(height: int, width: int) -> None:
+    """Raise ValueError if a picture is smaller than the network allows."""
     if min(height, width) < MINIMUM_SIZE:
         raise ValueError(
             f"picture is {width}x{height} pixels; the smallest that works is {MINIMUM_SIZE}x{MINIMUM_SIZE}"
         )
-    return count, height, width

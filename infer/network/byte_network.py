@@ -47,8 +47,18 @@ class ByteNetwork(nn.Module):
         height, width = content_image.shape[1:3]
         x = content_image.permute(0, 3, 1, 2).to(self.dtype, memory_format=self.memory_format)
         x = pad_to_multiple(x, self.network.settings.stride)
-        x = self.network.paint(x).float()  # (B, 3, H', W'), or as many numbers before they are shuffled
-        levels = x.tanh_().mul_(255 / 2 * OVERSHOOT).add_(255 / 2 + 0.5).clamp_(0, 255)
-        colours: Tensor = self.shuffle(levels.to(torch.uint8))[..., :height, :width]
+        colours = self.to_bytes(self.network.paint(x))[..., :height, :width]
         # Not contiguous(): compiled, that asks whether it already is, which a batch of one decides.
         return colours.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
+
+    def to_bytes(self, painted: Tensor) -> Tensor:
+        """Map what the network paints, before pixels are put in order, to colours, `(B, 3, H, W)` uint8."""
+        levels = painted.float().tanh_().mul_(255 / 2 * OVERSHOOT).add_(255 / 2 + 0.5).clamp_(0, 255)
+        colours: Tensor = self.shuffle(levels.to(torch.uint8))
+        return colours
+
+    def to_floats(self, painted: Tensor) -> Tensor:
+        """Map the same to colours in [0, 1], `(B, 3, H, W)` float32."""
+        levels = painted.float().tanh_().mul_(OVERSHOOT / 2).add_(0.5).clamp_(0, 1)
+        colours: Tensor = self.shuffle(levels)
+        return colours

@@ -1,24 +1,14 @@
-"""Files and folders of pictures: which are stylised, where the results go, and the work itself."""
+"""Files and folders of pictures: which are stylised, and where the results go."""
 
+import hashlib
+import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from pathlib import Path
-from typing import Literal, Protocol
 
 from allaprima.images.folders import files_below
-from allaprima.images.picture import (
-    DEFAULT_MAX_PIXELS,
-    DEFAULT_QUALITY,
-    PICTURE_SUFFIXES,
-    WRITABLE_SUFFIXES,
-    Picture,
-    PictureError,
-    read_picture,
-    write_picture,
-)
+from allaprima.images.picture import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
 
 # Photographs, where the others that cannot be written are drawings or have transparency.
 _SUFFIX_INSTEAD = {".heic": ".jpg", ".heif": ".jpg"}
@@ -30,28 +20,6 @@ class Job:
 
     source: Path
     target: Path
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a job; the message, for a failed one, names the file and the reason.
-
-    Attributes:
-        error: What a failed job met.
-    """
-
-    job: Job
-    status: Literal["stylized", "skipped", "failed"]
-    message: str = ""
-    error: Exception | None = None
-
-
-class PictureStylizer(Protocol):
-    """What the work below needs of a `Stylizer`."""
-
-    def __call__(self, picture: Picture, /) -> Picture:
-        """Return the stylised picture."""
-        ...
 
 
 def plan_jobs(inputs: Sequence[Path], output: Path, *, suffix: str | None = None) -> list[Job]:
@@ -82,59 +50,21 @@ def plan_jobs(inputs: Sequence[Path], output: Path, *, suffix: str | None = None
     return jobs
 
 
-def stylize_files(
-    stylizer: PictureStylizer,
-    jobs: Sequence[Job],
-    *,
-    overwrite: bool = False,
-    quality: int = DEFAULT_QUALITY,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> Iterator[Outcome]:
-    """Carry out jobs and yield what became of each, as it happens.
+def shard_of(jobs: Sequence[Job], output: Path, index: int, count: int) -> list[Job]:
+    """Return one of `count` parts of the jobs, from 1 on, by a hash of their names below `output`.
 
-    A job that fails, for whatever reason, does not stop the others. The next picture is read while
-    one is stylised.
+    A picture is in the same part whatever else there is, and on every machine.
 
-    Args:
-        stylizer: Maps a picture to its stylised version.
-        jobs: From `plan_jobs`.
-        overwrite: Redo results that are there already, instead of skipping them.
-        quality: As for `write_picture`.
-        max_pixels: As for `read_picture`.
+    Raises:
+        ValueError: If there is no such part.
     """
-    skipped = {job for job in jobs if not overwrite and job.target.exists()}
-    yield from (Outcome(job, "skipped") for job in jobs if job in skipped)
-    todo = [job for job in jobs if job not in skipped]
-    for job, picture in _read_ahead(todo, max_pixels):
-        try:
-            stylized = stylizer(picture())
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            write_picture(stylized, job.target, quality=quality)
-        except PictureError as error:  # names its file
-            yield Outcome(job, "failed", str(error), error)
-        except MemoryError as error:
-            yield Outcome(job, "failed", f"'{job.source}': {str(error) or 'not enough memory'}", error)
-        except (ValueError, OSError, RuntimeError) as error:  # CUDA's errors are RuntimeErrors
-            yield Outcome(job, "failed", f"'{job.source}': {_first_line(error)}", error)
-        else:
-            yield Outcome(job, "stylized")
+    if not 1 <= index <= count:
+        raise ValueError(f"shard is {index}/{count}; expected 1/{count} to {count}/{count}")
+    return [job for job in jobs if _hash(job.target.relative_to(output)) % count == index - 1]
 
 
-def _first_line(error: Exception) -> str:
-    """Return the message without the advice and stack that CUDA appends to it."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _read_ahead(jobs: Sequence[Job], max_pixels: int) -> Iterator[tuple[Job, Callable[[], Picture]]]:
-    if not jobs:
-        return
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        upcoming = pool.submit(read_picture, jobs[0].source, max_pixels=max_pixels)
-        for job, following in zip_longest(jobs, jobs[1:]):
-            current = upcoming
-            if following is not None:
-                upcoming = pool.submit(read_picture, following.source, max_pixels=max_pixels)
-            yield job, current.result
+def _hash(name: Path) -> int:
+    return int.from_bytes(hashlib.sha256(os.fsencode(name.as_posix())).digest()[:8], "big")
 
 
 def _job_for_file(source: Path, output: Path, suffix: str | None) -> Job:
@@ -159,7 +89,7 @@ def _jobs_for_folder(inputs: Sequence[Path], output: Path, suffix: str | None) -
         for source in _pictures_in(item, output) if tree else [item]:
             target = folder / (source.relative_to(item) if tree else source.name)
             where = source.parent.resolve() / source.name
-            jobs.setdefault(where, Job(source, _with_suffix(target, suffix)))
+            jobs.setdefault(where, Job(source, with_writable_suffix(target, suffix)))
     if not jobs:
         folders = ", ".join(f"'{item}'" for item in inputs)
         raise ValueError(f"no pictures in {folders}; looked for {', '.join(sorted(PICTURE_SUFFIXES))}")
@@ -176,7 +106,8 @@ def _pictures_in(folder: Path, output: Path) -> list[Path]:
     ]
 
 
-def _with_suffix(target: Path, suffix: str | None) -> Path:
+def with_writable_suffix(target: Path, suffix: str | None) -> Path:
+    """Return a name with the suffix of all results, or of its own where that can be written."""
     own = target.suffix.lower()
     if (suffix is None and own in WRITABLE_SUFFIXES) or own == suffix:
         return target

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from allaprima.images.picture import Picture, read_picture, write_picture
-from allaprima.infer.jobs import Job, Outcome, plan_jobs, stylize_files
+from allaprima.infer.jobs.files import Job, plan_jobs
+from allaprima.infer.jobs.stylize_files import Outcome, stylize_files
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -1,0 +1,116 @@
+"""What a job did, in lines of JSON beside its output: what was painted, how, and with what result."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from allaprima import __version__
+from allaprima.models.bundled import find_style
+
+from .stylize_files import Outcome
+
+
+class Manifest:
+    """The record of a job, written line by line; a context that closes it.
+
+    The first line of each run says what paints and how; every other line is an input and its outcome.
+
+    Args:
+        path: The file; lines are added to it.
+        settings: What the results depend on, from `job_settings`.
+        anew: Paint everything again, so that it does not matter what was painted before.
+
+    Raises:
+        ValueError: If results beside it were painted otherwise; the message says how to start anew.
+        OSError: If it cannot be written.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any], *, anew: bool) -> None:
+        if not anew and (before := _last_settings(path)) is not None:
+            _refuse_other_settings(path, before, settings)
+        self._path, self._file = path, path.open("ab", buffering=0)
+        if self._file.tell() and not _ends_with_a_line(path):
+            self._file.write(b"\n")  # the process was killed while it wrote, or the disk was full
+        self._write({"job": settings, "allaprima": __version__})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def recorded(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+        """Pass on what became of inputs, and record it."""
+        for outcome in outcomes:
+            self._add(outcome)
+            yield outcome
+
+    def _add(self, outcome: Outcome) -> None:
+        line = {
+            "input": str(outcome.job.source),
+            "output": str(outcome.job.target),
+            "outcome": outcome.status,
+            "seconds": round(outcome.seconds, 3),
+            "height": outcome.size and outcome.size[0],
+            "width": outcome.size and outcome.size[1],
+            "error": outcome.message or None,
+        }
+        self._write({key: value for key, value in line.items() if value is not None})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        # ASCII, since names need not be text: their other bytes are written as lone surrogates.
+        try:
+            self._file.write(json.dumps(line).encode("ascii") + b"\n")
+        except OSError as error:
+            raise OSError(f"cannot write '{self._path}': {error.strerror}; start the job again") from error
+
+
+def job_settings(style_file: Path, **settings: Any) -> dict[str, Any]:
+    """Return what results depend on, with the style file's checksum."""
+    style_file = find_style(style_file)
+    checksum = hashlib.sha256(style_file.read_bytes()).hexdigest()
+    return {"style": style_file.name, "style_sha256": checksum, **settings}
+
+
+def read_manifest(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield a manifest's lines, without those that were not finished."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue
+
+
+def manifest_path(output: Path, shard: tuple[int, int] | None) -> Path:
+    """Return where the record of a job lies: beside its output folder, one for each shard."""
+    part = "" if shard is None else f".{shard[0]}-of-{shard[1]}"
+    whole = Path(os.path.normpath(output.absolute()))
+    return whole.with_name(f"{whole.name}{part}.manifest.jsonl")
+
+
+def _last_settings(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    found = [line["job"] for line in read_manifest(path) if isinstance(line.get("job"), dict)]
+    return found[-1] if found else None
+
+
+def _refuse_other_settings(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    changed = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
+    if not changed:
+        return
+    what = ", ".join(f"{name} was {before.get(name)} and is {now.get(name)}" for name in sorted(changed))
+    raise ValueError(
+        f"'{path}' says that results were painted otherwise: {what}; choose another output, or start anew "
+        "with --overwrite"
+    )
+
+
+def _ends_with_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"

@@ -1,0 +1,132 @@
+"""Parquet files with a column of pictures: a file in, a file out, with a column more."""
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from allaprima.atomic import write_atomically
+from allaprima.images.picture import Picture, PictureError, encode_picture, read_picture
+
+from .files import Job
+from .pipeline import Work, run_pipeline
+from .stream import PictureStylizer
+from .stylize_files import Outcome, outcome_of
+
+COLUMN = "stylized"
+"""Of the stylised pictures."""
+
+_ROWS = 32
+_USUAL_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png")
+_PICTURES = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+class _Row(NamedTuple):
+    number: int
+    data: bytes | None
+
+
+def stylize_parquet(
+    stylizer: PictureStylizer, job: Job, *, suffix: str | None, quality: int, max_pixels: int
+) -> Iterator[Outcome]:
+    """Paint the pictures of a parquet file, and yield what became of each row.
+
+    The result has every column and row of the file, what the Hugging Face library says of its features,
+    and the column `stylized`, empty where a picture failed. It is there whole or not at all.
+
+    Args:
+        stylizer: What stylises.
+        job: The two files.
+        suffix: Format of the results; None takes JPEG.
+        quality: As for `write_picture`.
+        max_pixels: As for `read_picture`.
+
+    Raises:
+        OSError: If a file cannot be read or written, or the disk is full.
+        ValueError: If the file is damaged, or has no column of pictures.
+    """
+    name = Path(f"picture{suffix or '.jpg'}")
+
+    def read(row: _Row) -> Picture:
+        if row.data is None:
+            raise PictureError("the row has no picture")
+        return read_picture(row.data, max_pixels=max_pixels)
+
+    def write(_: _Row, picture: Picture) -> bytes:
+        return encode_picture(picture, name, quality=quality)
+
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with parquet.ParquetFile(job.source) as file, write_atomically(job.target) as temporary:
+            column = _picture_column(job.source, file.schema_arrow)
+            schema = _with_column(file.schema_arrow)
+            tables: deque[Any] = deque()
+            painted: list[bytes | None] = []
+            with parquet.ParquetWriter(temporary, schema) as out:
+                work = Work[_Row, bytes](read, write, lambda row, _: b"")
+                for done in run_pipeline(_rows(file, column, tables), work, stylizer):
+                    painted.append(None if isinstance(done.result, Exception) else done.result)
+                    if len(painted) == len(tables[0]):
+                        out.write_table(_extended(tables.popleft(), painted, schema))
+                        painted = []
+                    row = f"row-{done.item.number}"
+                    yield outcome_of(Job(job.source / row, job.target / row), done)
+    except pa.ArrowException as error:
+        raise ValueError(f"'{job.source}' is no parquet file, or damaged: {error}") from error
+
+
+def _rows(file: Any, column: str, tables: deque[Any]) -> Iterator[_Row]:
+    number = 0
+    for batch in file.iter_batches(batch_size=_ROWS):
+        if len(batch):
+            tables.append(pa.table(batch))
+        for value in batch.column(column):
+            found = value.as_py()
+            yield _Row(number, found["bytes"] if isinstance(found, dict) else found)
+            number += 1
+
+
+def _extended(table: Any, painted: list[bytes | None], schema: Any) -> Any:
+    values = [None if data is None else {"bytes": data, "path": None} for data in painted]
+    return table.append_column(COLUMN, pa.array(values, _PICTURES)).cast(schema)
+
+
+def _picture_column(source: Path, schema: Any) -> str:
+    """Return the column that the Hugging Face library calls an image, or one that can be nothing else."""
+    features = _features(schema)
+    named = [name for name, feature in features.items() if feature.get("_type") == "Image"]
+    structs = [
+        field.name
+        for field in schema
+        if pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0
+    ]
+    binary = [field.name for field in schema if pa.types.is_binary(field.type) and field.name in _USUAL_NAMES]
+    for found in (*named, *structs, *binary):
+        if found != COLUMN:
+            return str(found)
+    raise ValueError(
+        f"'{source}' has no column of pictures; its columns are {', '.join(schema.names)}, and one would be "
+        "an image of the Hugging Face library, a struct with bytes, or bytes called "
+        f"{', '.join(_USUAL_NAMES)}"
+    )
+
+
+def _features(schema: Any) -> dict[str, Any]:
+    text = (schema.metadata or {}).get(b"huggingface")
+    return json.loads(text).get("info", {}).get("features", {}) if text else {}
+
+
+def _with_column(schema: Any) -> Any:
+    if COLUMN in schema.names:
+        raise ValueError(f"the file has a column '{COLUMN}' already")
+    extended = schema.append(pa.field(COLUMN, _PICTURES))
+    metadata = dict(schema.metadata or {})
+    if b"huggingface" in metadata:
+        said = json.loads(metadata[b"huggingface"])
+        said.setdefault("info", {}).setdefault("features", {})[COLUMN] = {"_type": "Image"}
+        metadata[b"huggingface"] = json.dumps(said).encode()
+    return extended.with_metadata(metadata)

@@ -1,0 +1,97 @@
+"""How a job is going, and what came of it, on the terminal."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from time import perf_counter
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from allaprima.images.picture import TooManyPixelsError
+
+from .stylize_files import Outcome
+
+Start = Callable[[Callable[[float], None]], Iterator[Outcome]]
+"""Begins a job, given what is told which share of a large picture is done."""
+
+_RATES_FROM = 3
+"""Pictures from which on a summary says how many there were a second."""
+
+
+def report(total: int | None, start: Start, *, max_failures: int | None) -> int:
+    """Draw the progress, print failures as they happen and a summary; return the exit code.
+
+    Args:
+        total: How many outcomes there will be, where that is known.
+        start: Returns what becomes of each; it is carried out as it is asked for.
+        max_failures: Stop when more have failed; None never stops.
+    """
+    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    columns = (TextColumn("stylising"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
+    tally = _Tally(total)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total, rate="", visible=total != 1)
+        tiles = progress.add_task("", total=100, rate="% of a large picture", visible=False)
+
+        def on_share(share: float) -> None:
+            progress.update(tiles, completed=round(100 * share), visible=share < 1)
+
+        for outcome in start(on_share):
+            tally.add(outcome)
+            progress.update(task, advance=1, rate=tally.rate())
+            if outcome.status == "failed":
+                limited = isinstance(outcome.error, TooManyPixelsError)
+                hint = "; --max-pixels raises the limit" if limited else ""
+                console.print(f"error: {printable(outcome.message)}{hint}")
+            if max_failures is not None and tally.counts["failed"] > max_failures:
+                console.print(f"error: stopped after {tally.counts['failed']} failed; the rest is not done")
+                break
+    print(tally.summary())
+    return 1 if tally.counts["failed"] else 0
+
+
+def printable(text: str) -> str:
+    """Return text in one line that any terminal shows; names may hold line ends, and bytes not of text."""
+    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return shown.replace("\n", "\\n").replace("\r", "\\r")
+
+
+class _Tally:
+    """Counts outcomes, and how fast they come."""
+
+    def __init__(self, total: int | None) -> None:
+        self.counts: Counter[str] = Counter()
+        self._total, self._started, self._pixels = total, perf_counter(), 0
+
+    def add(self, outcome: Outcome) -> None:
+        self.counts[outcome.status] += 1
+        if outcome.status == "stylized" and outcome.size is not None:
+            self._pixels += outcome.size[0] * outcome.size[1]
+
+    def rate(self) -> str:
+        """Return pictures a second, and how long the rest will take."""
+        worked = self.counts["stylized"] + self.counts["failed"]
+        if not worked:
+            return ""
+        seconds = perf_counter() - self._started
+        rate = f"{worked / seconds:.2f}/s"
+        if self._total is None:
+            return rate
+        left = (self._total - self.counts.total()) * seconds / worked
+        return f"{rate}, {_duration(left)} left"
+
+    def summary(self) -> str:
+        done, seconds = self.counts["stylized"], perf_counter() - self._started
+        parts = [f"{done} picture{'' if done == 1 else 's'} stylised"]
+        if self.counts["failed"]:
+            parts.append(f"{self.counts['failed']} failed")
+        if self.counts["skipped"]:
+            parts.append(f"{self.counts['skipped']} skipped (already there; --overwrite redoes them)")
+        rates = f"; {done / seconds:.2f} pictures and {self._pixels / seconds / 1e6:.2f} megapixels a second"
+        return ", ".join(parts) + (rates if done >= _RATES_FROM else "")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,136 @@
+"""Jobs whose pictures and results are files."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from allaprima.images.picture import (
+    DEFAULT_MAX_PIXELS,
+    DEFAULT_QUALITY,
+    Picture,
+    PictureError,
+    read_picture,
+    write_picture,
+)
+from allaprima.images.strips import PictureFacts, picture_facts
+
+from .files import Job
+from .pipeline import Done, Work, run_pipeline
+from .stream import PictureStylizer
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job; the message, for a failed one, names the file and the reason.
+
+    Attributes:
+        job: The job.
+        status: What.
+        message: Why it failed.
+        error: What a failed job met.
+        seconds: From when its picture was read until the result was written.
+        size: Height and width of the picture, where it could be read.
+    """
+
+    job: Job
+    status: Literal["stylized", "skipped", "failed"]
+    message: str = ""
+    error: Exception | None = None
+    seconds: float = 0
+    size: tuple[int, int] | None = None
+
+
+class LargePictures(Protocol):
+    """What paints pictures that do not fit in memory."""
+
+    def fits(self, height: int, width: int, /) -> bool:
+        """Return whether a picture of a size does."""
+        ...
+
+    def paint_file(
+        self, source: Path, target: Path, facts: PictureFacts, /, *, quality: int, max_pixels: int
+    ) -> Iterator[float]:
+        """Paint a file, and yield now and then which share of the work is done."""
+        ...
+
+
+def stylize_files(
+    stylizer: PictureStylizer,
+    jobs: Sequence[Job],
+    *,
+    overwrite: bool = False,
+    quality: int = DEFAULT_QUALITY,
+    max_pixels: int | None = None,
+    large: LargePictures | None = None,
+    on_share: Callable[[float], None] = lambda share: None,
+) -> Iterator[Outcome]:
+    """Carry out jobs and yield what became of each, as it happens.
+
+    A job that fails, for whatever reason, does not stop the others. Reading, stylising and writing go on
+    at the same time.
+
+    Args:
+        stylizer: Maps a picture to its stylised version.
+        jobs: From `plan_jobs`.
+        overwrite: Redo results that are there already, instead of skipping them.
+        quality: As for `write_picture`.
+        max_pixels: Refuse pictures with more; None refuses only what would have to be decoded whole and is
+            above `DEFAULT_MAX_PIXELS`.
+        large: Paints pictures that do not fit in memory; None refuses them.
+        on_share: Told now and then which share of such a picture is done.
+    """
+    skipped = {job for job in jobs if not overwrite and job.target.exists()}
+    yield from (Outcome(job, "skipped") for job in jobs if job in skipped)
+    work = _FileWork(quality, max_pixels, large, on_share)
+    todo = (job for job in jobs if job not in skipped)
+    for done in run_pipeline(todo, Work(work.read, work.write, work.paint_large), stylizer):
+        yield outcome_of(done.item, done)
+
+
+@dataclass(frozen=True)
+class _FileWork:
+    quality: int
+    max_pixels: int | None
+    large: LargePictures | None
+    on_share: Callable[[float], None]
+
+    def read(self, job: Job) -> Picture | PictureFacts:
+        if self.large is not None:
+            facts = picture_facts(job.source)
+            within_limit = self.max_pixels is None or facts.pixels <= self.max_pixels
+            too_large = facts.pixels > DEFAULT_MAX_PIXELS or not self.large.fits(facts.height, facts.width)
+            if within_limit and too_large:
+                return facts
+        return read_picture(job.source, max_pixels=self.max_pixels or DEFAULT_MAX_PIXELS)
+
+    def write(self, job: Job, picture: Picture) -> None:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(picture, job.target, quality=self.quality)
+
+    def paint_large(self, job: Job, facts: PictureFacts) -> None:
+        assert self.large is not None
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        options = {"quality": self.quality, "max_pixels": self.max_pixels or DEFAULT_MAX_PIXELS}
+        for share in self.large.paint_file(job.source, job.target, facts, **options):
+            self.on_share(share)
+
+
+def outcome_of(job: Job, done: Done[Any, Any]) -> Outcome:
+    """Return what became of a job, from what became of its item."""
+    error = done.result
+    if not isinstance(error, Exception):
+        return Outcome(job, "stylized", seconds=done.seconds, size=done.size)
+    match error:
+        case PictureError() if str(job.source) in str(error):
+            message = str(error)
+        case MemoryError():
+            message = f"'{job.source}': {str(error) or 'not enough memory'}"
+        case _:
+            message = f"'{job.source}': {_first_line(error)}"
+    return Outcome(job, "failed", message, error, done.seconds, done.size)
+
+
+def _first_line(error: Exception) -> str:
+    """Return the message without the advice and stack that CUDA appends to it."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

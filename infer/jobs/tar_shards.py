@@ -1,0 +1,94 @@
+"""Tar files of pictures, such as WebDataset's shards: a shard in, a shard out."""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from allaprima.atomic import write_atomically
+from allaprima.images.picture import PICTURE_SUFFIXES, Picture, encode_picture, read_picture
+
+from .files import Job, with_writable_suffix
+from .pipeline import Work, run_pipeline
+from .stream import PictureStylizer
+from .stylize_files import Outcome, outcome_of
+
+Member = tuple[tarfile.TarInfo, bytes]
+
+
+@dataclass(frozen=True)
+class _Item:
+    picture: Member
+    before: list[Member]
+    """What stands between the picture before it and this one: labels and captions."""
+
+
+def stylize_tar(
+    stylizer: PictureStylizer, job: Job, *, suffix: str | None, quality: int, max_pixels: int
+) -> Iterator[Outcome]:
+    """Paint the pictures of a tar file into another one, and yield what became of each.
+
+    All else in it is copied, in its place; a picture that fails is left out. The result is there whole or not
+    at all.
+
+    Args:
+        stylizer: What stylises.
+        job: The two files.
+        suffix: Format of all results; None keeps that of each picture where it can be written.
+        quality: As for `write_picture`.
+        max_pixels: As for `read_picture`.
+
+    Raises:
+        OSError: If a file cannot be read or written, or the disk is full.
+        ValueError: If the file is no tar file, or cut short.
+    """
+
+    def read(item: _Item) -> Picture:
+        return read_picture(item.picture[1], max_pixels=max_pixels)
+
+    def write(item: _Item, picture: Picture) -> Member:
+        name = with_writable_suffix(Path(item.picture[0].name), suffix)
+        data = encode_picture(picture, name, quality=quality)
+        return _renamed(item.picture[0], name, len(data)), data
+
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    rest: list[Member] = []
+    try:
+        with write_atomically(job.target) as temporary, tarfile.open(temporary, "w") as out:
+            work = Work[_Item, Member](read, write, lambda item, _: item.picture)
+            for done in run_pipeline(_items(job.source, rest), work, stylizer):
+                found = [] if isinstance(done.result, Exception) else [done.result]
+                for info, data in [*done.item.before, *found]:
+                    out.addfile(info, io.BytesIO(data))
+                name = done.item.picture[0].name
+                yield outcome_of(Job(job.source / name, job.target / name), done)
+            for info, data in rest:
+                out.addfile(info, io.BytesIO(data))
+    except tarfile.TarError as error:
+        raise ValueError(
+            f"'{job.source}' is no tar file, or cut short ({error}); no result of it is kept"
+        ) from error
+
+
+def _items(source: Path, rest: list[Member]) -> Iterator[_Item]:
+    """Yield the pictures of a tar file, and leave in `rest` what comes after the last one."""
+    with tarfile.open(source, "r|*") as shard:
+        for info in shard:
+            file = shard.extractfile(info) if info.isfile() else None
+            if file is None:
+                continue
+            member = (info, file.read())
+            if len(member[1]) != info.size:
+                raise tarfile.ReadError("unexpected end of data")
+            if Path(info.name).suffix.lower() in PICTURE_SUFFIXES:
+                yield _Item(member, rest.copy())
+                rest.clear()
+            else:
+                rest.append(member)
+
+
+def _renamed(info: tarfile.TarInfo, name: Path, size: int) -> tarfile.TarInfo:
+    renamed = tarfile.TarInfo(name.as_posix())
+    renamed.mtime, renamed.mode, renamed.size = info.mtime, info.mode, size
+    return renamed

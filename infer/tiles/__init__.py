@@ -1,0 +1,1 @@
+"""Pictures of any size in bounded memory: the network, tile by tile, as if it had seen the whole."""

@@ -1,0 +1,130 @@
+"""Tar and parquet files of pictures: all that was in them is in the result, or they are told."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from datasets import ClassLabel, Features, Image, Value
+from pyarrow import parquet
+
+from allaprima.images.picture import read_picture
+from allaprima.infer import Stylizer
+from allaprima.models.style_file import StyleHeader, save_style
+from tests.conftest import Run, paint, small_network
+
+
+@pytest.fixture(scope="module")
+def style(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("style") / "fast.safetensors"
+    save_style(path, small_network("fast"), StyleHeader(style_name="a", style_sha256=""))
+    return path
+
+
+def encoded(seed: int, format: str = "png") -> bytes:
+    file = io.BytesIO()
+    paint(20 + seed, 24, seed).save(file, format=format)
+    return file.getvalue()
+
+
+def make_tar(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as shard:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            shard.addfile(info, io.BytesIO(data))
+    return path
+
+
+def members(path: Path) -> dict[str, bytes]:
+    with tarfile.open(path) as shard:
+        return {info.name: shard.extractfile(info).read() for info in shard}  # type: ignore[union-attr]
+
+
+def expected(style: Path, data: bytes) -> np.ndarray:
+    return Stylizer.load(style, engine="eager", device="cpu")(read_picture(data)).rgb
+
+
+def test_a_shard_comes_out_as_a_shard(style: Path, tmp_path: Path, run: Run) -> None:
+    given = {
+        "0.json": b"{}",
+        "0.png": encoded(0),
+        "0.txt": b"a caption",
+        "1.gif": encoded(1, "gif"),
+        "2.png": b"no picture",
+        "deep/3.png": encoded(3),
+        "3.cls": b"7",
+    }
+    source = make_tar(tmp_path / "a.tar", given)
+    arguments = ("stylize", style, source, "-o", tmp_path / "out", "--engine", "eager")
+    code, out, error = run(*arguments)
+    assert (code, error.count("\n")) == (1, 1)
+    assert out.startswith("3 pictures stylised, 1 failed")
+    assert "a.tar/2.png'" in error
+    found = members(tmp_path / "out" / "a.tar")
+    assert list(found) == ["0.json", "0.png", "0.txt", "1.png", "deep/3.png", "3.cls"]
+    assert [found[name] for name in ("0.json", "0.txt", "3.cls")] == [b"{}", b"a caption", b"7"]
+    for name in ("0.png", "deep/3.png"):
+        np.testing.assert_array_equal(read_picture(found[name]).rgb, expected(style, given[name]))
+    assert "1 skipped" in run(*arguments)[1]
+
+
+def test_a_tar_that_is_cut_short_leaves_nothing(style: Path, tmp_path: Path, run: Run) -> None:
+    source = make_tar(tmp_path / "a.tar", {f"{index}.png": encoded(index) for index in range(4)})
+    source.write_bytes(source.read_bytes()[:4000])
+    (tmp_path / "b.tar").write_bytes(b"no tar" * 200)
+    good = make_tar(tmp_path / "c.tar", {"0.png": encoded(0)})
+    code, _, error = run("stylize", style, source, tmp_path / "b.tar", good, "-o", tmp_path / "out")
+    assert code == 1
+    assert "a.tar' is no tar file, or cut short" in error
+    assert "b.tar' is no tar file, or cut short" in error
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["c.tar"]
+
+
+def make_parquet(path: Path, count: int) -> Path:
+    pictures = [{"bytes": encoded(index % 7), "path": f"{index}.png"} for index in range(count)]
+    pictures[1]["bytes"] = b"no picture"
+    features = Features({"label": ClassLabel(names=["a", "b"]), "shot": Image(), "text": Value("string")})
+    columns = {"label": [index % 2 for index in range(count)], "shot": pictures, "text": ["x"] * count}
+    parquet.write_table(pa.table(columns, schema=features.arrow_schema), path)
+    return path
+
+
+def test_a_table_gets_a_column_more(style: Path, tmp_path: Path, run: Run) -> None:
+    source = make_parquet(tmp_path / "a.parquet", 70)
+    code, out, error = run("stylize", style, source, "-o", tmp_path / "out", "--format", "png")
+    assert code == 1
+    assert out.startswith("69 pictures stylised, 1 failed")
+    assert "a.parquet/row-1'" in error
+    before, after = (parquet.read_table(path) for path in (source, tmp_path / "out" / "a.parquet"))
+    assert after.column_names == ["label", "shot", "text", "stylized"]
+    assert after.drop(["stylized"]).to_pylist() == before.to_pylist()
+    features = Features.from_arrow_schema(after.schema)
+    assert isinstance(features["stylized"], Image)
+    assert features["label"].names == ["a", "b"]
+    results = after["stylized"].to_pylist()
+    assert [number for number, result in enumerate(results) if result is None] == [1]
+    for number in (0, 2, 69):
+        painted = read_picture(results[number]["bytes"]).rgb
+        np.testing.assert_array_equal(painted, expected(style, encoded(number % 7)))
+
+
+def test_a_table_without_pictures_and_a_damaged_one_are_told(style: Path, tmp_path: Path, run: Run) -> None:
+    parquet.write_table(pa.table({"a": [1], "b": ["x"]}), tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(b"PAR1 no more")
+    code, out, error = run("stylize", style, *tmp_path.glob("*.parquet"), "-o", tmp_path / "out")
+    assert code == 1
+    assert out == "0 pictures stylised, 2 failed\n"
+    assert "a.parquet' has no column of pictures; its columns are a, b" in error
+    assert "b.parquet' is no parquet file, or damaged" in error
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_containers_do_not_replace_one_another(style: Path, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "sub").mkdir()
+    first = make_tar(tmp_path / "a.tar", {"0.png": encoded(0)})
+    second = make_tar(tmp_path / "sub" / "a.tar", {"0.png": encoded(0)})
+    assert "would both be written" in run("stylize", style, first, second, "-o", tmp_path / "out")[2]
+    assert "would replace an input" in run("stylize", style, first, "-o", tmp_path)[2]
