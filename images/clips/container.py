@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.error
 from av import VideoFrame, VideoStream
 from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.container import InputContainer

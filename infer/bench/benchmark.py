@@ -152,7 +152,7 @@ def _choices(plan: Plan) -> list[tuple[Path, EngineRecord, PrecisionChoice]]:
         for precision in plan.precisions
         if engine not in covered
     ]
-    choices += [(path, engine, "auto") for path, engine in exported if wanted is None or engine in wanted]
+    choices.extend((path, engine, "auto") for path, engine in exported if wanted is None or engine in wanted)
     return choices
 
 
