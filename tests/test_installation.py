@@ -62,7 +62,7 @@ def test_painting_with_a_style_file_names_both_ways_out(run: Run, monkeypatch: p
 
 
 def test_python_is_told_too() -> None:
-    program = "import sys; sys.modules['torch'] = None; from allaprima.train import train_style"
+    program = "import sys; sys.modules['torch'] = None; from allaprima.train import TrainedStyle"
     said = _run([sys.executable, "-c", program], expected=1)
     assert said.endswith("needs torch, which is not installed: pip install 'allaprima[train]'\n")
 

@@ -35,6 +35,8 @@ def read_style_picture(path: Path, size: int | None) -> StylePicture:
     try:
         contents = path.read_bytes()
         pixels = read_picture(contents, max_pixels=MAX_PIXELS).rgb
+    except FileNotFoundError as error:
+        raise PictureError(f"style '{path}' cannot be read: it does not exist") from error
     except OSError as error:
         raise PictureError(f"style '{path}' cannot be read: {error.strerror or error}") from error
     except PictureError as error:

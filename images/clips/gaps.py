@@ -7,7 +7,8 @@ class Gaps:
     """Keeps the timestamps of packets until their frames come.
 
     Not every packet gives a frame (codecs have hidden ones), so what never came counts as lost only if
-    the decoder met an error in between.
+    the decoder met an error in between, or at the end, where decoders with several threads keep their last
+    error to themselves.
     """
 
     def __init__(self) -> None:
@@ -35,4 +36,4 @@ class Gaps:
             heapq.heappop(self._due)
         errors, self._errors = self._errors, 0
         self._last = pts
-        return sorted(set(lost)) if errors else []
+        return sorted(set(lost)) if errors or pts is None else []

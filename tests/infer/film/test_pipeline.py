@@ -131,6 +131,7 @@ def test_damaged_frames_are_encoded_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".gif", ".webp"])
 def test_what_was_written_before_an_error_plays(tmp_path: Path, error: BaseException, suffix: str) -> None:
     source, target = make_clip(tmp_path / "a.mp4", Making(sound="aac")), tmp_path / f"b{suffix}"
+    before = threading.active_count()
     with pytest.raises(FilmStoppedError) as stopped:
         run(Recording(7, error), source, target)
     assert stopped.value.cause is error
@@ -139,7 +140,7 @@ def test_what_was_written_before_an_error_plays(tmp_path: Path, error: BaseExcep
     clip = open_clip(tmp_path / f"b.part{suffix}")
     frames = [item for item in clip.items(Wanted(48, 64)) if not isinstance(item, Packets)]
     assert len(frames) == 7
-    assert threading.active_count() == 1
+    assert threading.active_count() <= before
 
 
 def test_nothing_is_left_of_what_never_began(tmp_path: Path) -> None:
