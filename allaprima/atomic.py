@@ -1,29 +1,57 @@
-"""Files that are either whole or absent."""
+"""Files that are either whole or absent: encoded in memory, written, flushed to the disk, then renamed."""
 
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+UNFINISHED = ".unfinished-"
+"""How the names of files begin that are not whole yet."""
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file that is there with all of its content, or not at all; an earlier one stays until then.
+
+    Encoders write into memory and the result comes here: many of them pass over a short write, so that on
+    a full disk half a file would count as a whole one. What is written beside `path` first has nothing of
+    its name, which may be as long as the disk allows. It gets the mode of any new file, without
+    `chmod`, which network shares and memory cards refuse.
+
+    Raises:
+        OSError: If the folder is missing or unwritable, or the disk is full.
+    """
+    temporary = _unfinished(path)
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            _sync(file.fileno(), len(content), temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that becomes `path` when the block ends well.
 
-    The temporary file keeps the suffix, so writers that look at it work, and nothing else of the name,
-    which may be as long as the disk allows. When the block
-    raises, the temporary file is removed and an earlier `path` stays as it was.
+    For what is too large for memory, written by something that tells when it could not; everything else goes
+    through `write_whole`. The temporary file keeps the suffix, so writers that look at it work. When the block
+    raises, it is removed and an earlier `path` stays as it was.
 
     Raises:
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-", suffix=path.suffix)
-    temporary = Path(name)
+    temporary = _unfinished(path, path.suffix)
     try:
-        os.close(descriptor)
+        temporary.touch(exist_ok=False)
         yield temporary
-        _put_in_place(temporary, path)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -32,29 +60,69 @@ def write_atomically(path: Path) -> Iterator[Path]:
 def write_together(paths: Sequence[Path]) -> Iterator[Path]:
     """Yield a temporary folder whose files become `paths`, all of one folder, when the block ends well.
 
-    The block writes each of them in the temporary folder under its own name; what else it leaves there is
+    For libraries that only write files. The block writes each of them in the temporary folder under its
+    own name, and makes sure that it is whole, since the library may not tell; what else it leaves there is
     removed. The first of `paths` is put in place last, so that once it is there the others are. When the
     block raises, earlier files stay as they were.
 
     Raises:
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
-    with tempfile.TemporaryDirectory(dir=paths[0].parent, prefix=".unfinished-") as name:
+    with tempfile.TemporaryDirectory(dir=paths[0].parent, prefix=UNFINISHED) as name:
         folder = Path(name)
         yield folder
+        for path in paths:
+            with (folder / path.name).open("rb+") as file:
+                os.fsync(file.fileno())
         for path in reversed(paths):
-            _put_in_place(folder / path.name, path)
+            (folder / path.name).replace(path)
 
 
-def _put_in_place(temporary: Path, path: Path) -> None:
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    temporary.chmod(0o666 & ~_umask())
-    temporary.replace(path)
+def require_writable(path: Path, needed: int = 0) -> None:
+    """Raise OSError now, rather than after the work, if a file could not be written there.
+
+    Tries the folder and the very name, and leaves everything as it was.
+
+    Args:
+        path: What will be written; it may exist.
+        needed: Bytes that it and what comes with it will take, roughly.
+
+    Raises:
+        OSError: If the folder is missing, unwritable or full, or the name is not possible there.
+    """
+    try:
+        _try(path)
+    except OSError as error:
+        raise type(error)(f"cannot write '{path}': {_reason(error, path)}") from error
+    free = shutil.disk_usage(path.absolute().parent).free
+    if free < needed:
+        raise OSError(f"cannot write '{path}': {free / 1e6:.0f} MB are free, it needs {needed / 1e6:.0f} MB")
 
 
-def _umask() -> int:
-    """Return the process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _try(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"it is a folder: '{path}'")
+    write_whole(trial := _unfinished(path), b"\0" * 4096)
+    try:
+        if not os.path.lexists(path):
+            trial.rename(path)
+            trial = path
+    finally:
+        trial.unlink()
+
+
+def _reason(error: OSError, path: Path) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"there is no folder '{path.parent}'"
+    return (error.strerror or str(error)).lower()
+
+
+def _unfinished(path: Path, suffix: str = "") -> Path:
+    return path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}{suffix}")
+
+
+def _sync(descriptor: int, size: int, path: Path) -> None:
+    """Bring what was written to the disk, and make sure that all of it is there."""
+    os.fsync(descriptor)
+    if (written := os.fstat(descriptor).st_size) != size:
+        raise OSError(f"'{path}' has {written} of {size} bytes: is the disk full?")

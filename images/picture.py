@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile
 
-from allaprima.atomic import write_atomically
+from allaprima.atomic import write_whole
 
 from .colour import alpha_channel, to_srgb
 
@@ -183,9 +183,7 @@ def write_picture(picture: Picture, path: Path, *, quality: int = DEFAULT_QUALIT
             the picture.
         OSError: If the file cannot be written.
     """
-    encoder = encoder_for(path, picture.height, picture.width)
-    with write_atomically(path) as temporary:
-        _save(picture, encoder, quality, temporary)
+    write_whole(path, encode_picture(picture, path, quality=quality))
 
 
 def encode_picture(picture: Picture, name: Path, *, quality: int = DEFAULT_QUALITY) -> bytes:
@@ -199,17 +197,14 @@ def encode_picture(picture: Picture, name: Path, *, quality: int = DEFAULT_QUALI
     Raises:
         ValueError: As `write_picture`.
     """
-    file = io.BytesIO()
-    _save(picture, encoder_for(name, picture.height, picture.width), quality, file)
-    return file.getvalue()
-
-
-def _save(picture: Picture, encoder: Encoder, quality: int, file: Path | IO[bytes]) -> None:
+    encoder = encoder_for(name, picture.height, picture.width)
     image = picture.to_image()
     if picture.alpha is not None and not encoder.keeps_alpha:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     lossy = {"quality": quality} if encoder.lossy else {}
-    image.save(file, format=encoder.format, **lossy, **encoder.options)
+    encoded = io.BytesIO()
+    image.save(encoded, format=encoder.format, **lossy, **encoder.options)
+    return encoded.getvalue()
 
 
 def encoder_for(path: Path, height: int, width: int) -> Encoder:

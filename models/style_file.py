@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 
-from allaprima.atomic import write_atomically
+from allaprima.atomic import write_whole
 
 from .bundled import find_style
 from .loss_description import LossDescription
@@ -64,15 +64,14 @@ def save_style(path: Path, network: "TransformerNetwork", header: StyleHeader) -
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     version = _least_version(network.settings)
     header = header.model_copy(update={"network": network.settings, "format_version": version})
     dtype = getattr(torch, header.dtype)
     state = network.state_dict()
     tensors = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in state.items()}
-    with write_atomically(path) as temporary:
-        save_file(tensors, temporary, metadata={METADATA_KEY: header.model_dump_json()})
+    write_whole(path, save(tensors, metadata={METADATA_KEY: header.model_dump_json()}))
 
 
 def _least_version(settings: NetworkSettings) -> int:

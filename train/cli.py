@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.output_checks import check_outputs
+from allaprima.atomic import write_whole
 
 from .first_process import is_first_process
 from .loop.failure import failure_advice
@@ -91,7 +92,7 @@ def bench_train(
     circumstances = ("batch_size", "crop_size", "loss_network", "precision", "device", "threads", "torch")
     print(", ".join(f"{name} {measured[name]}" for name in circumstances))
     if json_file:
-        json_file.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+        write_whole(json_file, (json.dumps(measured, indent=2) + "\n").encode())
     return 0
 
 

@@ -1,8 +1,11 @@
 """A benchmark as a picture."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from allaprima.atomic import write_whole
 
 from .benchmark import label
 
@@ -36,4 +39,6 @@ def plot_latencies(rows: Sequence[dict[str, Any]], path: Path) -> None:
         panel.set_yticks(range(len(chosen)), names)
         panel.invert_yaxis()
         panel.set_title(f"{width}x{height}: milliseconds a batch (median, p95)", fontsize="medium")
-    figure.savefig(path)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix.removeprefix("."))
+    write_whole(path, drawn.getbuffer())

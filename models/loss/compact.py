@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from allaprima.atomic import write_atomically
+from allaprima.atomic import write_whole
 
 from .architectures import weight_shapes
 
@@ -67,5 +67,4 @@ def save_compact(path: Path, weights: Mapping[str, Tensor], card: Mapping[str, A
     """
     tensors = {key: tensor.detach().cpu().half().contiguous() for key, tensor in weights.items()}
     metadata = {METADATA_KEY: json.dumps({"format_version": FORMAT_VERSION, **card})}
-    with write_atomically(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+    write_whole(path, save(tensors, metadata=metadata))

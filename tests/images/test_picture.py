@@ -20,6 +20,7 @@ from allaprima.images.picture import (
     read_picture,
     write_picture,
 )
+from tests.conftest import largest_file
 
 # Where the top left pixel of a file of 3 x 2 (width x height) belongs, as (row, column).
 ORIENTATIONS = {1: (0, 0), 2: (0, 2), 3: (1, 2), 4: (1, 0), 5: (0, 0), 6: (0, 1), 7: (2, 1), 8: (2, 0)}
@@ -222,17 +223,19 @@ def test_side_limit_of_a_format(tmp_path: Path) -> None:
         write_picture(Picture(np.zeros((1, 16_384, 3), np.uint8)), tmp_path / "a.webp")
 
 
-def test_failed_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "a.png"
+@pytest.mark.parametrize("suffix", WRITABLE_SUFFIXES)
+@pytest.mark.parametrize("missing", [1, 500, 0])
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, suffix: str, missing: int) -> None:
+    """Encoders write the last block and do not look whether it was taken."""
+    whole = tmp_path / f"whole{suffix}"
+    write_picture(Picture(noise(150, 200)), whole)
+    size = whole.stat().st_size - missing if missing else 1
+    whole.unlink()
+    target = tmp_path / f"a{suffix}"
     target.write_bytes(b"old")
 
-    def fail(self: Image.Image, path: Path, **options: object) -> None:
-        Path(path).write_bytes(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(Image.Image, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
-        write_picture(Picture(noise(4, 4)), target)
+    with largest_file(size), pytest.raises(OSError, match="too large"):
+        write_picture(Picture(noise(150, 200)), target)
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from allaprima.atomic import write_atomically
+from allaprima.atomic import write_whole
 from allaprima.output_checks import check_outputs
 from allaprima.train.settings.flags import flags_of, typed_settings
 from allaprima.train.settings.parsing import ConfigError, load_settings
@@ -103,8 +103,7 @@ def bench_compact(
         "Gram error: " + ", ".join(f"{layer} {value:.4f}" for layer, value in figures["gram_error"].items())
     )
     if json_file:
-        with write_atomically(json_file) as temporary:
-            temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_whole(json_file, (json.dumps(figures, indent=2) + "\n").encode())
     if plot:
         plot_judgements(judgements, plot)
         print(f"plot: {plot}")

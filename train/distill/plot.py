@@ -1,12 +1,13 @@
 """A plot of what the compact network and VGG-19 say of the same pictures."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from allaprima.atomic import write_atomically
+from allaprima.atomic import write_whole
 
 from .faithfulness import Judgement
 
@@ -29,5 +30,6 @@ def plot_judgements(judgements: Sequence[Judgement], path: Path) -> None:
                 axis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.3)
     plots[-1].legend(fontsize="small")
-    with write_atomically(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=110, format="png")
+    write_whole(path, drawn.getbuffer())

@@ -9,7 +9,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 
-from allaprima.atomic import write_atomically
+from allaprima.atomic import write_whole
 from allaprima.freed_memory import keep_freed_memory
 from allaprima.images.tensors import to_unit_range
 from allaprima.models.loss.compact import read_compact, save_compact
@@ -52,8 +52,7 @@ class _Saving(Callback):
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         card = facts(self._config, pl_module.teacher.lineage, trainer.global_step, self._pictures, metrics)
         save_compact(self._config.output / RESULT, pl_module.student.weights(), card)
-        with write_atomically(self._config.output / "README.md") as temporary:
-            temporary.write_text(model_card(card), encoding="utf-8")
+        write_whole(self._config.output / "README.md", model_card(card).encode())
 
 
 def distill(config: DistillConfig, content: str) -> Path:

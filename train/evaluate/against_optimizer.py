@@ -1,11 +1,12 @@
 """A network's rank among optimisers: the evaluations that would have brought a picture as far."""
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from allaprima.atomic import write_atomically
+from allaprima.atomic import write_whole
 from allaprima.images.tensors import to_image
 from allaprima.train.objective.perceptual import PerceptualLoss
 from allaprima.train.optimize.minimize import minimize
@@ -122,5 +123,6 @@ def plot(comparisons: Sequence[Comparison], path: Path) -> None:
     axes.grid(visible=True, which="both", alpha=0.2)
     if len(comparisons) <= 10:
         axes.legend(fontsize="small")
-    with write_atomically(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=120)
+    write_whole(path, drawn.getbuffer())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allaprima.atomic import write_atomically
+from allaprima.atomic import write_whole
 
 if TYPE_CHECKING:
     from allaprima.images.pixels import Pixels
@@ -41,8 +41,7 @@ def write_report(
 
     output.mkdir(parents=True, exist_ok=True)
     figures, pictures, curves = (output / name for name in REPORT)
-    with write_atomically(figures) as temporary:
-        temporary.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_whole(figures, (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
     write_picture(Picture(sheet), pictures)
     curves.unlink(missing_ok=True)  # an earlier report's
     if comparisons:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from allaprima.atomic import write_atomically
+from allaprima.atomic import write_whole
 from allaprima.output_checks import check_outputs, check_suffix
 from allaprima.train.loop.terms_bar import TermsBar
 from allaprima.train.settings.flags import flags_of, typed_settings
@@ -64,8 +64,7 @@ def optimize(
     _report(painting, output, config.steps)
     if curve is not None:
         points = [terms for descent in painting.descents for terms in descent.curve if _is_finite(terms)]
-        with write_atomically(curve) as temporary:
-            temporary.write_text(json.dumps(points, allow_nan=False), encoding="utf-8")
+        write_whole(curve, json.dumps(points, allow_nan=False).encode())
     return 1 if painting.problem else 0
 
 

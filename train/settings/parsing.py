@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from allaprima.atomic import write_atomically
+from allaprima.atomic import write_whole
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.suggestion import suggestion
 
@@ -112,8 +112,7 @@ def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
     """Write settings as YAML, whole or not at all."""
     import yaml  # `--help` does without
 
-    with write_atomically(path) as temporary:
-        temporary.write_text(yaml.safe_dump(dict(values), sort_keys=False), encoding="utf-8")
+    write_whole(path, yaml.safe_dump(dict(values), sort_keys=False).encode())
 
 
 def _named_wholes() -> dict[str, set[str]]:
