@@ -61,6 +61,7 @@ class Stylizer:
         tiles: Tiles = "auto",
         memory: int | None = None,
         batch: int = 1,
+        trust: bool = False,
     ) -> Self:
         """Return a stylizer for a style file.
 
@@ -76,15 +77,16 @@ class Stylizer:
                 disk has room for feature maps. An exported file cannot, and refuses such pictures.
             memory: Bytes that the process may take at its peak; None takes what is free.
             batch: As for the class.
+            trust: Whether machine code (.aoti.pt2) may run, as for `load_engine`.
 
         Raises:
             OSError: If the file cannot be read.
             ValueError: If it is not a style file, the engine does not fit it or is not installed, or the
                 device is absent.
         """
-        budget = Budget(memory)
+        options: dict[str, Any] = {"engine": engine, "device": device, "precision": precision}
         ready = load_bounded_engine(
-            Path(style_file), engine=engine, device=device, precision=precision, tiles=tiles, budget=budget
+            Path(style_file), tiles=tiles, budget=Budget(memory), trust=trust, **options
         )
         return cls(ready, max_side=max_side, batch=batch)
 

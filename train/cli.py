@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from allaprima.output_checks import check_outputs
 from allaprima.atomic import write_whole
+from allaprima.output_checks import check_outputs
 
 from .first_process import is_first_process
 from .loop.failure import failure_advice

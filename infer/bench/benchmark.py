@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from allaprima.infer.engine_table import ENGINES, EngineName, EngineRecord, engines_of, is_style_file
-from allaprima.infer.engines.load import engine_named, runnable
+from allaprima.infer.engines.load import engine_named, require_trust, runnable
 from allaprima.infer.export.formats import Request, check_request
 from allaprima.infer.precision import Precision, PrecisionChoice
 from allaprima.models.bundled import find_style
@@ -57,6 +57,7 @@ class Plan:
             installed but AOTInductor, which compiles for minutes.
         precisions: In which the style file runs.
         sizes: Height and width.
+        trust: Whether machine code among the exported files may run.
     """
 
     style_file: Path
@@ -68,6 +69,7 @@ class Plan:
     batch: int = 1
     warmup: int = 3
     repeats: int = 20
+    trust: bool = False
 
 
 def measure(plan: Plan) -> Iterator[dict[str, Any]]:
@@ -139,6 +141,7 @@ def _choices(plan: Plan) -> list[tuple[Path, EngineRecord, PrecisionChoice]]:
     for path in plan.exported:
         if not path.is_file():
             raise FileNotFoundError(f"file '{path}' does not exist")
+        require_trust(path, trust=plan.trust)
     if not is_style_file(plan.style_file):
         raise ValueError(
             f"'{plan.style_file}' is an exported file; the first is the style file, exported ones follow it"

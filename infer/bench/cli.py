@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from allaprima.atomic import write_whole
 from allaprima.infer.engine_table import ENGINES
 from allaprima.infer.precision import Precision
 from allaprima.output_checks import check_outputs
@@ -33,6 +34,7 @@ def bench_infer(
     repeats: Annotated[int, Parameter(validator=Number(gte=1))] = 20,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
     plot: Path | None = None,
+    trust: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Measure latency, throughput, peak memory and error, next to plain eager PyTorch in float32.
 
@@ -51,6 +53,7 @@ def bench_infer(
         repeats: Calls that count.
         json_file: Where to write the figures as JSON.
         plot: Where to draw them: a .png, .svg or .pdf file.
+        trust: Run machine code (.aoti.pt2) among the exported files, which can do whatever you can.
 
     Returns:
         0, or 1 if an engine failed.
@@ -68,6 +71,7 @@ def bench_infer(
         batch=batch,
         warmup=warmup,
         repeats=repeats,
+        trust=trust,
     )
     check_outputs((json_file, plot), overwrite=True)
     rows = list(_failures_printed(measure(plan)))
@@ -75,9 +79,7 @@ def bench_infer(
     measured = [row for row in rows if "error" not in row]
     _show(measured, conditions)
     if json_file:
-        json_file.write_text(
-            json.dumps({"results": measured, **conditions}, indent=2) + "\n", encoding="utf-8"
-        )
+        write_whole(json_file, (json.dumps({"results": measured, **conditions}, indent=2) + "\n").encode())
     if plot and measured:
         from .plot import plot_latencies
 

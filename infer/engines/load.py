@@ -10,6 +10,7 @@ from allaprima.infer.engine_table import (
     EngineChoice,
     EngineRecord,
     engines_of,
+    format_of,
     is_style_file,
     resolve,
 )
@@ -24,7 +25,12 @@ _log = logging.getLogger(__name__)
 
 
 def load_engine(
-    path: Path, *, engine: EngineChoice = "auto", device: str = "auto", precision: PrecisionChoice = "auto"
+    path: Path,
+    *,
+    engine: EngineChoice = "auto",
+    device: str = "auto",
+    precision: PrecisionChoice = "auto",
+    trust: bool = False,
 ) -> BaseEngine:
     """Return a style made ready to run.
 
@@ -38,6 +44,8 @@ def load_engine(
         device: `auto`, `cpu`, `cuda`, ...
         precision: Of the computation. `auto` is an exported file's own; for a style file float16 on CUDA
             in PyTorch, bfloat16 in OpenVINO where the CPU has it, and otherwise float32.
+        trust: Whether machine code (.aoti.pt2) may run: it can do whatever you can, and nothing can be
+            looked at beforehand that would tell. All other files only hold numbers.
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -46,6 +54,7 @@ def load_engine(
     """
     file = find_style(path)
     _check_whole_file(path)
+    require_trust(path, trust=trust)
     converts = engine == "auto" and is_style_file(path) and find_spec("torch") is not None
     if converts and _bfloat16_pays(device, precision):
         try:
@@ -59,6 +68,15 @@ def load_engine(
     assert load is not None
     ready: BaseEngine = resolve(load)(runs, device=device, precision=precision)
     return ready
+
+
+def require_trust(path: Path, *, trust: bool) -> None:
+    """Raise ValueError if a file is machine code and nobody said that it may run."""
+    if not trust and not is_style_file(path) and format_of(path).machine_code:
+        raise ValueError(
+            f"'{path}' is machine code, which can do on this machine whatever you can: run it with --trust "
+            "(trust=True) if you made it, or know who did; a style file or another export needs no trust"
+        )
 
 
 def runnable(file: Path, engine: EngineRecord, device: str, precision: PrecisionChoice) -> Path:

@@ -1,27 +1,32 @@
 """PyTorch's own exported files: programs (.pt2), and packages of machine code (.aoti.pt2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from allaprima.freed_memory import keep_freed_memory
 from allaprima.infer.export.formats import Device, Request
 from allaprima.infer.export.header import aoti_metadata
-from allaprima.infer.export.program import quiet_exporters
+from allaprima.infer.export.program import wrapped
+from allaprima.infer.export.program_archive import StoredWeight, read_program_weights
+from allaprima.infer.network.folding import fold
 from allaprima.infer.precision import PrecisionChoice
+from allaprima.models.network_settings import NetworkSettings
+from allaprima.models.transformer import TransformerNetwork
 
 from .eager import resolve_device
-from .exported import ExportedEngine, Model, unreadable
+from .exported import ExportedEngine, ExportSettings, Model, unreadable
 
 
 class ProgramEngine(ExportedEngine):
-    """A torch.export program, carried out operation by operation.
+    """A torch.export program that `allaprima export` wrote.
 
-    Loading one unpickles nothing but tensors.
+    Its weights are read, and the network that its header names carries them out; the program itself is
+    never loaded, since that runs what the file holds (`infer/export/program_archive.py`).
     """
 
     # 854 bytes a pixel at width 32 and 512x512, 823 at 2048x2048; torch 2.15 on the CPU in float32.
@@ -30,18 +35,18 @@ class ProgramEngine(ExportedEngine):
     def _load(self, path: Path, device: str) -> Model:
         target = resolve_device(device)
         keep_freed_memory()
+        weights = read_program_weights(path)
         try:
-            with quiet_exporters():
-                program = torch.export.load(path)
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise unreadable(path, "PyTorch", error) from error
-        return Model(None, _on_arrays(program.module().to(target), target))
+            module = _module(self._header.network, self._header.export, weights)
+        except (RuntimeError, OverflowError, TypeError, ValueError) as error:
+            raise unreadable(path, "its own header describes", error) from error
+        return Model(None, _on_arrays(module.to(target), target))
 
 
 class AotiEngine(ExportedEngine):
     """A package of machine code made by AOTInductor, for the kind of processor that made it.
 
-    It is a program: load only those from people you trust.
+    It is a program, and has whoever runs it in its power: `load_engine` asks for `trust`.
     """
 
     # 565 bytes a pixel at width 32 and 1024x1024, 503 at 512x512; torch 2.15 on the CPU in float32.
@@ -67,6 +72,28 @@ def conversion(device: str, precision: PrecisionChoice) -> Request:
         raise ValueError(f"engine 'aoti' runs on cpu and cuda, not on {kind}: --device cpu")
     target: Device = "cuda" if kind == "cuda" else "cpu"
     return Request("aoti", "float32" if precision == "auto" else precision, uint8=True, device=target)
+
+
+def _module(
+    network: NetworkSettings, export: ExportSettings, weights: Mapping[str, StoredWeight]
+) -> nn.Module:
+    """Return the module that was exported, with the weights of a file; none is allocated in vain."""
+    if export.precision not in ("float16", "bfloat16", "float32"):
+        raise ValueError(f"there are no programs in {export.precision}")
+    if network.residual_blocks > len(weights):  # as many modules take time even without memory
+        raise ValueError(f"there are only {len(weights)} weights")
+    dtype = getattr(torch, export.precision)
+    with torch.device("meta"):
+        module = wrapped(fold(TransformerNetwork(**network.model_dump()).eval()), dtype, uint8=export.uint8)
+    module.load_state_dict({name: _tensor(name, weight) for name, weight in weights.items()}, assign=True)
+    return module.requires_grad_(False)
+
+
+def _tensor(name: str, weight: StoredWeight) -> Tensor:
+    tensor = torch.frombuffer(bytearray(weight.content), dtype=getattr(torch, weight.dtype))
+    if not tensor.isfinite().all():
+        raise ValueError(f"{name} holds numbers that are not finite")
+    return tensor.reshape(weight.shape)
 
 
 def _on_arrays(

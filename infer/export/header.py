@@ -1,7 +1,6 @@
 """What an exported file says of itself, read without the runtime that it is for."""
 
 import io
-import json
 import xml.etree.ElementTree as ET
 import zipfile
 import zlib
@@ -10,12 +9,21 @@ from pathlib import Path
 from typing import IO, Any
 
 from allaprima.infer.engine_table import exported_suffixes, formats_named_like, resolve
+from allaprima.json_text import LARGEST, parse_json
 
 METADATA_KEY = "allaprima"
 """Under which every format keeps the style file's header, with what was measured under `export`."""
 
 JSON_NAME = f"{METADATA_KEY}.json"
 AOTI_METADATA_END = "_metadata.json"
+
+LARGEST_XML = 1 << 24
+"""Bytes; an exported OpenVINO model has 200,000."""
+
+_DAMAGE = (
+    *(EOFError, ET.ParseError, zipfile.BadZipFile, zlib.error, ValueError, LookupError),
+    *(NotImplementedError, RuntimeError),  # of archives that are encrypted, or packed in a way nobody knows
+)
 
 # Field numbers of onnx.proto: ModelProto.metadata_props, and key and value of StringStringEntryProto.
 _METADATA_PROPS, _KEY, _VALUE = 14, 1, 2
@@ -42,7 +50,7 @@ def read_export_header(path: Path) -> dict[str, Any]:
         raise ValueError(f"'{path}' is not an exported model: expected one of {expected}")
     try:
         text: str | None = resolve(formats[0].header)(path)
-    except (EOFError, ET.ParseError, zipfile.BadZipFile, zlib.error, ValueError, LookupError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"'{path}' is cut short, damaged or no {path.suffix} model: {error}") from error
     if not text:
         raise ValueError(f"'{path}' is a model, but not one made by allaprima export")
@@ -51,7 +59,7 @@ def read_export_header(path: Path) -> dict[str, Any]:
 
 def aoti_metadata(path: Path) -> dict[str, Any] | None:
     """Return what AOTInductor says of a package of machine code, or None of a torch.export program."""
-    metadata = json.loads(_member(path, AOTI_METADATA_END) or "null")
+    metadata = parse_json(_member(path, AOTI_METADATA_END) or "null")
     return metadata if isinstance(metadata, dict) else None
 
 
@@ -63,7 +71,7 @@ def is_machine_code(path: Path) -> bool:
     """
     try:
         return aoti_metadata(path) is not None
-    except (EOFError, zipfile.BadZipFile, zlib.error, ValueError) as error:
+    except _DAMAGE as error:
         raise ValueError(f"'{path}' is cut short, damaged or no .pt2 model: {error}") from error
 
 
@@ -74,8 +82,8 @@ def is_program(path: Path) -> bool:
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
-        header = json.loads(text)
-    except json.JSONDecodeError as error:
+        header = parse_json(text)
+    except ValueError as error:
         raise ValueError(f"'{path}' has a header that cannot be read: {error}") from error
     if not isinstance(header, dict) or not isinstance(header.get("export"), dict):
         raise ValueError(f"'{path}' has a header that does not say what was exported; export the style again")
@@ -116,6 +124,8 @@ def _fields(file: IO[bytes], end: int, wanted: set[int]) -> Iterator[tuple[int, 
         if number == 0 or file.tell() + length > end:
             raise EOFError(f"a field ends {file.tell() + length - end} bytes after the file")
         if kind == _BYTES and number in wanted:
+            if length > LARGEST:
+                raise ValueError(f"its metadata has {length} bytes, more than {LARGEST}")
             yield number, file.read(length)
         else:
             file.seek(length, 1)
@@ -138,6 +148,8 @@ def read_openvino(path: Path) -> str | None:
     weights = path.with_suffix(".bin")
     if not weights.is_file():
         raise FileNotFoundError(f"'{path}' needs its weights beside it: '{weights}' does not exist")
+    if (size := path.stat().st_size) > LARGEST_XML:
+        raise ValueError(f"it has {size} bytes, more than {LARGEST_XML}")
     root = ET.parse(path).getroot()
     needed = max(
         (
@@ -161,7 +173,13 @@ def read_archive(path: Path) -> str | None:
 
 
 def _member(path: Path, ending: str) -> str | None:
-    """Return the first file in an archive whose name ends so."""
+    """Return the first file in an archive whose name ends so; no more than a header may have is unpacked."""
     with zipfile.ZipFile(path) as archive:
         name = next((name for name in archive.namelist() if name.endswith(ending)), None)
-        return None if name is None else archive.read(name).decode()
+        if name is None:
+            return None
+        with archive.open(name) as member:
+            content = member.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"'{name}' has more than {LARGEST} bytes")
+    return content.decode()

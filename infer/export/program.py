@@ -45,13 +45,12 @@ def make_program(network: TransformerNetwork, request: Request) -> ExportedProgr
         request: Decides types, sizes and the device.
     """
     dtype = torch.float32 if request.precision == "int8" else getattr(torch, request.precision)
-    wrapper = ByteNetwork if request.uint8 else _Floats
     network, layout = fold(network), torch.contiguous_format
     if format_named(
         request.format
     ).machine_code:  # the others run on devices, or runtimes, with layouts of their own
         network, layout = in_best_layout(network, request.device, dtype)
-    module = wrapper(network, dtype, layout).eval().requires_grad_(False).to(request.device)
+    module = wrapped(network, dtype, layout, uint8=request.uint8).to(request.device)
     example = _example(request)
     height, width = (1, 2) if request.uint8 else (2, 3)
     side = Dim.DYNAMIC(min=MINIMUM_SIZE, max=LARGEST_SIDE)
@@ -61,6 +60,18 @@ def make_program(network: TransformerNetwork, request: Request) -> ExportedProgr
     # Without this, a batch of one is taken for another program than a batch of two.
     with quiet_exporters(), symbolic_shapes.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
         return torch.export.export(module, (example,), dynamic_shapes={"content_image": dynamic})
+
+
+def wrapped(
+    folded: TransformerNetwork,
+    dtype: torch.dtype,
+    layout: torch.memory_format = torch.contiguous_format,
+    *,
+    uint8: bool,
+) -> nn.Module:
+    """Return the module that is traced: a folded network for floats or bytes."""
+    wrapper = ByteNetwork if uint8 else _Floats
+    return wrapper(folded, dtype, layout).eval().requires_grad_(False)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """PyTorch's own formats: torch.export programs, and packages of compiled code."""
 
+import io
 import json
 import zipfile
 from collections.abc import Sequence
@@ -19,9 +20,9 @@ from .writer import FormatWriter
 
 
 def write_pt2(program: ExportedProgram, request: Request, photographs: Sequence[Batch], path: Path) -> None:
-    """Write a program that torch.export.load reads."""
-    with quiet_exporters():
-        torch.export.save(program, path)
+    """Write a program that torch.export.load reads, without the example that it was traced with."""
+    program.example_inputs = None  # it would be pickled
+    _save(program, path)
 
 
 def run_pt2(path: Path, request: Request) -> Runner:
@@ -33,13 +34,16 @@ def run_pt2(path: Path, request: Request) -> Runner:
 def stamp_pt2(path: Path, text: str) -> None:
     """Write the header into the program's extra files."""
     with quiet_exporters():
-        torch.export.save(torch.export.load(path), path, extra_files={JSON_NAME: text})
+        program = torch.export.load(path)
+    _save(program, path, {JSON_NAME: text})
 
 
 def write_aoti(program: ExportedProgram, request: Request, photographs: Sequence[Batch], path: Path) -> None:
     """Compile the program for this kind of processor, into a package that needs torch but not allaprima."""
+    package = io.BytesIO()  # as in `_save`
     with quiet_exporters():
-        torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+        torch._inductor.aoti_compile_and_package(program, package_path=package)
+    path.write_bytes(package.getbuffer())
 
 
 def run_aoti(path: Path, request: Request) -> Runner:
@@ -57,6 +61,14 @@ def stamp_aoti(path: Path, text: str) -> None:
                 content = json.dumps({**json.loads(content), METADATA_KEY: text}).encode()
             copy.writestr(entry, content)
     signed.replace(path)
+
+
+def _save(program: ExportedProgram, path: Path, extra_files: dict[str, str] | None = None) -> None:
+    """Write a program by way of memory: torch's own writer ends the process where the disk is full."""
+    saved = io.BytesIO()
+    with quiet_exporters():
+        torch.export.save(program, saved, extra_files=extra_files)
+    path.write_bytes(saved.getbuffer())
 
 
 def _runner(model: Any, device: str) -> Runner:

@@ -25,6 +25,7 @@ def bench_video(
     device: str = "auto",
     precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto",
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
+    trust: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Measure how fast a clip is stylised from file to file, next to the network alone.
 
@@ -41,6 +42,7 @@ def bench_video(
         device: auto, cpu, cuda, ...
         precision: Of the computation, as for `allaprima stylize`.
         json_file: Where to write the figures as JSON.
+        trust: Run machine code (.aoti.pt2), as for `allaprima stylize`.
 
     Returns:
         0.
@@ -56,7 +58,7 @@ def bench_video(
     open_clip(clip).close()
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise ValueError(f"folder '{json_file.parent}' does not exist; make it, or choose another")
-    ready = load_engine(style, engine=engine, device=device, precision=precision)
+    ready = load_engine(style, engine=engine, device=device, precision=precision, trust=trust)
 
     from .bench_film import make_clip, measure_endurance, measure_rates
 

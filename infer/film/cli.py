@@ -36,6 +36,7 @@ def video(
     device: str = "auto",
     precision: Literal["auto", "float32", "float16", "bfloat16"] = "auto",
     batch: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    trust: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Paint a video in a trained style.
 
@@ -67,6 +68,7 @@ def video(
         device: auto, cpu, cuda, cuda:1, mps, ...
         precision: Of the computation, as for `allaprima stylize`.
         batch: Frames at once; by default 4 on CUDA and 1 elsewhere.
+        trust: Run machine code (.aoti.pt2), as for `allaprima stylize`.
 
     Returns:
         0; 1 if frames were damaged or the clip ends before its end; 130 or 143 if it was interrupted.
@@ -91,7 +93,7 @@ def video(
             from allaprima.infer.engines import load_engine
 
             # Loads torch, or another runtime, so not before the arguments proved right.
-            ready = load_engine(style_file, engine=engine, device=device, precision=precision)
+            ready = load_engine(style_file, engine=engine, device=device, precision=precision, trust=trust)
             return _run(ready, opened, part, settings)
     finally:
         opened.close()

@@ -34,6 +34,7 @@ def stylize(
     engine: Annotated[EngineChoice, Parameter(help=ENGINE_HELP)] = "auto",
     device: str = "auto",
     precision: PrecisionChoice = "auto",
+    trust: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Paint pictures in a trained style.
 
@@ -69,6 +70,8 @@ def stylize(
         device: auto, cpu, cuda, cuda:1, mps, ...
         precision: Of the computation; auto is an exported file's own, float16 on CUDA, bfloat16 in OpenVINO
             where the CPU has it, and otherwise float32. Only exported files have int8.
+        trust: Run machine code (.aoti.pt2), which can do whatever you can: only if you made it, or know
+            who did. No other file needs that.
 
     Returns:
         0, or 1 if some pictures failed.
@@ -104,6 +107,7 @@ def stylize(
         tiles=tiles,
         memory=limit,
         batch=batch,
+        trust=trust,
     )
     options: dict[str, Any] = {
         "overwrite": overwrite,

@@ -24,6 +24,7 @@ def load_bounded_engine(
     precision: PrecisionChoice = "auto",
     tiles: Tiles = "auto",
     budget: Budget,
+    trust: bool = False,
 ) -> BaseEngine | BoundedEngine:
     """Return a style made ready to run, as `load_engine`, for pictures of any size.
 
@@ -38,12 +39,13 @@ def load_bounded_engine(
         precision: As for `load_engine`.
         tiles: How tiles come by their statistics.
         budget: Memory that may be taken.
+        trust: As for `load_engine`.
 
     Raises:
         OSError: As `load_engine`.
         ValueError: As `load_engine`.
     """
-    whole = load_engine(path, engine=engine, device=device, precision=precision)
+    whole = load_engine(path, engine=engine, device=device, precision=precision, trust=trust)
     if not is_style_file(path):
         return whole
 

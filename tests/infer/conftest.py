@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch.fx.experimental import _config as symbolic_shapes
 
+from allaprima.infer.export.export_style import export_style
+from allaprima.infer.export.formats import Request
 from allaprima.models.style_file import StyleHeader, load_style, save_style
 from allaprima.models.transformer import TransformerNetwork
 
@@ -91,7 +93,7 @@ def openvino_file(onnx_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def pt2_file(program: torch.export.ExportedProgram, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pt2_file(small_style: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pt2") / "small.pt2"
-    torch.export.save(program, path, extra_files={"allaprima.json": header()})
+    export_style(small_style, Request("pt2"), [path])
     return path

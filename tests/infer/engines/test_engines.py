@@ -387,8 +387,11 @@ def machine_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_machine_code_runs(machine_code: Path) -> None:
     given = floats(pictures(3, 17, 40))
-    assert np.allclose(load_engine(machine_code)(given), given / 2)
-    assert np.allclose(load_engine(machine_code, engine="aoti", device="cpu")(given[:1]), given[:1] / 2)
+    with pytest.raises(ValueError, match=r"is machine code, .* --trust \(trust=True\)"):
+        load_engine(machine_code)
+    assert np.allclose(load_engine(machine_code, trust=True)(given), given / 2)
+    engine = load_engine(machine_code, engine="aoti", device="cpu", trust=True)
+    assert np.allclose(engine(given[:1]), given[:1] / 2)
 
 
 @pytest.mark.slow

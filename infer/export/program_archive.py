@@ -1,0 +1,143 @@
+"""The weights of a torch.export program (.pt2), read without PyTorch's loaders, which run what it holds.
+
+`torch.export.load` unpickles samples, weights and objects, and evaluates conditions and formulas that the
+file has as text. What `allaprima export` writes needs none of that: the header says which network it is.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from allaprima.json_text import parse_json
+
+_DTYPES = {6: "float16", 7: "float32", 13: "bfloat16"}
+"""Of torch's schema of exported programs."""
+
+_WEIGHTS = "data/weights/model_weights_config.json"
+_CONSTANTS = "data/constants/model_constants_config.json"
+_EMPTY = ("data/sample_inputs/model.pt",)
+"""Members that torch insists on, and that are pickled if they hold anything."""
+
+_KNOWN = {
+    *(_WEIGHTS, _CONSTANTS, "models/model.json", "extra/allaprima.json"),
+    *("archive_format", "archive_version", "byteorder", "version"),
+    *(".data/version", ".data/serialization_id", ".format_version", ".storage_alignment"),
+}
+_WEIGHTS_FOLDER = "data/weights/"
+_WEIGHT = re.compile(r"weight_\d+")
+
+
+@dataclass(frozen=True)
+class StoredWeight:
+    """One tensor as it lies in the archive: contiguous, little-endian."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    content: bytes
+
+
+class _Size(BaseModel):
+    as_int: int
+
+
+class _Tensor(BaseModel):
+    dtype: int
+    sizes: list[_Size]
+    strides: list[_Size]
+    storage_offset: _Size
+
+
+class _Payload(BaseModel):
+    path_name: str
+    use_pickle: bool
+    tensor_meta: _Tensor
+
+
+class _Config(BaseModel):
+    config: dict[str, _Payload]
+
+
+def read_program_weights(path: Path) -> dict[str, StoredWeight]:
+    """Return the weights of a program that `allaprima export` wrote, by name.
+
+    Nothing in the archive is unpickled, evaluated or carried out.
+
+    Raises:
+        ValueError: If anything in it is pickled or compressed, or not what an export writes, or is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = _members(archive)
+            _refuse_foreign(members)
+            if sum(info.file_size for info in members.values()) > path.stat().st_size:
+                raise ValueError("its members overlap")
+            if parse_json(archive.read(members[_CONSTANTS])) != {"config": {}}:
+                raise ValueError("it has constants, which an export has not")
+            config = _Config.model_validate(parse_json(archive.read(members[_WEIGHTS]))).config
+            if len({payload.path_name for payload in config.values()}) != len(config):
+                raise ValueError("several weights lie in one place")
+            return {name: _read(archive, members, name, payload) for name, payload in config.items()}
+    except ValidationError as error:
+        raise ValueError(_refused(path, f"its weights are described otherwise: {_first(error)}")) from error
+    except (EOFError, zipfile.BadZipFile, zlib.error, ValueError, LookupError, NotImplementedError) as error:
+        raise ValueError(_refused(path, str(error))) from error
+
+
+def _refused(path: Path, reason: str) -> str:
+    return f"'{path}' is damaged, or not a program as allaprima export writes it: {reason}; export the style again"
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the members by their names below the one folder that they are in."""
+    members = {info.filename.partition("/")[2]: info for info in archive.infolist()}
+    folders = {info.filename.partition("/")[0] for info in archive.infolist()}
+    if len(folders) != 1 or len(members) != len(archive.infolist()):
+        raise ValueError("its members are in several folders, or twice in one")
+    return members
+
+
+def _refuse_foreign(members: Mapping[str, zipfile.ZipInfo]) -> None:
+    for name, info in members.items():
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"'{name}' is compressed")
+        if name in _EMPTY:
+            if info.file_size:
+                raise ValueError(f"'{name}' is pickled, and what is pickled may run commands")
+        elif name not in _KNOWN and not re.fullmatch(rf"{_WEIGHTS_FOLDER}{_WEIGHT.pattern}", name):
+            raise ValueError(f"'{name}' is not on the list of what it may hold")
+
+
+def _read(
+    archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], name: str, payload: _Payload
+) -> StoredWeight:
+    if payload.use_pickle:
+        raise ValueError(f"weight '{name}' is pickled, and what is pickled may run commands")
+    if not _WEIGHT.fullmatch(payload.path_name):
+        raise ValueError(f"weight '{name}' lies in '{payload.path_name}'")
+    meta = payload.tensor_meta
+    shape = tuple(size.as_int for size in meta.sizes)
+    if meta.dtype not in _DTYPES or [s.as_int for s in meta.strides] != _contiguous(shape):
+        raise ValueError(f"weight '{name}' has the type {meta.dtype}, or is not contiguous")
+    if meta.storage_offset.as_int:
+        raise ValueError(f"weight '{name}' does not begin where its member does")
+    content = archive.read(members[_WEIGHTS_FOLDER + payload.path_name])
+    return StoredWeight(_DTYPES[meta.dtype], shape, content)
+
+
+def _contiguous(shape: tuple[int, ...]) -> list[int]:
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return strides[::-1]
+
+
+def _first(error: ValidationError) -> Any:
+    problem = error.errors()[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
