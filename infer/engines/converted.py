@@ -13,6 +13,7 @@ from allaprima.cache_dir import default_cache_dir
 from allaprima.infer.engine_table import FORMATS, EngineRecord
 from allaprima.infer.export.formats import Request, check_request, format_named
 from allaprima.infer.export.header import read_export_header
+from allaprima.owned_folders import mark_as_owned, owned_folders, remove_owned
 
 _log = logging.getLogger(__name__)
 
@@ -26,8 +27,8 @@ KEPT = 32
 def converted(style_file: Path, engine: EngineRecord, request: Request) -> Path:
     """Return a style exported for a runtime, bytes in and out: from the cache, or made and checked now.
 
-    The first time takes 10 to 30 seconds, and minutes for machine code. The files lie in `engines` of
-    the cache (`$ALLAPRIMA_CACHE`), which keeps the 32 that were used last.
+    The first time takes 10 to 30 seconds, and minutes for machine code. Each has a folder of its own in
+    `engines` of the cache (`$ALLAPRIMA_CACHE`), which keeps the 32 that were used last.
 
     Args:
         style_file: A style file.
@@ -39,33 +40,34 @@ def converted(style_file: Path, engine: EngineRecord, request: Request) -> Path:
             an export needs is not installed, or the result would not be what the network paints.
         OSError: If the style cannot be read or the cache not be written.
     """
-    folder = default_cache_dir() / "engines"
-    suffix = format_named(request.format).suffix
-    path = folder / f"{style_file.stem}-{_key(style_file, engine, request)}{suffix}"
+    engines = default_cache_dir() / "engines"
+    name = f"{style_file.stem}-{_key(style_file, engine, request)}"
+    path = engines / name / f"{name}{format_named(request.format).suffix}"
     if not _is_whole(path):
         _log.info(
-            "converting '%s' for %s in %s; kept in '%s'", style_file, engine.name, request.precision, folder
+            "converting '%s' for %s in %s; kept in '%s'", style_file, engine.name, request.precision, engines
         )
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mark_as_owned(path.parent)
         _convert(style_file, request, path)
-        _forget_oldest(folder, but=path)
+        _forget_oldest(engines, but=path.parent)
     with suppress(OSError):  # somebody else's cache
-        os.utime(path)
+        os.utime(path.parent)
     return path
 
 
-def _forget_oldest(folder: Path, but: Path) -> None:
+def _forget_oldest(engines: Path, but: Path) -> None:
     """Delete the conversions that were not used for the longest time, but for the newest one."""
-    used: dict[tuple[Path, ...], float] = {}
-    for path in folder.iterdir():
-        for format in FORMATS.values():
-            if path.name.endswith(format.suffix) and path != but:
-                with suppress(OSError):  # another process deletes too
-                    used[tuple(format.files(path))] = path.stat().st_mtime
-    for files in sorted(used, key=lambda files: used[files], reverse=True)[KEPT - 1 :]:
-        with suppress(OSError):  # Windows keeps what another process has open
-            for path in reversed(files):
-                path.unlink(missing_ok=True)
+    used = {}
+    for folder in owned_folders(engines):
+        if folder != but:
+            with suppress(OSError):  # another process deletes too
+                used[folder] = folder.stat().st_mtime
+    for folder in sorted(used, key=lambda folder: used[folder], reverse=True)[KEPT - 1 :]:
+        files = {
+            file for format in FORMATS.values() for file in format.files(Path(folder.name + format.suffix))
+        }
+        remove_owned(folder, [file.name for file in files])
 
 
 def _convert(style_file: Path, request: Request, path: Path) -> None:

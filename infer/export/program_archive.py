@@ -90,7 +90,10 @@ def read_program_weights(path: Path) -> dict[str, StoredWeight]:
 
 
 def _refused(path: Path, reason: str) -> str:
-    return f"'{path}' is damaged, or not a program as allaprima export writes it: {reason}; export the style again"
+    return (
+        f"'{path}' is damaged, or not a program as allaprima export writes it: {reason}; "
+        "export the style again"
+    )
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allaprima.images.picture import PictureError
+from allaprima.owned_folders import mark_as_owned, owned_folders, remove_owned
 
 from .crops import decode, shorter_side_within
 from .sources import Payload, PictureSource
@@ -26,6 +27,10 @@ _PROBED = 256
 _NAMED = 10
 _UNFINISHED = ".part"
 _LOCK = "lock-"
+_FOLDER = "allaprima-pictures"
+"""Below the given folder, which may be anybody's: only in here, and only what is marked, is deleted."""
+
+_PIXELS, _INDEX = "pixels.bin", "index.json"
 _ABANDONED_AFTER = 3600.0
 _IN_USE = 24 * 3600.0
 
@@ -44,12 +49,12 @@ class DecodedCache:
     def __init__(self, folder: Path) -> None:
         """Open a finished cache; see `open_cache` and `build_cache`."""
         self.folder = folder
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
         self.broken: frozenset[int] = frozenset(index["broken"])
         self._names: list[str] = index["names"]
         self._shapes = np.array(index["shapes"], dtype=np.int64)
         self._offsets = np.concatenate([[0], np.cumsum(self._shapes.prod(axis=1) * 3)])
-        self._pixels = np.asarray(np.memmap(folder / "pixels.bin", dtype=np.uint8, mode="r"))
+        self._pixels = np.asarray(np.memmap(folder / _PIXELS, dtype=np.uint8, mode="r"))
 
     def __len__(self) -> int:
         return len(self._names)
@@ -128,8 +133,8 @@ def build_cache(
     if folder.is_dir():
         return True
     try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        with _locked(cache_dir / f"{_LOCK}{folder.name}"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder.with_name(f"{_LOCK}{folder.name}")):
             return folder.is_dir() or _build(source, folder, side, limit_bytes, progress)
     except OSError as error:
         reason = error.strerror or error
@@ -158,9 +163,9 @@ def _locked(path: Path) -> Iterator[None]:
 def _build(
     source: PictureSource, folder: Path, side: int, limit_bytes: float, progress: Progress | None
 ) -> bool:
-    cache_dir = folder.parent
+    home = folder.parent
     needed = _estimate_bytes(source, side)
-    limit = min(limit_bytes, shutil.disk_usage(cache_dir).free / 2)
+    limit = min(limit_bytes, shutil.disk_usage(home).free / 2)
     if needed > limit:
         _log.info(
             "pictures are decoded on the fly: a cache would take %.1f GB, the limit is %.1f GB",
@@ -168,13 +173,14 @@ def _build(
             limit / 1e9,
         )
         return False
-    _make_room(cache_dir, limit_bytes - needed)
-    part = Path(tempfile.mkdtemp(dir=cache_dir, suffix=_UNFINISHED))
+    _make_room(home, limit_bytes - needed)
+    part = Path(tempfile.mkdtemp(dir=home, suffix=_UNFINISHED))
+    mark_as_owned(part)
     try:
         _write(source, part, side, progress)
         _rename(part, folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        _remove(part)
     return True
 
 
@@ -187,7 +193,7 @@ def warn_broken(names: Sequence[str], total: int) -> None:
 
 
 def _folder(source: PictureSource, cache_dir: Path, side: int) -> Path:
-    return cache_dir / f"pictures-v{_FORMAT}-{source.fingerprint()}-{side}"
+    return cache_dir / _FOLDER / f"pictures-v{_FORMAT}-{source.fingerprint()}-{side}"
 
 
 def _estimate_bytes(source: PictureSource, side: int) -> float:
@@ -200,7 +206,7 @@ def _write(source: PictureSource, folder: Path, side: int, progress: Progress | 
     names: list[str] = []
     shapes: list[tuple[int, int]] = []
     broken: list[int] = []
-    with (folder / "pixels.bin").open("wb") as file:
+    with (folder / _PIXELS).open("wb") as file:
         for index, pixels in _decoded(source, range(len(source)), side):
             if pixels is None:
                 broken.append(index)
@@ -213,7 +219,7 @@ def _write(source: PictureSource, folder: Path, side: int, progress: Progress | 
     if len(broken) == len(names):
         raise ValueError(f"none of the {len(broken)} content pictures can be read, such as {names[0]}")
     index_file = {"names": names, "shapes": shapes, "broken": broken}
-    (folder / "index.json").write_text(json.dumps(index_file), encoding="utf-8")
+    (folder / _INDEX).write_text(json.dumps(index_file), encoding="utf-8")
 
 
 def _decoded(
@@ -244,22 +250,42 @@ def _rename(part: Path, folder: Path) -> None:
             raise
 
 
-def _make_room(cache_dir: Path, room: float) -> None:
+def _make_room(home: Path, room: float) -> None:
     """Delete what killed runs left behind, and as much as must go of what nobody opened for a day."""
     now = time.time()
-    caches = sorted(cache_dir.glob("pictures-*-*"), key=lambda path: path.stat().st_mtime)
-    for part in cache_dir.glob(f"*{_UNFINISHED}"):
-        if now - max(path.stat().st_mtime for path in (part, *part.iterdir())) > _ABANDONED_AFTER:
-            shutil.rmtree(part, ignore_errors=True)
+    changed = {folder: _last_change(folder) for folder in owned_folders(home)}
+    for part in changed:
+        if part.suffix == _UNFINISHED and now - changed[part] > _ABANDONED_AFTER:
+            _remove(part)
+    caches = [folder for folder in changed if folder.suffix != _UNFINISHED]
     used = sum(_size(path) for path in caches)
-    for cache in caches:
-        if used <= room or now - cache.stat().st_mtime < _IN_USE:
+    for cache in sorted(caches, key=_time_of):
+        if used <= room or now - _time_of(cache) < _IN_USE:
             break
         used -= _size(cache)
         with suppress(OSError):  # Windows keeps what is open
             cache.with_name(f"{_LOCK}{cache.name}").unlink()
-        shutil.rmtree(cache, ignore_errors=True)
+        _remove(cache)
+
+
+def _remove(folder: Path) -> None:
+    remove_owned(folder, (_INDEX, _PIXELS))
+
+
+def _last_change(folder: Path) -> float:
+    return max(_time_of(path) for path in (folder, folder / _PIXELS))
+
+
+def _time_of(path: Path) -> float:
+    """Return when a file or folder changed; long ago if another process just removed it."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
+    try:
+        return (folder / _PIXELS).stat().st_size
+    except OSError:
+        return 0

@@ -307,7 +307,7 @@ def test_style_files_are_converted_once(
         given = pictures(*size)
         assert abs(engine(given).astype(int) - eager(given)).max() <= 1
         assert abs(engine(floats(given)) - eager(floats(given))).max() < 1 / 255  # it works on bytes
-    (file,) = (path for path in (tmp_path / "cache" / "engines").iterdir() if path.suffix != ".bin")
+    (file,) = (tmp_path / "cache" / "engines").glob("*/*.onnx" if runtime == "onnx" else "*/*.xml")
     file.write_bytes(file.read_bytes()[:100])
     assert abs(load_engine(style, engine=runtime)(given).astype(int) - eager(given)).max() <= 1
     assert caplog.text.count("converting") == 2  # a damaged file is made again
@@ -325,11 +325,15 @@ def test_conversions_used_long_ago_are_forgotten(tmp_path: Path, monkeypatch: py
     folder = tmp_path / "cache" / "engines"
     load_engine(style, engine="onnx", device="cpu")
     load_engine(style, engine="openvino", device="cpu")
+    for name in ("mine.onnx", "mine.xml", "mine.pt2"):
+        (folder / name).write_text("somebody's own")
     for age, path in enumerate(folder.iterdir()):
         os.utime(path, (age, age))
     load_engine(style, engine="onnx", device="cpu")  # was used last now
     load_engine(other, engine="onnx", device="cpu")
-    assert sorted(path.suffix for path in folder.iterdir()) == [".onnx", ".onnx"]
+    assert sorted(path.suffix for path in folder.glob("*/*.*")) == [".onnx", ".onnx"]
+    assert len([path for path in folder.iterdir() if path.is_dir()]) == 2
+    assert len([path for path in folder.iterdir() if path.is_file()]) == 3
 
 
 @pytest.mark.parametrize(("engine", "module"), [("onnx", "onnxruntime"), ("openvino", "openvino")])

@@ -14,6 +14,7 @@ from PIL import Image
 
 from allaprima.cache_dir import default_cache_dir
 from allaprima.images.picture import PictureError
+from allaprima.owned_folders import mark_as_owned
 from allaprima.train.data import cache as cache_module
 from allaprima.train.data.batches import random_generator
 from allaprima.train.data.cache import DecodedCache, build_cache, open_cache
@@ -32,8 +33,11 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+PICTURES = "allaprima-pictures"
+
+
 def caches(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if not path.name.startswith("lock-")]
+    return [path.name for path in (folder / PICTURES).iterdir() if not path.name.startswith("lock-")]
 
 
 def opened(folder: Path, cache_dir: Path, side: int = 64) -> DecodedCache:
@@ -160,13 +164,33 @@ def test_an_interrupted_build_leaves_nothing(photos: Path, tmp_path: Path) -> No
 
 def test_what_a_killed_build_left_is_cleared_away_later(photos: Path, tmp_path: Path) -> None:
     for name, age in (("dead.part", 7200.0), ("alive.part", 0.0)):
-        part = tmp_path / "cache" / name
+        part = tmp_path / "cache" / PICTURES / name
         part.mkdir(parents=True)
         (part / "pixels.bin").write_bytes(b"half of it")
+        mark_as_owned(part)
         for path in (part / "pixels.bin", part):
             os.utime(path, (time.time() - age, time.time() - age))
     opened(photos, tmp_path / "cache")
-    assert [path.name for path in (tmp_path / "cache").glob("*.part")] == ["alive.part"]
+    assert [path.name for path in (tmp_path / "cache" / PICTURES).glob("*.part")] == ["alive.part"]
+
+
+@pytest.mark.parametrize("below", ["", PICTURES])
+def test_what_others_made_is_never_deleted(photos: Path, tmp_path: Path, below: str) -> None:
+    """Whatever its name; and a file where a folder might be disturbs nothing."""
+    home = tmp_path / "mine" / below
+    names = ("film.part", "pictures-of-2019-holidays", "pictures-v2-0123-64", "pictures-a-b")
+    for name in names:
+        (home / name / "deep").mkdir(parents=True)
+        (home / name / "pixels.bin").write_bytes(b"x" * 50_000)
+    for name in ("stray.part", "pictures-1-2", "lock-pictures"):
+        (home / name).write_text("a file")
+    before = sorted((tmp_path / "mine").rglob("*"))
+    for path in before:
+        os.utime(path, (time.time() - 100 * 3600,) * 2)
+    source = open_source(str(photos))
+    assert build_cache(source, tmp_path / "mine", side=64, limit_bytes=25_000)
+    assert set(before) <= set((tmp_path / "mine").rglob("*"))
+    assert open_cache(source, tmp_path / "mine", side=64) is not None
 
 
 def test_of_several_builds_at_a_time_one_works_and_the_others_wait(photos: Path, tmp_path: Path) -> None:
