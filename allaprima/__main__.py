@@ -9,6 +9,7 @@ from cyclopts import App
 
 from allaprima import __version__
 from allaprima.extras import how_to_install
+from allaprima.terminal import PrintableFormatter, ProblemsError, complain
 
 COMMANDS = {
     "train": ("allaprima.train.cli:train", "Train a network that paints any picture in one style."),
@@ -71,7 +72,7 @@ def main() -> None:
         message = how_to_install(error) if isinstance(error, ModuleNotFoundError) else str(error)
         if message is None or logging.getLogger().isEnabledFor(logging.DEBUG):
             raise
-        print("\n".join(f"error: {line}" for line in message.splitlines() or [repr(error)]), file=sys.stderr)
+        complain(error if isinstance(error, ProblemsError) else ProblemsError(message or repr(error)))
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -79,7 +80,9 @@ def main() -> None:
 def _setup_logging() -> None:
     """Send the project's log lines to standard error; `ALLAPRIMA_DEBUG=1` shows details and tracebacks."""
     debug = bool(os.environ.get("ALLAPRIMA_DEBUG"))
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter("%(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
     logging.getLogger("allaprima").setLevel(logging.DEBUG if debug else logging.INFO)
 
 

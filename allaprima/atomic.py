@@ -38,9 +38,9 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 def write_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that becomes `path` when the block ends well.
 
-    For what is too large for memory, written by something that tells when it could not; everything else goes
-    through `write_whole`. The temporary file keeps the suffix, so writers that look at it work. When the block
-    raises, it is removed and an earlier `path` stays as it was.
+    For what is too large for memory, written by something that tells when it could not; everything else
+    goes through `write_whole`. The temporary file keeps the suffix, so writers that look at it work. When
+    the block raises, it is removed and an earlier `path` stays as it was.
 
     Raises:
         OSError: If the folder is missing or unwritable, or the disk is full.

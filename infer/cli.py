@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from allaprima.terminal import printable, say, say_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,8 +22,6 @@ def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] =
     Returns:
         0.
     """
-    from json import dumps
-
     from allaprima.models.bundled import find_style
     from allaprima.models.style_file import read_header
 
@@ -35,13 +35,13 @@ def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] =
         header = read_export_header(style_file)
         files = format_of(style_file).files(style_file)
     if json:
-        print(dumps(header, indent=2, ensure_ascii=False))
+        say_json(header)
         return 0
     size = f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
     rows = {"file": str(style_file), "file_size": size, **dict(_flattened(header))}
-    column = max(len(name) for name in rows)
+    column = max(len(printable(name)) for name in rows)
     for name, value in rows.items():
-        print(f"{name:<{column}}  {_readable(name, value)}")
+        say(f"{printable(name):<{column}}  {_readable(name, value)}")
     return 0
 
 
@@ -62,13 +62,7 @@ def _readable(name: str, value: Any) -> str:
 
 
 def _describe_thumbnail(encoded: str) -> str:
-    import base64
-    import io
+    from allaprima.images.thumbnail import decode_thumbnail
 
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
-            return f"{image.width}x{image.height} {image.format}"
-    except (ValueError, UnidentifiedImageError):
-        return "unreadable"
+    pixels = decode_thumbnail(encoded)
+    return "unreadable" if pixels is None else f"{pixels.shape[1]}x{pixels.shape[0]}"

@@ -1,13 +1,16 @@
 """The style file: one trained network that describes itself, as safetensors with a JSON header."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 
 from allaprima.atomic import write_whole
+from allaprima.json_text import parse_json
+from allaprima.terminal import one_line
 
 from .bundled import find_style
 from .loss_description import LossDescription
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 3
 """2 since networks may work at half resolution or have a skip connection, 3 since some enlarge bilinearly."""
 METADATA_KEY = "allaprima"
+
+LARGEST_HEADER = 1 << 22
+"""Bytes of the header of a safetensors file; those of styles have 20,000 to 80,000."""
 
 
 class StyleHeader(BaseModel):
@@ -71,7 +77,25 @@ def save_style(path: Path, network: "TransformerNetwork", header: StyleHeader) -
     dtype = getattr(torch, header.dtype)
     state = network.state_dict()
     tensors = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in state.items()}
-    write_whole(path, save(tensors, metadata={METADATA_KEY: header.model_dump_json()}))
+    text = json.dumps(_storable(header.model_dump()), allow_nan=False)
+    write_whole(path, save(tensors, metadata={METADATA_KEY: text}))
+
+
+def _storable(value: Any) -> Any:
+    """Return what JSON can hold: bytes of names that are no text as escapes, and no numbers without a value."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            finite = {name: item for name, item in value.items() if not _is_nan(item)}
+            return {_storable(name): _storable(item) for name, item in finite.items()}
+        case list() | tuple():
+            return [_storable(item) for item in value]
+    return value
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _least_version(settings: NetworkSettings) -> int:
@@ -93,9 +117,10 @@ def read_header(path: Path | str) -> StyleHeader:
     """
     path = find_style(path)
     try:
+        _check_size(path)
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, EOFError) as error:
         raise ValueError(f"'{path}' is not a style file, or it is damaged: {error}") from error
     if METADATA_KEY not in metadata:
         raise ValueError(f"'{path}' is a safetensors file, but not a style file made by allaprima train")
@@ -122,7 +147,7 @@ def load_style(path: Path | str) -> Style:
     path = find_style(path)
     header = read_header(path)
     tensors = load_file(path)
-    if problems := _misfits(header.network, tensors):
+    if problems := _misfits(header.network, tensors) or _unusable(tensors):
         raise ValueError(
             f"style file '{path}' does not fit its own header ({header.network}): " + "; ".join(problems)
         )
@@ -131,18 +156,28 @@ def load_style(path: Path | str) -> Style:
     return Style(network.requires_grad_(False).eval(), header)
 
 
+def _check_size(path: Path) -> None:
+    """Raise EOFError for a header that would take more memory than one of a style can have use for."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+    if size > LARGEST_HEADER:
+        raise EOFError(f"its header has {size} bytes, more than {LARGEST_HEADER}")
+
+
 def _parse_header(path: Path, text: str) -> StyleHeader:
     try:
-        content = json.loads(text)
-        version = content.get("format_version")
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            raise ValueError(
-                f"style file '{path}' has format {version}; this version of allaprima reads up to "
-                f"{FORMAT_VERSION}: update allaprima"
-            )
-        return StyleHeader.model_validate(content)
-    except (json.JSONDecodeError, ValidationError, AttributeError) as error:
-        raise ValueError(f"style file '{path}' has a header that cannot be read: {error}") from error
+        content = parse_json(text)
+        version = content.get("format_version") if isinstance(content, dict) else None
+        if not isinstance(version, int) or version <= FORMAT_VERSION:
+            return StyleHeader.model_validate(content)
+    except ValueError as error:  # ValidationError is one
+        raise ValueError(
+            f"style file '{path}' has a header that cannot be read: {one_line(error)}"
+        ) from error
+    raise ValueError(
+        f"style file '{path}' has format {version}; this version of allaprima reads up to "
+        f"{FORMAT_VERSION}: update allaprima"
+    )
 
 
 def _misfits(settings: NetworkSettings, tensors: dict[str, Any]) -> list[str]:
@@ -159,6 +194,13 @@ def _misfits(settings: NetworkSettings, tensors: dict[str, Any]) -> list[str]:
     except (RuntimeError, OverflowError, TypeError) as error:  # more elements than there are integers
         return [str(error).splitlines()[0]]
     return _mismatches(network.state_dict(), tensors)
+
+
+def _unusable(tensors: dict[str, Any]) -> list[str]:
+    """Return which weights no network can paint with, a few of them."""
+    whole = [f"{name} is {t.dtype}" for name, t in tensors.items() if not t.is_floating_point()]
+    odd = [f"{name} is not finite" for name, t in tensors.items() if not t.float().isfinite().all()]
+    return sorted(whole)[:3] + sorted(odd)[:3]
 
 
 def _mismatches(expected: dict[str, Any], tensors: dict[str, Any]) -> list[str]:

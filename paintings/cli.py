@@ -1,6 +1,5 @@
 """The command `python -m allaprima.paintings`."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from cyclopts.validators import Number
 
 from allaprima.images.picture import DEFAULT_QUALITY, WRITABLE_SUFFIXES, Picture, write_picture
 from allaprima.output_checks import check_outputs, check_suffix
+from allaprima.terminal import complain, say
 
 from . import PAINTINGS
 from .canvas import MINIMUM_SIZE
@@ -40,7 +40,7 @@ def paint(
     check_suffix(output, WRITABLE_SUFFIXES)
     check_outputs((output,), overwrite=overwrite)
     write_picture(Picture(PAINTINGS[name](size, seed)), output, quality=quality)
-    print(f"{output}: {size}x{size}, seed {seed}")
+    say(f"{output}: {size}x{size}, seed {seed}")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,6 +50,6 @@ def main(arguments: Sequence[str]) -> int:
     try:
         app(list(arguments), result_action="return_value", exit_on_error=True)
     except (ValueError, OSError, MemoryError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(error)
         return 2
     return 0

@@ -1,7 +1,6 @@
 """The commands `allaprima train` and `allaprima bench train`."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
 from allaprima.output_checks import check_outputs
+from allaprima.terminal import complain, say
 
 from .first_process import is_first_process
 from .loop.failure import failure_advice
@@ -52,7 +52,7 @@ def train(
     except RuntimeError as error:
         if (advice := failure_advice(error, "train")) is None:
             raise
-        print(f"error: {advice}", file=sys.stderr)
+        complain(advice)
         return 1
     if is_first_process():
         _report(trained)
@@ -84,13 +84,13 @@ def bench_train(
     from .benchmark import measure
 
     measured = measure(settled, steps=steps, warmup=warmup)
-    print(
+    say(
         f"{measured['images_per_second']:.2f} images/s, "
         f"{100 * measured['data_wait_share']:.1f} % of the time waiting for data, "
         f"{measured['peak_memory_bytes'] / 1e9:.2f} GB at the peak"
     )
     circumstances = ("batch_size", "crop_size", "loss_network", "precision", "device", "threads", "torch")
-    print(", ".join(f"{name} {measured[name]}" for name in circumstances))
+    say(", ".join(f"{name} {measured[name]}" for name in circumstances))
     if json_file:
         write_whole(json_file, (json.dumps(measured, indent=2) + "\n").encode())
     return 0
@@ -98,9 +98,9 @@ def bench_train(
 
 def _report(trained: "TrainedStyle") -> None:
     if trained.interrupted:
-        print(f"stopped after {trained.steps} steps; go on with: allaprima train --resume {trained.folder}")
+        say(f"stopped after {trained.steps} steps; go on with: allaprima train --resume {trained.folder}")
     terms = ", ".join(f"{name} {value:.3f}" for name, value in trained.validation.items())
-    print(f"trained {trained.steps} steps; on held-out photographs: {terms}")
-    print(f"contact sheet: {trained.contact_sheet}")
-    print(f"style file:    {trained.style_file}")
-    print(f"paint with it: allaprima stylize {trained.style_file} photo.jpg -o painted.jpg")
+    say(f"trained {trained.steps} steps; on held-out photographs: {terms}")
+    say(f"contact sheet: {trained.contact_sheet}")
+    say(f"style file:    {trained.style_file}")
+    say(f"paint with it: allaprima stylize {trained.style_file} photo.jpg -o painted.jpg")

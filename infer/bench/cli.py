@@ -11,6 +11,7 @@ from allaprima.atomic import write_whole
 from allaprima.infer.engine_table import ENGINES
 from allaprima.infer.precision import Precision
 from allaprima.output_checks import check_outputs
+from allaprima.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +96,8 @@ def _failures_printed(rows: "Iterator[dict[str, Any]]") -> "Iterator[dict[str, A
     for row in rows:
         if "error" in row:
             size = f"{row['width']}x{row['height']}"
-            console.print(f"error: {row['engine']} at {size} ('{row['file']}'): {row['error']}")
+            failed = f"{row['engine']} at {size} ('{row['file']}'): {row['error']}"
+            console.print(f"error: {printable(failed)}")
         yield row
 
 

@@ -16,6 +16,7 @@ from allaprima.images.pixels import as_bytes, as_floats
 from allaprima.infer.export.header import read_export_header
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.network_settings import NetworkSettings
+from allaprima.terminal import one_line
 
 from .protocol import BaseEngine
 
@@ -112,7 +113,7 @@ def _read_header(path: Path) -> ExportHeader:
     try:
         return ExportHeader.model_validate(read_export_header(path))
     except ValidationError as error:
-        raise ValueError(f"'{path}' has a header that cannot be read: {error}") from error
+        raise ValueError(f"'{path}' has a header that cannot be read: {one_line(error)}") from error
 
 
 def unreadable(path: Path, runtime: str, error: Exception) -> ValueError:

@@ -1,6 +1,5 @@
 """The command `export`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ from cyclopts import Parameter
 
 from allaprima.infer.engine_table import FORMATS, FormatName
 from allaprima.infer.precision import Precision
+from allaprima.terminal import complain, say
 
 from .formats import Device, Request, check_request, format_named, output_files, parse_static
 
@@ -58,9 +58,9 @@ def export(
     try:
         parity = export_style(style_file, request, files)
     except ParityError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(error)
         return 1
-    print(f"compared with the network: {parity}")
+    say(f"compared with the network: {parity}")
     for file in files:
-        print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+        say(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
     return 0

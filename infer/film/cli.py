@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from allaprima.terminal import complain, say
+
 if TYPE_CHECKING:
     from allaprima.images.clips import Clip
 
@@ -122,7 +124,7 @@ def _run(engine: Any, clip: "Clip", part: "PartFile", settings: "Settings") -> i
     except FilmStoppedError as stopped:
         return _tell_end(stopped, part)
     seconds = perf_counter() - started
-    print(f"{frames} frames stylised in {seconds:.1f} s, {frames / seconds:.1f} a second")
+    say(f"{frames} frames stylised in {seconds:.1f} s, {frames / seconds:.1f} a second")
     return _tell_losses(clip)
 
 
@@ -131,9 +133,9 @@ def _tell_losses(clip: "Clip") -> int:
 
     losses = clip.losses
     if losses.damaged:
-        print(f"damaged frames, in whose place the one before is shown: {losses.damaged}", file=stderr)
+        say(f"damaged frames, in whose place the one before is shown: {losses.damaged}", file=stderr)
     if losses.cut_short:
-        print(f"'{clip.info.path}' ends before its end: {losses.cut_short}", file=stderr)
+        say(f"'{clip.info.path}' ends before its end: {losses.cut_short}", file=stderr)
     return 1 if losses.damaged or losses.cut_short else 0
 
 
@@ -146,9 +148,10 @@ def _tell_end(stopped: "FilmStoppedError", part: "PartFile") -> int:
     kept = f"'{part.path}' has the first {stopped.frames} frames and plays" if stopped.kept else ""
     cause = stopped.cause
     if isinstance(cause, KeyboardInterrupt):
-        print(f"interrupted; {kept or 'nothing was written'}", file=stderr)
+        say(f"interrupted; {kept or 'nothing was written'}", file=stderr)
         return 143 if isinstance(cause, Terminated) else 130
     if not isinstance(cause, ValueError | OSError | MemoryError):
         raise cause
-    print(f"error: {cause}", *([kept] if kept else []), sep="\n", file=stderr)
+    complain(cause)
+    say(*([kept] if kept else []), file=stderr)
     return 2

@@ -8,6 +8,7 @@ from cyclopts.validators import Number
 
 from allaprima.infer.engine_table import ENGINE_HELP, EngineChoice
 from allaprima.peak_memory import peak_memory
+from allaprima.terminal import say
 
 
 def bench_batch(
@@ -46,16 +47,16 @@ def bench_batch(
     sources = [job.source for job in plan_jobs([folder], Path("painted"))][:limit]
     stylizer = Stylizer.load(style_file, engine=engine, device=device, batch=batch)
     rates = []
-    print(f"{'':<14}{'pictures':>9}{'per s':>8}{'MP/s':>8}{'first, s':>9}{'processor, s':>13}")
+    say(f"{'':<14}{'pictures':>9}{'per s':>8}{'MP/s':>8}{'first, s':>9}{'processor, s':>13}")
     for rate in measure_batch(stylizer, style_file, sources, plain):
         rates.append(rate)
         megapixels = rate.per_second / 1e6
-        print(
+        say(
             f"{rate.way:<14}{rate.pictures:>9}{rate.pictures / rate.seconds:>8.2f}{megapixels:>8.3f}"
             f"{rate.first:>9.2f}{rate.processor_seconds:>13.1f}"
         )
     by_loop, by_engine, by_job = (rate.per_second for rate in rates)
-    print(
+    say(
         f"the job runs at {by_job / by_engine:.0%} of the engine's rate, {by_job / by_loop:.2f} times the "
         f"plain loop; engine {stylizer.settings['engine']}, peak {peak_memory() / 1e6:.0f} MB"
     )

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from allaprima.images.picture import TooManyPixelsError
+from allaprima.terminal import printable, say
 
 from .stylize_files import Outcome
 
@@ -46,14 +47,8 @@ def report(total: int | None, start: Start, *, max_failures: int | None) -> int:
             if max_failures is not None and tally.counts["failed"] > max_failures:
                 console.print(f"error: stopped after {tally.counts['failed']} failed; the rest is not done")
                 break
-    print(tally.summary())
+    say(tally.summary())
     return 1 if tally.counts["failed"] else 0
-
-
-def printable(text: str) -> str:
-    """Return text in one line that any terminal shows; names may hold line ends, and bytes not of text."""
-    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return shown.replace("\n", "\\n").replace("\r", "\\r")
 
 
 class _Tally:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from cyclopts import Parameter
 
 from allaprima.output_checks import check_outputs, check_suffix
+from allaprima.terminal import printable, say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,10 +64,10 @@ def styles(
         try:
             _write_sheet(bundled, sheet, None)
         except OSError as error:
-            print(f"no sheet: {error}")  # nobody asked for one
+            say(f"no sheet: {error}")  # nobody asked for one
             return 0
     if not json:
-        print(f"sheet: {sheet}" + (" (there already; --overwrite makes it anew)" if kept else ""))
+        say(f"sheet: {sheet}" + (" (there already; --overwrite makes it anew)" if kept else ""))
     return 0
 
 
@@ -97,13 +98,11 @@ def _check_output(sheet: Path, *, overwrite: bool) -> None:
 
 
 def _print_json(bundled: "Sequence[BundledStyle]") -> None:
-    import json
-
     listed = [
         {"name": name, "file": str(path), "file_size": path.stat().st_size, **header.model_dump(mode="json")}
         for name, path, header in bundled
     ]
-    print(json.dumps(listed, indent=2))
+    say_json(listed)
 
 
 def _print_table(bundled: "Sequence[BundledStyle]") -> None:
@@ -117,17 +116,18 @@ def _print_table(bundled: "Sequence[BundledStyle]") -> None:
     for name, path, header in bundled:
         size = f"{path.stat().st_size / 1e6:.1f} MB"
         author, licence = header.author or "not stated", header.licence or "not stated"
-        table.add_row(name, header.style_name, str(header.steps), author, licence, size)
+        table.add_row(*map(printable, (name, header.style_name, header.steps, author, licence, size)))
     console = Console(markup=False, highlight=False, emoji=False)
     console.width = max(console.width, 100)  # of a file or a pipe it is 80, and columns would be cut
     console.print(table)
-    print(f"paint in one of them: allaprima stylize {bundled[0].name} photo.jpg -o painted.jpg")
+    say(f"paint in one of them: allaprima stylize {bundled[0].name} photo.jpg -o painted.jpg")
 
 
 def _write_sheet(bundled: "Sequence[BundledStyle]", sheet: Path, photograph: "Picture | None") -> None:
     from allaprima.images.picture import Picture, write_picture
+    from allaprima.images.thumbnail import decode_thumbnail
 
-    from .sheet import Entry, decode_thumbnail, style_sheet
+    from .sheet import Entry, style_sheet
 
     entries = [
         Entry(

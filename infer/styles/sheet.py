@@ -1,6 +1,5 @@
 """Styles side by side: their pictures, and a photograph painted in each."""
 
-import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from allaprima.images.contact_sheet import INK, PAPER, fit_box
-from allaprima.images.picture import read_picture
 from allaprima.images.pixels import Pixels
 
 THUMBNAIL = 128
@@ -57,14 +55,6 @@ def style_sheet(entries: Sequence[Entry]) -> Pixels:
         row, column = divmod(index, columns)
         sheet.paste(cell, (_GAP + column * (width + _GAP), _GAP + row * (height + _GAP)))
     return np.asarray(sheet)
-
-
-def decode_thumbnail(encoded: str) -> Pixels | None:
-    """Return the picture in a style file's header, `(H, W, 3)`, or None where none can be read."""
-    try:
-        return read_picture(base64.b64decode(encoded)).rgb
-    except ValueError:
-        return None
 
 
 def _cells(entries: Sequence[Entry]) -> list[Image.Image]:

@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from allaprima.atomic import write_whole
+from allaprima.json_text import parse_json
 
 from .architectures import weight_shapes
 
@@ -44,7 +45,7 @@ def read_compact(path: Path) -> dict[str, Tensor]:
         raise FileNotFoundError(f"the compact loss network's file '{path.name}' does not exist")
     try:
         with safe_open(path, framework="pt") as file:
-            card = json.loads((file.metadata() or {}).get(METADATA_KEY, "null"))
+            card = parse_json((file.metadata() or {}).get(METADATA_KEY, "null"))
             weights = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"'{path.name}' is damaged ({error})") from error

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -141,9 +142,20 @@ def test_info_shows_every_setting(run: Run, style_file: Path) -> None:
     assert lines["network.width"] == "8"
     assert lines["steps"] == "40"
     assert lines["style_sha256"] == "ab" * 32
-    assert lines["style_thumbnail"] == "128x101 JPEG"
+    assert lines["style_thumbnail"] == "128x101"
     assert lines["loss.weights.style.relu1_2"] == "0.25"
     assert lines["licence"] == "not stated"
+
+
+def test_info_of_a_bomb_as_thumbnail(run: Run, tmp_path: Path) -> None:
+    thumbnail = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(thumbnail, "PNG")
+    encoded = base64.b64encode(thumbnail.getvalue()).decode()
+    header = StyleHeader(style_name="wave", style_sha256="", style_thumbnail=encoded)
+    save_style(tmp_path / "a.style", TransformerNetwork(width=4, residual_blocks=0), header)
+    code, out, err = run("info", tmp_path / "a.style")
+    assert (code, err) == (0, "")
+    assert re.search(r"style_thumbnail +unreadable", out)
 
 
 def test_info_as_json(run: Run, style_file: Path) -> None:

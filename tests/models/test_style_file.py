@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from allaprima.models.network_settings import NetworkName
 from allaprima.models.style_file import StyleHeader, load_style, read_header, save_style
 from allaprima.models.transformer import TransformerNetwork
-from tests.conftest import small_network
+from tests.conftest import largest_file, small_network
 
 HEADER = StyleHeader(
     style_name="wave.jpg", style_sha256="00", steps=7, validation={"total": 1.5}, licence="CC0-1.0"
@@ -42,18 +43,12 @@ def test_half_precision_halves_the_file(tmp_path: Path) -> None:
     assert (tmp_path / "paper.safetensors").stat().st_size < 3_400_000
 
 
-def test_failed_write_leaves_the_earlier_file(
-    tmp_path: Path, network: TransformerNetwork, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_write_leaves_the_earlier_file(tmp_path: Path, network: TransformerNetwork) -> None:
     path = tmp_path / "wave.safetensors"
     save_style(path, network, HEADER)
     before = path.read_bytes()
 
-    def disk_full(*args: object, **kwargs: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("safetensors.torch.save_file", disk_full)
-    with pytest.raises(OSError, match="No space left"):
+    with largest_file(len(before) - 1), pytest.raises(OSError, match="too large"):
         save_style(path, network, HEADER)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -85,11 +80,66 @@ def test_newer_format_asks_for_an_update(tmp_path: Path) -> None:
         load_style(tmp_path / "new.safetensors")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"style_name": 3}'])
+NESTED = '{"style_name": "a", "style_sha256": "", "loss": {"a": %s}}'
+ODD = (NESTED % ("[" * 500 + "]" * 500), NESTED % ("[" * 50_000), NESTED % ("9" * 5000), NESTED % "NaN")
+MORE = (
+    NESTED % "1e999",
+    NESTED % f'"{"a" * (1 << 20)}"',
+    '{"style_name": "", "style_sha256": "", "steps": 1.5}',
+)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"style_name": 3}', *ODD, *MORE], ids=len)
 def test_unreadable_header_is_refused(tmp_path: Path, text: str) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "odd.safetensors", metadata={"allaprima": text})
     with pytest.raises(ValueError, match="header that cannot be read"):
         read_header(tmp_path / "odd.safetensors")
+
+
+def test_huge_headers_are_not_read(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "a.safetensors", metadata={"b": "c" * (1 << 22)})
+    with pytest.raises(ValueError, match=r"its header has 4194\d+ bytes, more than 4194304"):
+        read_header(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.bool, torch.uint8])
+def test_weights_that_are_no_fractions_are_refused(
+    tmp_path: Path, network: TransformerNetwork, dtype: torch.dtype
+) -> None:
+    path = tmp_path / "wave.safetensors"
+    save_style(path, network, HEADER)
+    tensors = {**load_file(path), "decoder.2.bias": torch.zeros(3, dtype=dtype)}
+    save_file(tensors, path, metadata={"allaprima": read_header(path).model_dump_json()})
+    with pytest.raises(ValueError, match=rf"decoder\.2\.bias is {dtype}"):
+        load_style(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])
+def test_weights_that_are_not_finite_are_refused(
+    tmp_path: Path, network: TransformerNetwork, value: float
+) -> None:
+    path = tmp_path / "wave.safetensors"
+    save_style(path, network, HEADER)
+    tensors = {**load_file(path), "decoder.2.bias": torch.tensor([0, value, 0], dtype=torch.float64)}
+    save_file(tensors, path, metadata={"allaprima": read_header(path).model_dump_json()})
+    with pytest.raises(ValueError, match=r"decoder\.2\.bias is not finite"):
+        load_style(path)
+
+
+def test_every_header_can_be_stored(tmp_path: Path, network: TransformerNetwork) -> None:
+    """Names of pictures need not be text, and a figure need not have a value."""
+    name = os.fsdecode(b"caf\xe9.jpg")
+    header = StyleHeader(
+        style_name=name,
+        style_sha256="",
+        command=f"allaprima train --style {name}",
+        loss={name: [name]},
+        quality={"a": float("nan"), "b": 1.0},
+    )
+    save_style(tmp_path / "a.safetensors", network, header)
+    stored = read_header(tmp_path / "a.safetensors")
+    assert stored.style_name == r"caf\udce9.jpg"
+    assert stored.quality == {"b": 1.0}
 
 
 def test_mismatch_is_explained(tmp_path: Path, network: TransformerNetwork) -> None:

@@ -1,11 +1,11 @@
 """The command `allaprima train-base`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from allaprima.terminal import complain, say
 from allaprima.train.loop.failure import failure_advice
 from allaprima.train.settings.flags import flags_of, typed_settings
 from allaprima.train.settings.parsing import ConfigError, load_settings
@@ -45,8 +45,8 @@ def train_base(
     except RuntimeError as error:
         if (advice := failure_advice(error, "train-base")) is None:
             raise
-        print(f"error: {advice}", file=sys.stderr)
+        complain(advice)
         return 1
-    print(f"base: {base}")
-    print(f"start from it: allaprima train --init {base} --style PICTURE --content PHOTOGRAPHS")
+    say(f"base: {base}")
+    say(f"start from it: allaprima train --init {base} --style PICTURE --content PHOTOGRAPHS")
     return 0

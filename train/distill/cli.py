@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
 from allaprima.output_checks import check_outputs
+from allaprima.terminal import complain, say
 from allaprima.train.settings.flags import flags_of, typed_settings
 from allaprima.train.settings.parsing import ConfigError, load_settings
 
@@ -52,11 +52,11 @@ def distill(
     try:
         result = run(settled, settled.content)
     except DivergenceError as error:
-        print(f"error: distillation has diverged: {error}; try a lower --lr", file=sys.stderr)
+        complain(f"distillation has diverged: {error}; try a lower --lr")
         return 1
-    print(f"compact network: {result}")
-    print(f"model card:      {settled.output / 'README.md'}")
-    print(f"train with it:   allaprima train --loss-network compact --loss-weights {result} ...")
+    say(f"compact network: {result}")
+    say(f"model card:      {settled.output / 'README.md'}")
+    say(f"train with it:   allaprima train --loss-network compact --loss-weights {result} ...")
     return 0
 
 
@@ -93,18 +93,16 @@ def bench_compact(
 
     judgements = judged_styles(content, styles, loss_weights, network, steps=steps, crop_size=crop_size)
     figures = summary(judgements)
-    print(f"{figures['pictures']} pictures; rank correlation of compact with VGG-19")
+    say(f"{figures['pictures']} pictures; rank correlation of compact with VGG-19")
     for term, value in figures["rank_correlation"].items():
         by_style = ", ".join(
             f"{name} {v:.2f}" for name, v in figures["rank_correlation_by_style"][term].items()
         )
-        print(f"{term:<8} {value:.3f}   ({by_style})")
-    print(
-        "Gram error: " + ", ".join(f"{layer} {value:.4f}" for layer, value in figures["gram_error"].items())
-    )
+        say(f"{term:<8} {value:.3f}   ({by_style})")
+    say("Gram error: " + ", ".join(f"{layer} {value:.4f}" for layer, value in figures["gram_error"].items()))
     if json_file:
         write_whole(json_file, (json.dumps(figures, indent=2) + "\n").encode())
     if plot:
         plot_judgements(judgements, plot)
-        print(f"plot: {plot}")
+        say(f"plot: {plot}")
     return 0

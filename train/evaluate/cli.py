@@ -1,7 +1,6 @@
 """The command `allaprima evaluate`."""
 
 import logging
-import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from allaprima.terminal import ProblemsError, complain, say
 from allaprima.train.optimize.settings import PROGRAMS
 from allaprima.train.settings.presets import PresetName
 
@@ -106,9 +106,9 @@ def evaluate(
         }
         report = {**about, **as_dict(scores, comparisons)}
         written = write_report(output, report, sheet(pixels, network, scores), comparisons)
-        print(f"written to {output}: {', '.join(written)}")
+        say(f"written to {output}: {', '.join(written)}")
     for failure in failures:
-        print(f"error: {failure}", file=sys.stderr)
+        complain(failure)
     return 1 if failures else 0
 
 
@@ -151,7 +151,7 @@ def _score(
         except ValueError as error:
             failures.append(f"{photograph.name}: {error}")
     if not scores:
-        raise ValueError("\n".join(failures))
+        raise ProblemsError(*failures)
     return collect(network, scores), failures
 
 
@@ -171,9 +171,9 @@ def _print(scores: "Scores", comparisons: "Sequence[Comparison]") -> None:
     if not console.is_terminal:
         console.width = FILE_WIDTH
     console.print(as_table(scores, comparisons))
-    print("  ".join(f"{name} {value:.3g}" for name, value in scores.artefacts.items()))
+    say("  ".join(f"{name} {value:.3g}" for name, value in scores.artefacts.items()))
     if comparisons:
-        print(headline(comparisons))
+        say(headline(comparisons))
 
 
 def _tracked(items: "Sequence[Item]", what: str) -> "Iterable[Item]":

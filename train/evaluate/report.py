@@ -10,6 +10,7 @@ from rich.text import Text
 from allaprima.images.contact_sheet import contact_sheet
 from allaprima.images.pixels import Pixels
 from allaprima.models.transformer import TransformerNetwork
+from allaprima.terminal import printable
 from allaprima.train.objective.perceptual import TERMS
 
 from .against_optimizer import Comparison, summary
@@ -42,7 +43,7 @@ def as_table(scores: Scores, comparisons: Sequence[Comparison]) -> Table:
         cells = [f"{score.terms[name]:.4g}" for name in TERMS] + [f"{score.untouched:.4g}"]
         if score.photograph.name in by_name:
             cells.append(_count(by_name[score.photograph.name]))
-        table.add_row(Text(score.photograph.name), *cells)
+        table.add_row(Text(printable(score.photograph.name)), *cells)
     mean = sum(score.untouched for score in scores.pictures) / len(scores.pictures)
     cells = [f"{scores.terms[name]:.4g}" for name in TERMS] + [f"{mean:.4g}"]
     if comparisons:

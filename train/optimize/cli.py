@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
 from allaprima.output_checks import check_outputs, check_suffix
+from allaprima.terminal import complain, say
 from allaprima.train.loop.terms_bar import TermsBar
 from allaprima.train.settings.flags import flags_of, typed_settings
 from allaprima.train.settings.parsing import parse_settings
@@ -119,14 +119,14 @@ def _check_outputs(output: Path, stages: Iterable[Path], curve: Path | None, *, 
 def _report(painting: "Painting", output: Path, steps: int) -> None:
     evaluations = sum(len(descent.curve) for descent in painting.descents)
     if painting.problem:
-        print(f"error: {painting.problem}; the best picture before it is kept", file=sys.stderr)
+        complain(f"{painting.problem}; the best picture before it is kept")
     elif painting.descents[-1].is_interrupted:
-        print("stopped early; the best picture is kept")
+        say("stopped early; the best picture is kept")
     elif evaluations < steps:
-        print("ended early: L-BFGS finds nothing lower")
-    print(f"at the start: {_line(painting.before)}")
-    print(f"as written:   {_line(painting.terms)}")
-    print(f"{output}: {painting.pixels.shape[1]}x{painting.pixels.shape[0]}, {evaluations} evaluations")
+        say("ended early: L-BFGS finds nothing lower")
+    say(f"at the start: {_line(painting.before)}")
+    say(f"as written:   {_line(painting.terms)}")
+    say(f"{output}: {painting.pixels.shape[1]}x{painting.pixels.shape[0]}, {evaluations} evaluations")
 
 
 def _line(terms: dict[str, float]) -> str:

@@ -1,6 +1,7 @@
 """Settings from YAML and flags, with every mistake named."""
 
 import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from allaprima.atomic import write_whole
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.suggestion import suggestion
+from allaprima.terminal import ProblemsError, one_line
 
 from .config import LossSettings, TrainConfig
 from .marks import Mark, marked
@@ -18,8 +20,8 @@ from .packaged import find_config
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
-class ConfigError(ValueError):
-    """Everything that is wrong with the settings, one problem a line."""
+class ConfigError(ProblemsError):
+    """Everything that is wrong with the settings."""
 
 
 def load_config(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
@@ -62,7 +64,7 @@ def parse_settings(
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError("\n".join(_problems(error, source or {}, kind.model_fields))) from None
+        raise ConfigError(*_problems(error, source or {}, kind.model_fields)) from None
 
 
 def required_inputs(config: TrainConfig) -> tuple[Path, str]:
@@ -79,7 +81,7 @@ def required_inputs(config: TrainConfig) -> tuple[Path, str]:
     if config.content is None:
         problems.append("content is missing: give a folder of photographs with --content FOLDER")
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError(*problems)
     assert config.style is not None
     assert config.content is not None
     return config.style, config.content
@@ -99,8 +101,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     try:
         values = yaml.safe_load(find_config(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{path}: not settings: nested too deeply") from None
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError) as error:
+        raise ConfigError(f"{path}: not YAML: {one_line(error)}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -131,7 +135,7 @@ def _problems(error: ValidationError, source: Mapping[str, str], known: Iterable
             line = f"{where}{name} is not a setting{suggestion(name, known)}"
         else:
             message = problem["msg"].removeprefix("Value error, ")
-            line = f"{where}{name} is {problem['input']!r}; {message}" if name else message
+            line = f"{where}{name} is {reprlib.repr(problem['input'])}; {message}" if name else message
             if problem["type"] == "literal_error":
                 choices = re.findall(r"'([^']*)'", problem.get("ctx", {})["expected"])
                 line += suggestion(str(problem["input"]), choices)

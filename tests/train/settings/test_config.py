@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,27 @@ def test_a_name_on_the_command_line_wins_over_the_files_parts(tmp_path: Path) ->
     assert load_config(path, {"network": "paper", "crop_size": 64}).width == 24
     with pytest.raises(ConfigError, match=r"network is 'tny'; .* \(did you mean tiny\?\)"):
         load_config(path, {"network": "tny"})
+
+
+DOUBLED = "".join(
+    f"{now}: &{now} [*{before},*{before}]\n" for before, now in pairwise("bcdefghijklmnopqrstuvwxyz")
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "width: " + "[" * 2000 + "]" * 2000,
+        "width: " + "9" * 5000,
+        "max_time: 2020-99-99",
+        f"b: &b [x, x]\n{DOUBLED}width: *z",
+        "? [a, b]\n: 1",
+        "? {a: b}\n: 1",
+    ],
+)
+def test_odd_yaml_is_one_message(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        load_config(path)
+    assert all(len(problem) < 1000 and "\n" not in problem for problem in raised.value.args)
