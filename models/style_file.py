@@ -82,7 +82,7 @@ def save_style(path: Path, network: "TransformerNetwork", header: StyleHeader) -
 
 
 def _storable(value: Any) -> Any:
-    """Return what JSON can hold: bytes of names that are no text as escapes, and no numbers without a value."""
+    """Return what JSON can hold: bytes of names that are no text as escapes, no numbers without a value."""
     match value:
         case str():
             return value.encode("utf-8", "backslashreplace").decode()
@@ -171,9 +171,8 @@ def _parse_header(path: Path, text: str) -> StyleHeader:
         if not isinstance(version, int) or version <= FORMAT_VERSION:
             return StyleHeader.model_validate(content)
     except ValueError as error:  # ValidationError is one
-        raise ValueError(
-            f"style file '{path}' has a header that cannot be read: {one_line(error)}"
-        ) from error
+        reason = one_line(error)
+        raise ValueError(f"style file '{path}' has a header that cannot be read: {reason}") from error
     raise ValueError(
         f"style file '{path}' has format {version}; this version of allaprima reads up to "
         f"{FORMAT_VERSION}: update allaprima"

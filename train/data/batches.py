@@ -15,7 +15,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 from allaprima.images.picture import PictureError
 
 from .crops import MIN_SCALE, decode, largest_crop, random_crop
-from .sources import Payload, PictureSource, PictureStream
+from .payload import Payload
+from .sources import PictureSource, PictureStream
 
 _log = logging.getLogger(__name__)
 _SHUFFLE_BUFFER = 512

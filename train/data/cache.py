@@ -19,7 +19,8 @@ from allaprima.images.picture import PictureError
 from allaprima.owned_folders import mark_as_owned, owned_folders, remove_owned
 
 from .crops import decode, shorter_side_within
-from .sources import Payload, PictureSource
+from .payload import Payload
+from .sources import PictureSource
 
 _log = logging.getLogger(__name__)
 _FORMAT = 2

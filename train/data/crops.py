@@ -7,9 +7,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from allaprima.images.picture import read_picture
+from allaprima.images.picture import PictureError, read_picture
 
-from .sources import Payload
+from .payload import NoPicture, Payload
 
 MIN_SCALE = 0.5
 """Side of the smallest crop, as a part of the picture's shorter side."""
@@ -26,6 +26,8 @@ def decode(payload: Payload, min_side: int) -> NDArray[np.uint8]:
     Raises:
         PictureError: If it cannot be read.
     """
+    if isinstance(payload, NoPicture):
+        raise PictureError(payload.reason)
     return payload if isinstance(payload, np.ndarray) else read_picture(payload, min_side=min_side).rgb
 
 

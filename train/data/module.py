@@ -31,7 +31,8 @@ from .batches import (
 )
 from .cache import DecodedCache, Progress, build_cache, open_cache, warn_broken
 from .crops import MIN_SCALE, centre_crop, decode, largest_crop, shorter_side_within
-from .sources import Payload, PictureSource, PictureStream, open_source, open_stream
+from .payload import Payload
+from .sources import PictureSource, PictureStream, open_source, open_stream
 
 _log = logging.getLogger(__name__)
 _LEAST_TO_HOLD_OUT_FROM = 10
@@ -175,7 +176,11 @@ class ContentDataModule(LightningDataModule):
 
     @cached_property
     def _source(self) -> PictureSource:
-        return open_source(self._content, image_column=self._settings.image_column)
+        return open_source(
+            self._content,
+            image_column=self._settings.image_column,
+            follow_references=self._settings.follow_references,
+        )
 
     @property
     def _cache_dir(self) -> Path:
@@ -212,7 +217,11 @@ class ContentDataModule(LightningDataModule):
 
     def _setup_stream(self) -> None:
         settings = self._settings
-        self._stream = open_stream(self._content, image_column=settings.image_column)
+        self._stream = open_stream(
+            self._content,
+            image_column=settings.image_column,
+            follow_references=settings.follow_references,
+        )
         items = ((number, *item) for number, item in enumerate(self._stream))
         tried = self._validate_on(items, settings.val_pictures)
         if _any_readable(payload for _, _, payload in items):

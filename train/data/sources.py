@@ -10,20 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from allaprima.images.folders import files_below
 from allaprima.images.picture import PICTURE_SUFFIXES
 
 from .fingerprint import fingerprint_files
+from .payload import NoPicture, Payload
 from .tars import TarMember, tar_pictures
 
 _log = logging.getLogger(__name__)
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?(:[\w.-]+)?")
-
-Payload = Path | bytes | NDArray[np.uint8]
-"""A picture on its way to the batch: a file, its contents, or already `(H, W, 3)` uint8."""
 
 
 class PictureSource(Protocol):
@@ -77,7 +72,7 @@ class FileSource:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitem__(self, index: int) -> Path | bytes:
+    def __getitem__(self, index: int) -> Path | bytes | NoPicture:
         """Return one picture."""
         return self.entries[index].payload()
 
@@ -98,7 +93,7 @@ class TarStream:
     archives: Sequence[Path]
     image_column: str | None = None
 
-    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+    def __iter__(self) -> Iterator[tuple[str, bytes | NoPicture]]:
         """Yield names and undecoded pictures."""
         for archive in self.archives:
             for member in tar_pictures(archive, self.image_column):
@@ -109,7 +104,9 @@ class TarStream:
         return fingerprint_files(self.archives, [self.image_column or ""])
 
 
-def open_source(content: str, *, image_column: str | None = None) -> PictureSource:
+def open_source(
+    content: str, *, image_column: str | None = None, follow_references: bool = False
+) -> PictureSource:
     """Open content pictures for access in any order.
 
     Nothing is decoded. Data that lies on this machine is opened without any network access.
@@ -119,6 +116,8 @@ def open_source(content: str, *, image_column: str | None = None) -> PictureSour
             or a data set on the Hugging Face hub, `owner/name` or `owner/name:config`.
         image_column: Where the pictures are: a column of a table, or in a WebDataset tar what
             follows the first dot of the name (`jpg`). Found by itself if None.
+        follow_references: Whether rows of a table that name a file or URL are read from there; otherwise
+            they count as broken.
 
     Raises:
         FileNotFoundError: If `content` does not exist, here or on the hub.
@@ -134,17 +133,23 @@ def open_source(content: str, *, image_column: str | None = None) -> PictureSour
             if not members:
                 raise ValueError(_nothing_in(content, image_column))
             return FileSource(members)
+    from .references import Followed
     from .tables import open_hub, open_parquet  # here, since importing datasets takes 1.5 s
 
-    return open_parquet(files, image_column) if kind else open_hub(content, image_column)
+    if kind:
+        return open_parquet(files, image_column, Followed(all=follow_references))
+    return open_hub(content, image_column, Followed(all=follow_references, data_set=hub_repository(content)))
 
 
-def open_stream(content: str, *, image_column: str | None = None) -> PictureStream:
+def open_stream(
+    content: str, *, image_column: str | None = None, follow_references: bool = False
+) -> PictureStream:
     """Open content pictures to be read from first to last, without a copy on this machine.
 
     Args:
         content: Parquet or tar files or a data set on the hub, named as for `open_source`.
         image_column: As for `open_source`.
+        follow_references: As for `open_source`.
 
     Raises:
         FileNotFoundError: If `content` does not exist, here or on the hub.
@@ -162,9 +167,19 @@ def open_stream(content: str, *, image_column: str | None = None) -> PictureStre
             if next(iter(stream), None) is None:
                 raise ValueError(_nothing_in(content, image_column))
             return stream
+    from .references import Followed
     from .tables import stream_hub, stream_parquet
 
-    return stream_parquet(files, image_column) if kind else stream_hub(content, image_column)
+    if kind:
+        return stream_parquet(files, image_column, Followed(all=follow_references))
+    return stream_hub(
+        content, image_column, Followed(all=follow_references, data_set=hub_repository(content))
+    )
+
+
+def hub_repository(content: str) -> str:
+    """Return the data set on the hub that a name such as `owner/name:config` is of."""
+    return content.partition(":")[0]
 
 
 def names_data_set(content: str) -> bool:

@@ -9,12 +9,13 @@ from typing import Any, cast
 
 import datasets
 import datasets.config
-import fsspec  # type: ignore[import-untyped]
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.exceptions import DatasetsError
 
 from .fingerprint import fingerprint_files
+from .payload import NoPicture, within_bounds
+from .references import Followed, follow
 
 _READ_AT_ONCE = 16  # 42,000 rows/s of 40 kB each, against 12,000 one at a time
 
@@ -25,21 +26,22 @@ class TableSource:
 
     table: datasets.Dataset
     column: str
+    followed: Followed
 
     def __len__(self) -> int:
         return len(self.table)
 
-    def __getitem__(self, index: int) -> Path | bytes:
+    def __getitem__(self, index: int) -> Path | bytes | NoPicture:
         """Return one picture."""
-        return _payload(self.table[index][self.column])
+        return _payload(self.table[index][self.column], self.followed)
 
     def name(self, index: int) -> str:
         """Return the row, and its file name if it has one."""
-        return _name(index, self.table[index][self.column])
+        return _name(index, self.table[index][self.column], self.followed)
 
     def fingerprint(self) -> str:
         """Return the hash that `datasets` gave to the data and its column."""
-        return f"{self.table._fingerprint}{len(self.table):x}"
+        return f"{self.table._fingerprint}{len(self.table):x}{'f' if self.followed.all else ''}"
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,15 @@ class TableStream:
     column: str
     origin: str
     """A hash of the files, or the name on the hub."""
+    followed: Followed
 
-    def __iter__(self) -> Iterator[tuple[str, Path | bytes]]:
+    def __iter__(self) -> Iterator[tuple[str, Path | bytes | NoPicture]]:
         """Yield names and undecoded pictures."""
         row = 0
         # Not iter(self.table): inside a DataLoader worker that gives each worker other rows.
         for batch in self.table.iter(batch_size=_READ_AT_ONCE):
             for value in batch[self.column]:
-                yield _name(row, value), _payload(value)
+                yield _name(row, value, self.followed), _payload(value, self.followed)
                 row += 1
 
     def fingerprint(self) -> str:
@@ -65,31 +68,32 @@ class TableStream:
         return fingerprint_files([], [self.origin, self.column])
 
 
-def open_parquet(files: Sequence[Path], image_column: str | None) -> TableSource:
+def open_parquet(files: Sequence[Path], image_column: str | None, followed: Followed) -> TableSource:
     """Open parquet files for access in any order, by way of a copy in the cache of `datasets`.
 
     Raises:
         ValueError: If no column holds pictures, there are no rows, or a file is damaged.
     """
-    return TableSource(*_read_parquet(files, image_column, streaming=False))
+    return TableSource(*_read_parquet(files, image_column, streaming=False), followed)
 
 
-def stream_parquet(files: Sequence[Path], image_column: str | None) -> TableStream:
+def stream_parquet(files: Sequence[Path], image_column: str | None, followed: Followed) -> TableStream:
     """Open parquet files to be read from first to last.
 
     Raises:
         ValueError: If no column holds pictures, there are no rows, or a file is damaged.
     """
     table, column = _read_parquet(files, image_column, streaming=True)
-    return TableStream(table, column, fingerprint_files(files, []))
+    return TableStream(table, column, fingerprint_files(files, []), followed)
 
 
-def open_hub(name: str, image_column: str | None) -> TableSource:
+def open_hub(name: str, image_column: str | None, followed: Followed) -> TableSource:
     """Download a data set from the hub (its split `train`) and open it for access in any order.
 
     Args:
         name: `owner/name`, or `owner/name:config` where a data set has several configurations.
         image_column: Which column holds the pictures; found by itself if None.
+        followed: Which references in its rows are followed.
 
     Raises:
         FileNotFoundError: If the hub has no such data set or does not answer.
@@ -99,15 +103,16 @@ def open_hub(name: str, image_column: str | None) -> TableSource:
     column = find_image_column(table.features, image_column, f"'{name}'")
     if not len(table):
         raise ValueError(f"no pictures in '{name}'; it has no rows")
-    return TableSource(_undecoded(table, column), column)
+    return TableSource(_undecoded(table, column), column, followed)
 
 
-def stream_hub(name: str, image_column: str | None) -> TableStream:
+def stream_hub(name: str, image_column: str | None, followed: Followed) -> TableStream:
     """Open a data set on the hub (its split `train`) to be read from first to last.
 
     Args:
         name: As for `open_hub`.
         image_column: As for `open_hub`.
+        followed: As for `open_hub`.
 
     Raises:
         FileNotFoundError: If the hub has no such data set or does not answer.
@@ -115,7 +120,7 @@ def stream_hub(name: str, image_column: str | None) -> TableStream:
     """
     table = _load_hub(name, streaming=True)
     column = find_image_column(table.features or {}, image_column, f"'{name}'")
-    return TableStream(_undecoded(table, column), column, name)
+    return TableStream(_undecoded(table, column), column, name, followed)
 
 
 def find_image_column(features: dict[str, Any], wanted: str | None, where: str) -> str:
@@ -201,22 +206,27 @@ def _undecoded(table: Any, column: str) -> Any:
     return table.cast_column(column, datasets.Image(decode=False)) if _is_declared(declared) else table
 
 
-def _payload(value: Any) -> Path | bytes:
-    if not isinstance(value, dict):
-        return value or b""
-    if value.get("bytes") is not None:
-        return cast(bytes, value["bytes"])
-    path = value.get("path") or ""
-    if "://" in path:
-        remote: Any = fsspec.open(path, "rb")
-        with remote as file:
-            return cast(bytes, file.read())
-    return Path(path) if path else b""
+def _payload(value: Any, followed: Followed) -> Path | bytes | NoPicture:
+    content = value.get("bytes") if isinstance(value, dict) else value
+    reference = _reference(value)
+    if reference is None:
+        return within_bounds(cast(bytes, content or b""))
+    return follow(reference) if reference in followed else NoPicture(f"it is only named: '{reference}'")
 
 
-def _name(row: int, value: Any) -> str:
+def _name(row: int, value: Any, followed: Followed) -> str:
     path = value.get("path") if isinstance(value, dict) else None
+    reference = _reference(value)
+    if reference is not None and reference not in followed:
+        return f"row {row} (only names '{reference}', which --follow-references would read)"
     return f"row {row} ({path})" if path else f"row {row}"
+
+
+def _reference(value: Any) -> str | None:
+    """Return what a row names instead of holding it."""
+    if isinstance(value, dict) and value.get("bytes") is None and value.get("path"):
+        return str(value["path"])
+    return None
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from allaprima.images.picture import PICTURE_SUFFIXES
 
+from .payload import LARGEST_PICTURE, NoPicture
+
 _log = logging.getLogger(__name__)
 _PREFERRED = ("jpg", "jpeg", "png", "webp")
 _NO_PICTURE = len(_PREFERRED) + 1
@@ -27,8 +29,10 @@ class TarMember:
     offset: int
     size: int
 
-    def payload(self) -> bytes:
+    def payload(self) -> bytes | NoPicture:
         """Return what to decode."""
+        if self.size > LARGEST_PICTURE:
+            return NoPicture(f"it has {self.size} bytes, more than {LARGEST_PICTURE}")
         with self.path.open("rb") as file:
             file.seek(self.offset)
             return file.read(self.size)

@@ -89,6 +89,8 @@ class DataSettings(BaseModel):
     """Read parquet, tar or hub data as a stream instead of in random order."""
     image_column: str | None = None
     """Column that holds the pictures; found by itself if there is only one."""
+    follow_references: bool = False
+    """Read pictures from where rows of a table only name a file or URL, instead of skipping them."""
     batch_size: int = Field(default=4, ge=1)
     """Pictures a step and device."""
     crop_size: int = Field(default=256, ge=32)
