@@ -102,13 +102,14 @@ def require_writable(path: Path, needed: int = 0) -> None:
 def _try(path: Path) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"it is a folder: '{path}'")
-    write_whole(trial := _unfinished(path), b"\0" * 4096)
+    trial = _unfinished(path)
     try:
+        trial.write_bytes(b"\0" * 4096)
         if not os.path.lexists(path):
             trial.rename(path)
             trial = path
     finally:
-        trial.unlink()
+        trial.unlink(missing_ok=True)
 
 
 def _reason(error: OSError, path: Path) -> str:

@@ -11,15 +11,15 @@ DEEPEST = 32
 MOST_DIGITS = 18
 
 
-def parse_json(text: str | bytes) -> Any:
-    """Return what JSON holds.
+def parse_json(text: str | bytes, largest: int = LARGEST) -> Any:
+    """Return what JSON holds, of at most `largest` characters.
 
     Raises:
         ValueError: If it is no JSON, or is larger or deeper than any file of this project, or holds a number
             that is not finite or has too many digits; the message says which.
     """
-    if len(text) > LARGEST:
-        raise ValueError(f"its JSON has {len(text)} characters, more than {LARGEST}")
+    if len(text) > largest:
+        raise ValueError(f"its JSON has {len(text)} characters, more than {largest}")
     try:
         value = json.loads(text, parse_constant=_finite, parse_float=_finite, parse_int=_short)
     except RecursionError:

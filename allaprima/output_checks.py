@@ -1,7 +1,10 @@
 """Whether files can be written, asked before the work rather than after it."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from .atomic import require_writable
 
 
 def check_outputs(paths: Iterable[Path | None], *, overwrite: bool) -> None:
@@ -14,12 +17,17 @@ def check_outputs(paths: Iterable[Path | None], *, overwrite: bool) -> None:
     Raises:
         FileNotFoundError: If a folder does not exist.
         FileExistsError: If a file is there and may not be replaced, or a folder has its name.
+        OSError: If a folder cannot be written or is full, or a name is not possible there.
     """
-    for path in paths:
-        if path is None:
-            continue
+    wanted = [path for path in paths if path is not None]
+    for path in wanted:
         if not path.absolute().parent.is_dir():
             raise FileNotFoundError(f"cannot write '{path}': there is no folder '{path.parent}'")
+    by_length = sorted(wanted, key=lambda path: len(os.fsencode(path.name)))
+    for path in {path.parent: path for path in by_length}.values():  # of each folder the longest name
+        if not os.path.isdir(path):  # noqa: PTH112 (Path.is_dir() raises for names that are too long)
+            require_writable(path)
+    for path in wanted:
         if path.is_dir():
             raise FileExistsError(f"cannot write '{path}': it is a folder")
         if path.exists() and not overwrite:

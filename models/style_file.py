@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from allaprima.atomic import write_whole
 from allaprima.json_text import parse_json
@@ -69,6 +69,11 @@ def save_style(path: Path, network: "TransformerNetwork", header: StyleHeader) -
     Raises:
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
+    write_whole(path, encode_style(network, header))
+
+
+def encode_style(network: "TransformerNetwork", header: StyleHeader) -> bytes:
+    """Return the content of a style file."""
     import torch
     from safetensors.torch import save
 
@@ -78,7 +83,7 @@ def save_style(path: Path, network: "TransformerNetwork", header: StyleHeader) -
     state = network.state_dict()
     tensors = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in state.items()}
     text = json.dumps(_storable(header.model_dump()), allow_nan=False)
-    write_whole(path, save(tensors, metadata={METADATA_KEY: text}))
+    return save(tensors, metadata={METADATA_KEY: text})
 
 
 def _storable(value: Any) -> Any:
@@ -117,12 +122,10 @@ def read_header(path: Path | str) -> StyleHeader:
     """
     path = find_style(path)
     try:
-        _check_size(path)
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError, EOFError) as error:
+        metadata = _read_metadata(path)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"'{path}' is not a style file, or it is damaged: {error}") from error
-    if METADATA_KEY not in metadata:
+    if not isinstance(metadata.get(METADATA_KEY), str):
         raise ValueError(f"'{path}' is a safetensors file, but not a style file made by allaprima train")
     return _parse_header(path, metadata[METADATA_KEY])
 
@@ -140,13 +143,16 @@ def load_style(path: Path | str) -> Style:
         ValueError: If it is damaged, foreign, of a newer format, or its weights do not
             fit the network that the header describes.
     """
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     from .transformer import TransformerNetwork
 
     path = find_style(path)
     header = read_header(path)
-    tensors = load_file(path)
+    try:
+        tensors = load(path.read_bytes())
+    except SafetensorError as error:
+        raise ValueError(f"'{path}' is not a style file, or it is damaged: {error}") from error
     if problems := _misfits(header.network, tensors) or _unusable(tensors):
         raise ValueError(
             f"style file '{path}' does not fit its own header ({header.network}): " + "; ".join(problems)
@@ -156,12 +162,21 @@ def load_style(path: Path | str) -> Style:
     return Style(network.requires_grad_(False).eval(), header)
 
 
-def _check_size(path: Path) -> None:
-    """Raise EOFError for a header that would take more memory than one of a style can have use for."""
+def _read_metadata(path: Path) -> dict[str, Any]:
+    """Return what stands beside the tensors in a safetensors file; its length says whether it is whole.
+
+    Read here, since `safe_open` takes no name that is not UTF-8, and headers as large as 100 MB.
+    """
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
-    if size > LARGEST_HEADER:
-        raise EOFError(f"its header has {size} bytes, more than {LARGEST_HEADER}")
+        if size > LARGEST_HEADER:
+            raise ValueError(f"its header has {size} bytes, more than {LARGEST_HEADER}")
+        table = parse_json(file.read(size), LARGEST_HEADER)
+    metadata: dict[str, Any] = dict(table.pop("__metadata__", {}))
+    needed = 8 + size + max((tensor["data_offsets"][1] for tensor in table.values()), default=0)
+    if path.stat().st_size != needed:
+        raise ValueError(f"it has {path.stat().st_size} of {needed} bytes")
+    return metadata
 
 
 def _parse_header(path: Path, text: str) -> StyleHeader:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from allaprima.atomic import require_writable
 from allaprima.images.picture import Picture, write_picture
 from allaprima.images.pixels import Pixels
-from allaprima.models.style_file import save_style
+from allaprima.models.style_file import encode_style, save_style
 from allaprima.models.transformer import TransformerNetwork
 
 from .calibration_batches import calibration_batches
@@ -70,6 +71,9 @@ def train_in_folder(
     init = Path("none") if checkpoint else config.init  # the checkpoint has the weights
     initial_file(init, config.transformer)
     style_picture = read_style_picture(style, config.style_size)
+    if is_first_process():
+        require_writable(folder.style_file(style))
+        require_writable(folder.contact_sheet)
     interruption = Interruption()
     trainer = build_trainer(config, folder, [SameInputs(style_picture.sha256), interruption])
     data = ContentDataModule(content, config, progress=PreparationProgress())
@@ -84,6 +88,8 @@ def train_in_folder(
     network = initial_network(init, config.transformer, config.seed)
     module = build_module(network, loss, config, device.type)
     if is_first_process():
+        header = style_header(style_picture, config, loss, steps=0, validation={})
+        require_writable(folder.style_file(style), needed=len(encode_style(network, header)))
         folder.save_config(config)
     result = fit(trainer, interruption, module, data, folder, checkpoint)
     trained = TrainedStyle(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from allaprima.atomic import require_writable
 from allaprima.images.picture import (
     DEFAULT_MAX_PIXELS,
     DEFAULT_QUALITY,
@@ -80,7 +81,7 @@ def stylize_files(
         large: Paints pictures that do not fit in memory; None refuses them.
         on_share: Told now and then which share of such a picture is done.
     """
-    skipped = {job for job in jobs if not overwrite and job.target.exists()}
+    skipped = {job for job in jobs if not overwrite and _is_there(job.target)}
     yield from (Outcome(job, "skipped") for job in jobs if job in skipped)
     work = _FileWork(quality, max_pixels, large, on_share)
     todo = (job for job in jobs if job not in skipped)
@@ -96,6 +97,12 @@ class _FileWork:
     on_share: Callable[[float], None]
 
     def read(self, job: Job) -> Picture | PictureFacts:
+        given = self._read(job)
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        require_writable(job.target)  # before the work
+        return given
+
+    def _read(self, job: Job) -> Picture | PictureFacts:
         if self.large is not None:
             facts = picture_facts(job.source)
             within_limit = self.max_pixels is None or facts.pixels <= self.max_pixels
@@ -105,12 +112,10 @@ class _FileWork:
         return read_picture(job.source, max_pixels=self.max_pixels or DEFAULT_MAX_PIXELS)
 
     def write(self, job: Job, picture: Picture) -> None:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
         write_picture(picture, job.target, quality=self.quality)
 
     def paint_large(self, job: Job, facts: PictureFacts) -> None:
         assert self.large is not None
-        job.target.parent.mkdir(parents=True, exist_ok=True)
         options = {"quality": self.quality, "max_pixels": self.max_pixels or DEFAULT_MAX_PIXELS}
         for share in self.large.paint_file(job.source, job.target, facts, **options):
             self.on_share(share)
@@ -129,6 +134,13 @@ def outcome_of(job: Job, done: Done[Any, Any]) -> Outcome:
         case _:
             message = f"'{job.source}': {_first_line(error)}"
     return Outcome(job, "failed", message, error, done.seconds, done.size)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # of a name that is impossible, which is told when it is that job's turn
+        return False
 
 
 def _first_line(error: Exception) -> str:

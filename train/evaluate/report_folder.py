@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from allaprima.atomic import write_whole
+from allaprima.atomic import require_writable, write_whole
 
 if TYPE_CHECKING:
     from allaprima.images.pixels import Pixels
@@ -17,20 +17,26 @@ REPORT = ("report.json", "contact-sheet.png", "equivalent-evaluations.png")
 
 
 def check_report_folder(output: Path, *, overwrite: bool) -> None:
-    """Raise FileExistsError now, rather than after the work, if something would be replaced."""
-    if output.exists() and not output.is_dir():
-        raise FileExistsError(f"output '{output}' is a file; name a folder")
+    """Make the folder, and raise OSError now, rather than after the work, if a report cannot go there."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise FileExistsError(f"output '{output}' is a file; name a folder") from error
+    except OSError as error:
+        raise OSError(f"output '{output}' cannot be made: {error.strerror or error}") from error
     if not overwrite and any((output / name).exists() for name in REPORT):
         raise FileExistsError(f"'{output}' holds a report already: --overwrite replaces it")
+    for name in REPORT:
+        require_writable(output / name)
 
 
 def write_report(
     output: Path, report: dict[str, Any], sheet: "Pixels", comparisons: "Sequence[Comparison]"
 ) -> list[str]:
-    """Write a report, making the folder, and return the names of its files.
+    """Write a report and return the names of its files.
 
     Args:
-        output: The folder.
+        output: The folder, from `check_report_folder`.
         report: All figures.
         sheet: The contact sheet, `(H, W, 3)`.
         comparisons: What to plot; nothing if empty.
@@ -39,7 +45,6 @@ def write_report(
 
     from .against_optimizer import plot
 
-    output.mkdir(parents=True, exist_ok=True)
     figures, pictures, curves = (output / name for name in REPORT)
     write_whole(figures, (json.dumps(report, indent=2, allow_nan=False) + "\n").encode())
     write_picture(Picture(sheet), pictures)

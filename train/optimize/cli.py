@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Container, Iterable
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,7 +108,7 @@ def numbered(output: Path, evaluation: int) -> Path:
     return output.with_name(f"{output.stem}-{evaluation:04}{output.suffix}")
 
 
-def _check_outputs(output: Path, stages: Iterable[Path], curve: Path | None, *, overwrite: bool) -> None:
+def _check_outputs(output: Path, stages: Sequence[Path], curve: Path | None, *, overwrite: bool) -> None:
     """Raise now rather than after the work."""
     from allaprima.images.picture import WRITABLE_SUFFIXES
 

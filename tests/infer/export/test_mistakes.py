@@ -11,6 +11,7 @@ from allaprima.infer.engine_table import FORMATS
 from allaprima.infer.export import formats
 from allaprima.infer.export.formats import Tolerance
 from allaprima.infer.export.header import read_export_header
+from tests.conftest import largest_file
 
 from .conftest import Run
 
@@ -199,3 +200,22 @@ def test_another_kind_of_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     with pytest.raises(ValueError, match=r"expected one of \.pt2, \.onnx, \.xml"):
         read_export_header(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(("format", "suffix"), [("pt2", ".pt2"), ("onnx", ".onnx"), ("openvino", ".xml")])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_full_disk_is_an_error_and_leaves_nothing(
+    run: Run, small_style: Path, tmp_path: Path, format: str, suffix: str
+) -> None:
+    with largest_file(12_000):
+        code, out, err = run(small_style, "--format", format, "-o", tmp_path / f"a{suffix}")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_programs_hold_nothing_that_is_pickled(run: Run, small_style: Path, tmp_path: Path) -> None:
+    assert run(small_style, "--format", "pt2", "-o", tmp_path / "a.pt2")[0] == 0
+    with zipfile.ZipFile(tmp_path / "a.pt2") as archive:
+        pickles = [info for info in archive.infolist() if info.filename.endswith((".pt", ".pkl"))]
+        assert [info.file_size for info in pickles] == [0]

@@ -8,6 +8,7 @@ import pytest
 from allaprima.images.picture import Picture, read_picture, write_picture
 from allaprima.infer.jobs.files import Job, plan_jobs
 from allaprima.infer.jobs.stylize_files import Outcome, stylize_files
+from tests.conftest import largest_file
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -181,3 +182,27 @@ def test_lack_of_memory_is_a_failure(tmp_path: Path) -> None:
 
     [outcome] = stylize_files(fail, [Job(make(tmp_path / "a.png"), tmp_path / "b.png")])
     assert outcome.message.endswith("a.png': not enough memory")
+
+
+def test_what_cannot_be_written_is_not_painted(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    source = make(tmp_path / "a.png")
+    jobs = [Job(source, tmp_path / target) for target in (f"{'a' * 252}.png", "file/a.png")]
+    done = list(stylize_files(lambda _: pytest.fail("painted"), jobs))
+    assert [outcome.status for outcome in done] == ["failed", "failed"]
+    assert "file name too long" in done[0].message
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_a_result_that_is_cut_short_has_failed(tmp_path: Path, suffix: str) -> None:
+    """With the disk full at the last block, an earlier result stays and the next run tries again."""
+    source, target = tmp_path / f"a{suffix}", tmp_path / "out" / f"a{suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (90, 100, 3), dtype=np.uint8)
+    write_picture(Picture(noise), source)
+    assert outcomes([Job(source, target)])[0].status == "stylized"
+    before = target.read_bytes()
+    with largest_file(len(before) - 1):
+        (failed,) = outcomes([Job(source, target)], overwrite=True)
+    assert failed.status == "failed"
+    assert "too large" in failed.message.lower()
+    assert [path.read_bytes() for path in target.parent.iterdir()] == [before]

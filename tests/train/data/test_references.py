@@ -33,7 +33,7 @@ def encoded(red: int) -> bytes:
 
 
 def table(path: Path, *names: str | None, pictures: int = 0) -> Path:
-    rows = [{"bytes": None, "path": name} for name in names]
+    rows: list[dict[str, bytes | str | None]] = [{"bytes": None, "path": name} for name in names]
     rows += [{"bytes": encoded(number), "path": None} for number in range(pictures)]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     pq.write_table(pa.table({"image": pa.array(rows, kind)}), path)

@@ -176,6 +176,17 @@ def test_a_report_is_not_replaced_unasked(run: Run, style_file: Path, content: P
     assert {path.name for path in output.iterdir()} == {"report.json", "contact-sheet.png", "notes.txt"}
 
 
+@pytest.mark.parametrize("output", ["a" * 256, "file/below"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(
+    run: Run, style_file: Path, content: Path, tmp_path: Path, output: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("allaprima.train.evaluate.cli._score", lambda *_: pytest.fail("scored"))
+    (tmp_path / "file").touch()
+    code, _, err = run(style_file, "--content", content, "-o", tmp_path / output)
+    assert code == 2
+    assert "cannot be made: " in err
+
+
 def test_an_objective_that_is_not_finite_is_said(
     run: Run, style_file: Path, content: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

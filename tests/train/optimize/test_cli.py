@@ -147,6 +147,19 @@ def test_outputs_that_cannot_be_written_are_refused_at_once(
     assert not (tmp_path / "out.png").exists()
 
 
+@pytest.mark.parametrize("option", ["-o", "--curve"])
+def test_names_that_are_too_long_are_refused_before_the_work(
+    run: Run, photograph: Path, tmp_path: Path, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("allaprima.train.optimize.cli._paint", lambda *_: pytest.fail("painted"))
+    long = tmp_path / f"{'a' * 252}.png"
+    outputs = ("-o", long) if option == "-o" else ("-o", tmp_path / "a.png", option, long)
+    code, _, err = run(photograph, "--style", photograph, *outputs)
+    assert code == 2
+    assert "file name too long" in err
+    assert not list(tmp_path.glob("*a.png"))
+
+
 def test_too_small_pictures_name_the_smallest(run: Run, photograph: Path, tmp_path: Path) -> None:
     Image.new("RGB", (30, 1)).save(tmp_path / "small.png")
     code, _, errors = run(tmp_path / "small.png", "-o", tmp_path / "out.png")
