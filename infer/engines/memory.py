@@ -1,24 +1,23 @@
 """How much memory is free, and what is said when it does not suffice."""
 
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 
 import psutil
 
 from allaprima.freed_memory import give_back_freed_memory
 
-# What PyTorch, ONNX Runtime, OpenVINO and the C++ library say.
+from .groups import free_in_groups
+
+# What PyTorch, ONNX Runtime, OpenVINO and the C++ library say, in small letters.
 _MARKS = (
     "out of memory",
     "not enough memory",
-    "DefaultCPUAllocator",
-    "Failed to allocate memory",
+    "defaultcpuallocator",
+    "failed to allocate",
     "bad allocation",
     "bad_alloc",
 )
-
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 class PictureTooLargeError(MemoryError):
@@ -58,7 +57,7 @@ class WithinMemory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Turn a runtime's error of memory into PictureTooLargeError."""
-        names_memory = isinstance(error, Exception) and any(mark in str(error) for mark in _MARKS)
+        names_memory = isinstance(error, Exception) and any(mark in str(error).lower() for mark in _MARKS)
         if names_memory or isinstance(error, MemoryError):
             raise self._too_large() from error
 
@@ -78,18 +77,7 @@ class WithinMemory:
 
 
 def free_memory() -> int:
-    """Return the bytes that can still be had on the CPU."""
+    """Return the bytes that can still be had on the CPU: of the machine, and in every group around us."""
     available = int(psutil.virtual_memory().available)
-    return min(available, _free_in_container(available))
-
-
-def _free_in_container(otherwise: int) -> int:
-    """Return what a container's memory limit (cgroup v2) leaves, its page cache not counted as used."""
-    try:
-        limit = int((_CGROUP / "memory.max").read_text())
-        used = int((_CGROUP / "memory.current").read_text())
-        statistics = (_CGROUP / "memory.stat").read_text().split()
-    except (OSError, ValueError):  # no container, or the limit "max"
-        return otherwise
-    cache = int(statistics[statistics.index("inactive_file") + 1])
-    return limit - used + cache
+    in_groups = free_in_groups()
+    return available if in_groups is None else max(0, min(available, in_groups))

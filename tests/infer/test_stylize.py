@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -201,17 +200,3 @@ def test_other_errors_of_the_runtime_pass(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(net, "forward", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         EagerEngine(net, device="cpu")(np.zeros((1, 3, 16, 16), np.float32))
-
-
-def test_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    free = memory.free_memory()
-    assert free is not None
-    assert free <= psutil.virtual_memory().total
-    for name, text in {"max": "5000", "current": "4000", "stat": "anon 3000\ninactive_file 700\n"}.items():
-        (tmp_path / f"memory.{name}").write_text(text)
-    assert memory.free_memory() == 1700
-    (tmp_path / "memory.max").write_text("max\n")
-    unlimited = memory.free_memory()
-    assert unlimited is not None
-    assert unlimited > 1700
