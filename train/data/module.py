@@ -31,6 +31,7 @@ from .batches import (
 )
 from .cache import DecodedCache, Progress, build_cache, open_cache, warn_broken
 from .crops import MIN_SCALE, centre_crop, decode, largest_crop, shorter_side_within
+from .orphans import end_with_parent
 from .payload import Payload
 from .sources import PictureSource, PictureStream, open_source, open_stream
 
@@ -134,6 +135,7 @@ class ContentDataModule(LightningDataModule):
             persistent_workers=True,
             pin_memory=on_cuda,
             multiprocessing_context=_worker_context(),
+            worker_init_fn=end_with_parent,
         )
 
     def val_dataloader(self) -> Iterable[Tensor]:
