@@ -78,6 +78,18 @@ class WithinMemory:
 
 def free_memory() -> int:
     """Return the bytes that can still be had on the CPU: of the machine, and in every group around us."""
-    available = int(psutil.virtual_memory().available)
-    in_groups = free_in_groups()
-    return available if in_groups is None else max(0, min(available, in_groups))
+    limits = [int(psutil.virtual_memory().available), free_in_groups(), _free_addresses()]
+    return max(0, min(limit for limit in limits if limit is not None))
+
+
+def _free_addresses() -> int | None:
+    """Return what a limit of this process's address space (`ulimit -v`) leaves.
+
+    OpenVINO (2026.4) meets it without an error and returns a picture of garbage.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit == resource.RLIM_INFINITY else limit - int(psutil.Process().memory_info().vms)

@@ -16,6 +16,11 @@ from .exported import ExportedEngine, Model, import_runtime, unreadable
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
 
 
+# OpenVINO prepares each layer anew for every size and keeps 5000 of them: over 400 sizes a process grew
+# from 116 to 352 MB, with this from 115 to 160 MB in the same time.
+PREPARED = 32
+
+
 class OpenVinoEngine(ExportedEngine):
     """An OpenVINO model, .xml with its .bin, computed in the precision that it was exported with."""
 
@@ -30,6 +35,7 @@ class OpenVinoEngine(ExportedEngine):
             raise unreadable(path, "OpenVINO", error) from error
         hints = {"PERFORMANCE_HINT": "LATENCY"}
         if target == "CPU":
+            hints["CPU_RUNTIME_CACHE_CAPACITY"] = str(PREPARED)
             hints["INFERENCE_PRECISION_HINT"] = _HINTS.get(self._header.export.precision, "f32")
         try:
             compiled = core.compile_model(model, target, hints)
@@ -38,7 +44,10 @@ class OpenVinoEngine(ExportedEngine):
         count = compiled.input(0).partial_shape[0]
 
         def run(images: NDArray[Any]) -> NDArray[Any]:
-            return np.array(compiled(images)[0])  # a copy: OpenVINO reuses its own
+            stylized = np.array(compiled(images)[0])  # a copy: OpenVINO reuses its own
+            if stylized.shape != images.shape:  # an earlier picture's: it says nothing of a failed allocation
+                raise MemoryError("OpenVINO failed to allocate memory")
+            return stylized
 
         return Model(count.get_length() if count.is_static else None, run)
 
