@@ -56,7 +56,7 @@ def train(
         return 1
     if is_first_process():
         _report(trained)
-    return 0
+    return trained.exit_code
 
 
 def bench_train(

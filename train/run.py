@@ -42,7 +42,8 @@ def train_style(config: TrainConfig) -> "TrainedStyle":
     try:
         from .train_in_folder import train_in_folder  # torch and Lightning
 
-        return train_in_folder(config, style, content, folder)
+        with folder.in_use():
+            return train_in_folder(config, style, content, folder)
     finally:
         folder.discard_unused()
 
@@ -56,8 +57,9 @@ def resume_style(root: Path, changes: Mapping[str, Any] | None = None) -> "Train
 
     Raises:
         FileNotFoundError: If there is no run or no checkpoint in the folder.
+        BlockingIOError: If another process trains in it.
         ConfigError: If a change would make it another run.
-        ValueError: If the checkpoint is damaged.
+        ValueError: If the checkpoint is damaged, or not one of this run.
         Exception: What `train_style` raises.
     """
     folder, config, checkpoint = open_run_folder(root, changes)
@@ -65,7 +67,8 @@ def resume_style(root: Path, changes: Mapping[str, Any] | None = None) -> "Train
     _announce(root)
     from .train_in_folder import train_in_folder  # torch and Lightning
 
-    return train_in_folder(config, style, content, folder, checkpoint)
+    with folder.in_use():
+        return train_in_folder(config, style, content, folder, checkpoint)
 
 
 def _announce(root: Path) -> None:

@@ -9,8 +9,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+import filelock
+
 from .first_process import is_first_process
-from .loop.checkpoint_files import newest_whole
+from .loop.checkpoint_files import checkpoint_to_resume, newest_whole
 from .settings.config import TrainConfig
 from .settings.marks import Mark, marked
 from .settings.parsing import ConfigError, load_settings, read_yaml, write_yaml
@@ -19,6 +21,9 @@ Settings = TypeVar("Settings", bound=TrainConfig)
 
 BEFORE_THE_SETTING = {"optimizer": "adam", "upsampling": "nearest"}
 """What runs were that do not say."""
+
+LOCK = ".in-use"
+"""A file that stays locked while a run uses its folder; a lock dies with its process, a file would not."""
 
 NEEDED_BYTES = 200_000_000
 """Free disk that a run asks for: three checkpoints of the paper's network and its logs take 60 MB."""
@@ -54,6 +59,36 @@ class RunFolder:
         """The trained style, named after the style picture."""
         return self.root / f"{style.stem}.safetensors"
 
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the folder from a second run, until the block or the process ends, however it ends.
+
+        Raises:
+            BlockingIOError: If another run is using it.
+        """
+        if not is_first_process():  # the first one holds it for all
+            yield
+            return
+        lock = filelock.FileLock(self.root / LOCK)
+        with suppress(NotImplementedError):  # a file system without locks
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                raise BlockingIOError(
+                    f"another process is training in '{self.root}': wait for it, or name another --output"
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def kept(self) -> str:
+        """Say what is there of a run that ends at once."""
+        newest = newest_whole(self.checkpoints)
+        if newest is None:
+            return f"nothing is kept in '{self.root}', which has no checkpoint yet"
+        return f"'{newest}' is kept; go on from it with --resume {self.root}"
+
     def save_config(self, config: TrainConfig) -> None:
         """Write the resolved settings as YAML."""
         write_yaml(self.config, config.to_dict())
@@ -63,6 +98,8 @@ class RunFolder:
         if is_first_process() and not self.config.exists():
             with suppress(OSError):
                 self.checkpoints.rmdir()
+            with suppress(OSError):
+                (self.root / LOCK).unlink()
             with suppress(OSError):
                 self.root.rmdir()
 
@@ -121,7 +158,7 @@ def _resumable(root: Path) -> tuple[RunFolder, Path]:
     folder = RunFolder(root)
     if not folder.config.is_file():
         raise FileNotFoundError(f"'{root}' holds no run to resume: there is no config.yaml in it")
-    checkpoint = newest_whole(folder.checkpoints)
+    checkpoint = checkpoint_to_resume(folder.checkpoints)
     if checkpoint is None:
         raise FileNotFoundError(f"'{root}' has no checkpoint: start anew under another --output")
     _check_writable(root)

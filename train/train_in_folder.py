@@ -21,7 +21,7 @@ from .first_process import is_first_process
 from .initial_network import initial_file, initial_network
 from .loop import hardware
 from .loop.checkpoints import SameInputs, loss_weights_in
-from .loop.limits import Interruption
+from .loop.interruption import Interruption
 from .loop.module import StyleTransferModule, build_module
 from .loop.progress import PreparationProgress
 from .objective.perceptual import PerceptualLoss
@@ -46,6 +46,8 @@ class TrainedStyle:
     steps: int
     validation: dict[str, float]
     interrupted: bool
+    exit_code: int
+    """What a program that made it should end with: 143 or 129 if SIGTERM or SIGHUP ended it early."""
 
 
 def train_in_folder(
@@ -91,17 +93,19 @@ def train_in_folder(
         header = style_header(style_picture, config, loss, steps=0, validation={})
         require_writable(folder.style_file(style), needed=len(encode_style(network, header)))
         folder.save_config(config)
-    result = fit(trainer, interruption, module, data, folder, checkpoint)
-    trained = TrainedStyle(
-        folder=folder.root,
-        style_file=folder.style_file(style),
-        contact_sheet=folder.contact_sheet,
-        steps=result.steps,
-        validation=result.validation,
-        interrupted=result.is_interrupted,
-    )
-    if trainer.is_global_zero:
-        _write(trained, style_picture, config, module, data)
+    with interruption.listening(folder.kept):  # to the end, so that one signal leaves nothing half done
+        result = fit(trainer, interruption, module, data, folder, checkpoint)
+        trained = TrainedStyle(
+            folder=folder.root,
+            style_file=folder.style_file(style),
+            contact_sheet=folder.contact_sheet,
+            steps=result.steps,
+            validation=result.validation,
+            interrupted=result.is_interrupted,
+            exit_code=interruption.exit_code,
+        )
+        if trainer.is_global_zero:
+            _write(trained, style_picture, config, module, data)
     return trained
 
 

@@ -11,10 +11,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from .data.module import ContentDataModule
 from .loop import hardware
 from .loop.checkpoints import keep_newest, save_last
-from .loop.limits import DivergenceError, DivergenceGuard, Interruption, RunLimits
+from .loop.interruption import Interruption
+from .loop.limits import DivergenceError, DivergenceGuard, RunLimits
 from .loop.outlook import Outlook
 from .loop.progress import ImageRate, Previews, TrainingProgress
 from .loop.quiet_lightning import without_advice
+from .loop.restoring import Restoring
 from .loop.scheduled_module import ScheduledModule
 from .run_folder import RunFolder
 from .settings.config import TrainConfig
@@ -88,22 +90,25 @@ def fit(
     folder: RunFolder,
     checkpoint: Path | None,
 ) -> Fit:
-    """Train a module to its limits or to Ctrl-C, keep its last checkpoint, and validate it.
+    """Train a module to its limits or until it is asked to end, keep its last checkpoint, and validate it.
 
     Args:
         trainer: From `build_trainer`, with `interruption` among its callbacks.
-        interruption: What listens for Ctrl-C.
+        interruption: What says whether it was asked to end; it listens by now.
         module: What learns.
         data: The photographs, set up.
         folder: Where the last checkpoint goes.
         checkpoint: Where to go on from.
 
     Raises:
+        ValueError: If the checkpoint is not one of such a run.
         DivergenceError: If the objective is no longer finite; the last checkpoints stay.
     """
+    restoring = Restoring(checkpoint)
+    trainer.callbacks.append(restoring)  # type: ignore[attr-defined]
     with without_advice():
         try:
-            with interruption.listening():
+            with restoring.explained():
                 trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         except DivergenceError as error:
             raise DivergenceError(

@@ -1,6 +1,8 @@
-"""The loss network once more, in NumPy."""
+"""The settings of a small run, and the loss network once more, in NumPy."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,3 +35,29 @@ def numpy_features(small_weights: dict[str, Tensor]) -> Callable[[Array], dict[s
         return {"relu1_1": first, "relu2_1": conv(pooled, 5)}
 
     return features
+
+
+@pytest.fixture
+def settings(
+    photographs: Path, style_picture: Path, small_weights_file: Path, tmp_path: Path
+) -> dict[str, Any]:
+    """Settings of a run that takes a second."""
+    return {
+        "style": str(style_picture),
+        "content": str(photographs),
+        "loss_weights": str(small_weights_file),
+        "content_layers": "relu2_1",
+        "style_layers": "relu1_1,relu2_1",
+        "width": 4,
+        "residual_blocks": 1,
+        "crop_size": 32,
+        "batch_size": 2,
+        "val_pictures": 2,
+        "max_steps": 6,
+        "checkpoint_every": 2,
+        "validate_every": 3,
+        "log_every": 1,
+        "accelerator": "cpu",
+        "precision": "32-true",
+        "cache_dir": str(tmp_path / "cache"),
+    }

@@ -31,32 +31,6 @@ from allaprima.train.train_in_folder import TrainedStyle
 Start = Callable[..., TrainedStyle]
 
 
-@pytest.fixture
-def settings(
-    photographs: Path, style_picture: Path, small_weights_file: Path, tmp_path: Path
-) -> dict[str, Any]:
-    """Settings of a run that takes a second."""
-    return {
-        "style": str(style_picture),
-        "content": str(photographs),
-        "loss_weights": str(small_weights_file),
-        "content_layers": "relu2_1",
-        "style_layers": "relu1_1,relu2_1",
-        "width": 4,
-        "residual_blocks": 1,
-        "crop_size": 32,
-        "batch_size": 2,
-        "val_pictures": 2,
-        "max_steps": 6,
-        "checkpoint_every": 2,
-        "validate_every": 3,
-        "log_every": 1,
-        "accelerator": "cpu",
-        "precision": "32-true",
-        "cache_dir": str(tmp_path / "cache"),
-    }
-
-
 def start(settings: dict[str, Any], output: Path, **changes: Any) -> TrainedStyle:
     return train_style(load_config(None, {**settings, **changes, "output": output}))
 

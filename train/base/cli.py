@@ -47,6 +47,6 @@ def train_base(
             raise
         complain(advice)
         return 1
-    say(f"base: {base}")
-    say(f"start from it: allaprima train --init {base} --style PICTURE --content PHOTOGRAPHS")
-    return 0
+    say(f"base: {base.file}")
+    say(f"start from it: allaprima train --init {base.file} --style PICTURE --content PHOTOGRAPHS")
+    return base.exit_code

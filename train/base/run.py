@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allaprima.images.folders import pictures_below
 from allaprima.train.run_folder import create_run_folder, open_run
@@ -11,11 +11,14 @@ from allaprima.train.settings.parsing import ConfigError
 
 from .config import BaseConfig
 
+if TYPE_CHECKING:
+    from .train_in_folder import TrainedBase
+
 _log = logging.getLogger(__name__)
 
 
-def train_base(config: BaseConfig) -> Path:
-    """Train one network on many styles and return its file, a style file of their mean.
+def train_base(config: BaseConfig) -> "TrainedBase":
+    """Train one network on many styles, and leave its file, a style file of their mean, in the run's folder.
 
     Args:
         config: The settings; `styles` and `content` must be given. The folder of the run is `output`,
@@ -37,13 +40,14 @@ def train_base(config: BaseConfig) -> Path:
     try:
         from .train_in_folder import train_in_folder  # torch and Lightning
 
-        return train_in_folder(config, styles, content, folder)
+        with folder.in_use():
+            return train_in_folder(config, styles, content, folder)
     finally:
         folder.discard_unused()
 
 
-def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> Path:
-    """Go on with an earlier run from its newest checkpoint, and return the base's file.
+def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> "TrainedBase":
+    """Go on with an earlier run from its newest checkpoint.
 
     Args:
         root: The run's folder.
@@ -51,6 +55,7 @@ def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> Path:
 
     Raises:
         FileNotFoundError: If there is no run or no checkpoint in the folder.
+        BlockingIOError: If another process trains in it.
         ConfigError: If a change would make it another run.
         Exception: What `train_base` raises.
     """
@@ -59,7 +64,8 @@ def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> Path:
     _log.info("preparing the run in %s", root)
     from .train_in_folder import train_in_folder  # torch and Lightning
 
-    return train_in_folder(config, styles, content, folder, checkpoint)
+    with folder.in_use():
+        return train_in_folder(config, styles, content, folder, checkpoint)
 
 
 def _required_inputs(config: BaseConfig) -> tuple[list[Path], str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from allaprima.train.data.module import ContentDataModule
 from allaprima.train.first_process import is_first_process
 from allaprima.train.initial_network import initial_file, initial_network
 from allaprima.train.loop import hardware
-from allaprima.train.loop.limits import Interruption
+from allaprima.train.loop.interruption import Interruption
 from allaprima.train.loop.progress import PreparationProgress
 from allaprima.train.objective.perceptual import PerceptualLoss
 from allaprima.train.objective.prepare import check_loss_layers, prepare_objectives
@@ -27,13 +28,22 @@ from .module import BaseModule
 RESULT = "base.safetensors"
 
 
+@dataclass(frozen=True)
+class TrainedBase:
+    """What a run has made."""
+
+    file: Path
+    exit_code: int
+    """What a program that made it should end with: 143 or 129 if SIGTERM or SIGHUP ended it early."""
+
+
 def train_in_folder(
     config: BaseConfig,
     styles: Sequence[Path],
     content: str,
     folder: RunFolder,
     checkpoint: Path | None = None,
-) -> Path:
+) -> TrainedBase:
     """Train one network on many styles, and write its file into the run folder.
 
     Args:
@@ -64,10 +74,11 @@ def train_in_folder(
     module = BaseModule(network, losses, config)
     if is_first_process():
         folder.save_config(config)
-    result = fit(trainer, interruption, module, data, folder, checkpoint)
-    header = _header(config, style_pictures, losses, result)
-    save_style(folder.root / RESULT, module.common_network(), header)
-    return folder.root / RESULT
+    with interruption.listening(folder.kept):
+        result = fit(trainer, interruption, module, data, folder, checkpoint)
+        header = _header(config, style_pictures, losses, result)
+        save_style(folder.root / RESULT, module.common_network(), header)
+    return TrainedBase(folder.root / RESULT, interruption.exit_code)
 
 
 def _header(

@@ -44,20 +44,21 @@ def distill(
         raise ConfigError("content is missing: give a folder of photographs with --content FOLDER")
     if settled.output.exists() and any(settled.output.iterdir()):
         raise FileExistsError(f"'{settled.output}' is not empty: name a new folder with --output")
+    from allaprima.train.loop.interruption import Interruption
     from allaprima.train.loop.limits import DivergenceError
 
     from .run import distill as run
 
     _log.info("distilling into %s", settled.output)
     try:
-        result = run(settled, settled.content)
+        result = run(settled, settled.content, interruption := Interruption())
     except DivergenceError as error:
         complain(f"distillation has diverged: {error}; try a lower --lr")
         return 1
     say(f"compact network: {result}")
     say(f"model card:      {settled.output / 'README.md'}")
     say(f"train with it:   allaprima train --loss-network compact --loss-weights {result} ...")
-    return 0
+    return interruption.exit_code
 
 
 def bench_compact(

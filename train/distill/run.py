@@ -1,6 +1,7 @@
 """One distillation from settings to the compact network's file, with its log, settings and model card."""
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.models.style_file import load_style
 from allaprima.train.data.module import ContentDataModule
 from allaprima.train.loop import hardware
-from allaprima.train.loop.limits import DivergenceGuard, Interruption, RunLimits
+from allaprima.train.loop.interruption import Interruption
+from allaprima.train.loop.limits import DivergenceGuard, RunLimits
 from allaprima.train.loop.progress import PreparationProgress, TrainingProgress
 from allaprima.train.loop.quiet_lightning import without_advice
 from allaprima.train.settings.parsing import write_yaml
@@ -55,12 +57,13 @@ class _Saving(Callback):
         write_whole(self._config.output / "README.md", model_card(card).encode())
 
 
-def distill(config: DistillConfig, content: str) -> Path:
+def distill(config: DistillConfig, content: str, interruption: Interruption | None = None) -> Path:
     """Train the compact network and return its file.
 
     Args:
         config: The settings; `output` must be new or an empty folder.
         content: The photographs.
+        interruption: Says afterwards whether the run was asked to end early.
 
     Raises:
         ValueError: If weights or pictures cannot be used.
@@ -89,15 +92,21 @@ def distill(config: DistillConfig, content: str) -> Path:
         painter_steps=config.painter_steps,
         seed=config.seed,
     )
-    interruption = Interruption()
+    interruption = interruption or Interruption()
     _save_settings(config)
     with without_advice():
         identities = {"photographs": photographs.identity, "paintings": paintings.identity}
         trainer = _trainer(config, interruption, _Saving(config, identities))
-        with interruption.listening():
+        with interruption.listening(partial(_kept, config)):
             trainer.fit(module, datamodule=photographs)
-        trainer.validate(module, photographs, verbose=False)
+            trainer.validate(module, photographs, verbose=False)
     return config.output / RESULT
+
+
+def _kept(config: DistillConfig) -> str:
+    """Say what is there of a run that ends at once."""
+    result = config.output / RESULT
+    return f"'{result}' is kept, as it last was saved" if result.exists() else "nothing is kept yet"
 
 
 def _save_settings(config: DistillConfig) -> None:

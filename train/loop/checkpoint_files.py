@@ -1,7 +1,8 @@
-"""The checkpoints in a folder, found without loading them (or torch)."""
+"""The checkpoints in a folder, and whether they are whole, found without loading them (or torch)."""
 
 import logging
 import zipfile
+import zlib
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -13,10 +14,26 @@ def by_step(folder: Path) -> list[Path]:
     return sorted(checkpoints, key=lambda path: int(path.stem), reverse=True)
 
 
+def is_whole(path: Path) -> bool:
+    """Return whether a checkpoint is there and every byte's checksum holds, which takes a second per GB."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return bool(archive.namelist()) and archive.testzip() is None
+    except (OSError, EOFError, zlib.error, ValueError, RuntimeError, zipfile.BadZipFile):
+        return False  # RuntimeError: it claims to be encrypted, or compressed in an unknown way
+
+
 def newest_whole(folder: Path) -> Path | None:
-    """Return the newest checkpoint that is not cut off, if there is one; damaged ones are named."""
+    """Return the newest checkpoint that is whole, if there is one."""
+    return next((path for path in by_step(folder) if is_whole(path)), None)
+
+
+def checkpoint_to_resume(folder: Path) -> Path | None:
+    """Return the newest checkpoint that is whole; newer ones that are damaged are named."""
+    newest = newest_whole(folder)
     for path in by_step(folder):
-        if zipfile.is_zipfile(path):
-            return path
-        _log.warning("checkpoint '%s' is damaged and left out", path)
-    return None
+        if path == newest:
+            break
+        instead = f": going on from step {newest.stem}" if newest else ""
+        _log.warning("checkpoint '%s' is damaged and left out%s", path, instead)
+    return newest

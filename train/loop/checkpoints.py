@@ -13,17 +13,16 @@ from lightning.pytorch.utilities import rank_zero_only
 from allaprima.models.loss_description import LossWeights
 from allaprima.train.data.module import ContentDataModule
 
-from .checkpoint_files import by_step
+from .checkpoint_files import by_step, is_whole, newest_whole
 from .module import StyleTransferModule
-
-KEPT = 2
-"""The newest and one to fall back on, should a power cut have damaged it."""
+from .restoring import foreign
 
 _log = logging.getLogger(__name__)
 
 
 def keep_newest(folder: Path, interval: int | timedelta) -> tuple[Callback, Callback]:
-    """Return callbacks that write `STEP.ckpt` at each interval (steps or time) and keep the newest two."""
+    """Return callbacks that write `STEP.ckpt` at each interval (steps or time) and keep the newest two: the
+    one just written, and one to fall back on should a power cut have damaged it."""
     writing = ModelCheckpoint(
         dirpath=folder,
         filename="{step}",
@@ -37,9 +36,9 @@ def keep_newest(folder: Path, interval: int | timedelta) -> tuple[Callback, Call
 
 
 def save_last(trainer: Trainer, folder: Path) -> None:
-    """Write the checkpoint of the last step unless that was just done."""
+    """Write the checkpoint of the last step unless that was just done, and is whole."""
     last = folder / f"{trainer.global_step}.ckpt"
-    if trainer.strategy.broadcast(not last.exists()):
+    if trainer.strategy.broadcast(not is_whole(last)):
         trainer.save_checkpoint(last)
 
 
@@ -53,10 +52,7 @@ def loss_weights_in(checkpoint: Path) -> LossWeights:
         stored = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["loss_weights"]
         return LossWeights(**stored)
     except Exception as error:  # torch.load lets many types of errors through for damaged files
-        raise ValueError(
-            f"checkpoint '{checkpoint}' cannot be gone on from: it is damaged or from another program "
-            f"({error}); move it away to go on from an older one"
-        ) from error
+        raise foreign(checkpoint, error) from error
 
 
 class SameInputs(Callback):
@@ -111,9 +107,11 @@ class _Pruning(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Remove all but the newest."""
-        for path in by_step(self._folder)[KEPT - 1 :]:
-            path.unlink(missing_ok=True)
+        """Remove all but the newest that is whole, and what is as new and damaged."""
+        kept = newest_whole(self._folder)
+        for path in by_step(self._folder):
+            if path != kept:
+                path.unlink(missing_ok=True)
 
 
 @rank_zero_only

@@ -1,13 +1,7 @@
 """How long a run lasts, and what ends it early."""
 
-import logging
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from types import FrameType
 from typing import Any
 
 import torch
@@ -20,7 +14,6 @@ EXPLOSION = 20.0
 """Times the first steps' mean objective at which a run counts as diverged."""
 
 REFERENCE_STEPS = 10
-_log = logging.getLogger(__name__)
 
 
 class DivergenceError(RuntimeError):
@@ -131,38 +124,3 @@ class DivergenceGuard(Callback):
             )
         if len(self._reference) < REFERENCE_STEPS:
             self._reference.append(value)
-
-
-class Interruption(Callback):
-    """Let Ctrl-C end a run after the current step; a second one aborts at once."""
-
-    is_requested = False
-    """Whether the user asked the run to end."""
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Stop if asked to. A signal reaches the processes at different places: here they agree."""
-        if trainer.world_size > 1:
-            self.is_requested = trainer.strategy.reduce_boolean_decision(self.is_requested, all=False)
-        if self.is_requested:
-            trainer.should_stop = True
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take Ctrl-C as a request while the block runs (in the main thread, which gets the signals)."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        previous = signal.getsignal(signal.SIGINT)
-
-        def finish(number: int, frame: FrameType | None) -> None:
-            _log.warning("finishing the current step; press Ctrl-C again to abort")
-            self.is_requested = True
-            signal.signal(signal.SIGINT, previous)
-
-        signal.signal(signal.SIGINT, finish)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)

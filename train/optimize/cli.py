@@ -1,7 +1,9 @@
 """The command `allaprima optimize`."""
 
 import json
+import logging
 import math
+import signal
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,11 +14,15 @@ from cyclopts.validators import Number
 from allaprima.atomic import write_whole
 from allaprima.output_checks import check_outputs, check_suffix
 from allaprima.terminal import complain, say
+from allaprima.train.loop.signals import asked_to_end, exit_code
 from allaprima.train.loop.terms_bar import TermsBar
 from allaprima.train.settings.flags import flags_of, typed_settings
 from allaprima.train.settings.parsing import parse_settings
 
 from .settings import OptimizeConfig
+
+_log = logging.getLogger(__name__)
+
 
 if TYPE_CHECKING:
     from allaprima.images.pixels import Pixels
@@ -55,21 +61,50 @@ def optimize(
         curve: Also write the terms of every evaluation, as JSON.
 
     Returns:
-        0, or 1 if it ended early because the objective was not finite.
+        0, 1 if it ended early because the objective was not finite, 143 or 129 if SIGTERM or SIGHUP ended it.
     """
     config = parse_settings(OptimizeConfig, typed_settings(settings, unknown))
     stages = range(save_every, config.steps + 1, save_every) if save_every else ()
     _check_outputs(output, [numbered(output, number) for number in stages], curve, overwrite=overwrite)
-    painting = _paint(content, style, output, config, stages)
-    _report(painting, output, config.steps)
+    ending = _Ending()
+    try:
+        with asked_to_end(ending.request, lambda: f"'{output}' is not written"):
+            painting = _paint(content, style, output, config, stages, ending)
+            _report(painting, output, config.steps)
+            _write_curve(painting, curve)
+    except KeyboardInterrupt:  # before there was a picture to keep
+        return 128 + (ending.signal or signal.SIGINT)
+    return 1 if painting.problem else exit_code(ending.signal)
+
+
+class _Ending:
+    """A signal ends what comes before the first evaluation at once, and then after the current one."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self.is_evaluating = False
+
+    def request(self, number: int) -> None:
+        self.signal = number
+        if not self.is_evaluating:
+            raise KeyboardInterrupt
+        _log.warning("finishing the current evaluation; once more to abort")
+
+    def after_evaluation(self) -> None:
+        """End the optimisation if that was asked for."""
+        self.is_evaluating = True
+        if self.signal is not None:
+            raise KeyboardInterrupt
+
+
+def _write_curve(painting: "Painting", curve: Path | None) -> None:
     if curve is not None:
         points = [terms for descent in painting.descents for terms in descent.curve if _is_finite(terms)]
         write_whole(curve, json.dumps(points, allow_nan=False).encode())
-    return 1 if painting.problem else 0
 
 
 def _paint(
-    content: Path, style: Path, output: Path, config: OptimizeConfig, stages: Container[int]
+    content: Path, style: Path, output: Path, config: OptimizeConfig, stages: Container[int], ending: _Ending
 ) -> "Painting":
     from allaprima.images.picture import Picture, read_picture, write_picture
     from allaprima.images.pixels import resized
@@ -97,6 +132,7 @@ def _paint(
             progress.show(f"{done}/{total}", done / total, _line(stage.terms))
             if done in stages:
                 write(to_pixels(stage.image[0]), numbered(output, done))
+            ending.after_evaluation()
 
         painting = paint(photograph.rgb, style_picture.pixels, network, config, watch=watch)
     write(painting.pixels, output)
