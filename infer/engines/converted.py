@@ -4,11 +4,13 @@ import hashlib
 import logging
 import os
 import platform
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from allaprima import __version__
+from allaprima.atomic import write_whole
 from allaprima.cache_dir import default_cache_dir
 from allaprima.infer.engine_table import FORMATS, EngineRecord
 from allaprima.infer.export.formats import Request, check_request, format_named
@@ -22,6 +24,9 @@ CONVERSION = 2
 
 KEPT = 32
 """How many conversions are kept; one of the paper's network takes 7 MB."""
+
+_CHECKSUM = "sha256"
+"""A file beside a conversion; damage that leaves the header readable would otherwise stay for good."""
 
 
 def converted(style_file: Path, engine: EngineRecord, request: Request) -> Path:
@@ -43,13 +48,15 @@ def converted(style_file: Path, engine: EngineRecord, request: Request) -> Path:
     engines = default_cache_dir() / "engines"
     name = f"{style_file.stem}-{_key(style_file, engine, request)}"
     path = engines / name / f"{name}{format_named(request.format).suffix}"
-    if not _is_whole(path):
+    files = format_named(request.format).files(path)
+    if not _is_whole(files):
         _log.info(
             "converting '%s' for %s in %s; kept in '%s'", style_file, engine.name, request.precision, engines
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         mark_as_owned(path.parent)
         _convert(style_file, request, path)
+        write_whole(path.parent / _CHECKSUM, _checksum(files).encode())
         _forget_oldest(engines, but=path.parent)
     with suppress(OSError):  # somebody else's cache
         os.utime(path.parent)
@@ -67,7 +74,7 @@ def _forget_oldest(engines: Path, but: Path) -> None:
         files = {
             file for format in FORMATS.values() for file in format.files(Path(folder.name + format.suffix))
         }
-        remove_owned(folder, [file.name for file in files])
+        remove_owned(folder, [*(file.name for file in files), _CHECKSUM])
 
 
 def _convert(style_file: Path, request: Request, path: Path) -> None:
@@ -87,13 +94,18 @@ def _convert(style_file: Path, request: Request, path: Path) -> None:
     _log.info("it paints as the network does: %s", parity)
 
 
-def _is_whole(path: Path) -> bool:
-    """Return whether a file is there and can be read; one that is damaged is made again."""
+def _is_whole(files: Sequence[Path]) -> bool:
+    """Return whether a conversion is there, and byte by byte as it was written; if not, it is made again."""
     try:
-        read_export_header(path)
+        read_export_header(files[0])
+        return files[0].with_name(_CHECKSUM).read_text(encoding="ascii") == _checksum(files)
     except (OSError, ValueError):
         return False
-    return True
+
+
+def _checksum(files: Sequence[Path]) -> str:
+    """Return the hash of a conversion's files."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _key(style_file: Path, engine: EngineRecord, request: Request) -> str:

@@ -1,11 +1,11 @@
 """A cache of decoded pictures: decoded once, then mapped into memory by every run and worker."""
 
-import json
 import logging
 import os
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from allaprima.images.picture import PictureError
 from allaprima.owned_folders import mark_as_owned, owned_folders, remove_owned
 
+from .cache_files import INDEX, PIXELS, CacheIndex, is_sound, read_index, write_index
 from .crops import decode, shorter_side_within
 from .payload import Payload
 from .sources import PictureSource
 
 _log = logging.getLogger(__name__)
-_FORMAT = 2
+_FORMAT = 3
 _PROBED = 256
 _NAMED = 10
 _UNFINISHED = ".part"
@@ -31,7 +32,6 @@ _LOCK = "lock-"
 _FOLDER = "allaprima-pictures"
 """Below the given folder, which may be anybody's: only in here, and only what is marked, is deleted."""
 
-_PIXELS, _INDEX = "pixels.bin", "index.json"
 _ABANDONED_AFTER = 3600.0
 _IN_USE = 24 * 3600.0
 
@@ -50,12 +50,12 @@ class DecodedCache:
     def __init__(self, folder: Path) -> None:
         """Open a finished cache; see `open_cache` and `build_cache`."""
         self.folder = folder
-        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-        self.broken: frozenset[int] = frozenset(index["broken"])
-        self._names: list[str] = index["names"]
-        self._shapes = np.array(index["shapes"], dtype=np.int64)
+        index = read_index(folder)
+        self.broken: frozenset[int] = frozenset(index.broken)
+        self._names: list[str] = index.names
+        self._shapes = np.array(index.shapes, dtype=np.int64)
         self._offsets = np.concatenate([[0], np.cumsum(self._shapes.prod(axis=1) * 3)])
-        self._pixels = np.asarray(np.memmap(folder / _PIXELS, dtype=np.uint8, mode="r"))
+        self._pixels = np.asarray(np.memmap(folder / PIXELS, dtype=np.uint8, mode="r"))
 
     def __len__(self) -> int:
         return len(self._names)
@@ -85,7 +85,7 @@ class DecodedCache:
 
 
 def open_cache(source: PictureSource, cache_dir: Path, *, side: int) -> DecodedCache | None:
-    """Open the cache of a source if it is there; its broken pictures are named in a warning.
+    """Open the cache of a source if it is there and whole; its broken pictures are named in a warning.
 
     Args:
         source: The pictures as they are now.
@@ -93,7 +93,7 @@ def open_cache(source: PictureSource, cache_dir: Path, *, side: int) -> DecodedC
         side: The `side` that it was built with.
     """
     folder = _folder(source, cache_dir, side)
-    if not folder.is_dir():
+    if not is_sound(folder):
         return None
     with suppress(OSError):  # somebody else's
         os.utime(folder)
@@ -110,7 +110,7 @@ def build_cache(
     limit_bytes: float = 8e9,
     progress: Progress | None = None,
 ) -> bool:
-    """Decode every picture into a cache, unless it is there already or would be too large.
+    """Decode every picture into a cache, unless it is there already and whole, or would be too large.
 
     It is built aside and moved into place when complete, so another run sees all of it or nothing;
     of several processes at once, one builds it and the others wait. Caches of other data make room
@@ -131,16 +131,30 @@ def build_cache(
         ValueError: If not one picture can be read.
     """
     folder = _folder(source, cache_dir, side)
-    if folder.is_dir():
+    if is_sound(folder):
         return True
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_name(f"{_LOCK}{folder.name}")):
-            return folder.is_dir() or _build(source, folder, side, limit_bytes, progress)
+            if is_sound(folder):
+                return True
+            return _cleared(folder) and _build(source, folder, side, limit_bytes, progress)
     except OSError as error:
         reason = error.strerror or error
         _log.warning("pictures are decoded on the fly: no cache can be made in '%s': %s", cache_dir, reason)
         return False
+
+
+def _cleared(folder: Path) -> bool:
+    """Remove a damaged cache, if there is one; return False if it is not ours to remove."""
+    if not os.path.lexists(folder):
+        return True
+    _remove(folder)
+    if os.path.lexists(folder):
+        _log.warning("pictures are decoded on the fly: the cache '%s' is damaged or another user's", folder)
+        return False
+    _log.warning("the cache of decoded pictures '%s' was damaged: it is made again", folder)
+    return True
 
 
 @contextmanager
@@ -207,20 +221,21 @@ def _write(source: PictureSource, folder: Path, side: int, progress: Progress | 
     names: list[str] = []
     shapes: list[tuple[int, int]] = []
     broken: list[int] = []
-    with (folder / _PIXELS).open("wb") as file:
+    checksum = 0
+    with (folder / PIXELS).open("wb") as file:
         for index, pixels in _decoded(source, range(len(source)), side):
             if pixels is None:
                 broken.append(index)
             else:
                 file.write(pixels.data)
+                checksum = zlib.crc32(pixels, checksum)
             names.append(source.name(index))
             shapes.append((0, 0) if pixels is None else (pixels.shape[0], pixels.shape[1]))
             if progress:
                 progress(index + 1, len(source))
     if len(broken) == len(names):
         raise ValueError(f"none of the {len(broken)} content pictures can be read, such as {names[0]}")
-    index_file = {"names": names, "shapes": shapes, "broken": broken}
-    (folder / _INDEX).write_text(json.dumps(index_file), encoding="utf-8")
+    write_index(folder, CacheIndex(names, shapes, broken, checksum))
 
 
 def _decoded(
@@ -270,11 +285,11 @@ def _make_room(home: Path, room: float) -> None:
 
 
 def _remove(folder: Path) -> None:
-    remove_owned(folder, (_INDEX, _PIXELS))
+    remove_owned(folder, (INDEX, PIXELS))
 
 
 def _last_change(folder: Path) -> float:
-    return max(_time_of(path) for path in (folder, folder / _PIXELS))
+    return max(_time_of(path) for path in (folder, folder / PIXELS))
 
 
 def _time_of(path: Path) -> float:
@@ -287,6 +302,6 @@ def _time_of(path: Path) -> float:
 
 def _size(folder: Path) -> int:
     try:
-        return (folder / _PIXELS).stat().st_size
+        return (folder / PIXELS).stat().st_size
     except OSError:
         return 0

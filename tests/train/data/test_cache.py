@@ -1,12 +1,15 @@
 """The cache of decoded pictures is complete or absent, up to date, and within its limit."""
 
+import json
 import os
 import pickle
 import shutil
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +17,11 @@ from PIL import Image
 
 from allaprima.cache_dir import default_cache_dir
 from allaprima.images.picture import PictureError
-from allaprima.owned_folders import mark_as_owned
+from allaprima.owned_folders import MARKER, mark_as_owned
 from allaprima.train.data import cache as cache_module
 from allaprima.train.data.batches import random_generator
 from allaprima.train.data.cache import DecodedCache, build_cache, open_cache
+from allaprima.train.data.cache_files import is_sound
 from allaprima.train.data.crops import random_crop
 from allaprima.train.data.sources import PictureSource, open_source
 
@@ -312,3 +316,87 @@ def test_default_cache_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert default_cache_dir() == tmp_path / "allaprima"
     monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path / "own"))
     assert default_cache_dir() == tmp_path / "own"
+
+
+def zeroed(folder: Path) -> None:
+    size = (folder / "pixels.bin").stat().st_size
+    (folder / "pixels.bin").write_bytes(bytes(size))
+
+
+def cut(folder: Path) -> None:
+    (folder / "pixels.bin").write_bytes((folder / "pixels.bin").read_bytes()[:-100])
+
+
+def grown(folder: Path) -> None:
+    (folder / "pixels.bin").write_bytes((folder / "pixels.bin").read_bytes() + b"more")
+
+
+def other_index(folder: Path, **changes: Any) -> None:
+    index = json.loads((folder / "index.json").read_text())
+    index["index"] = json.dumps({**json.loads(index["index"]), **changes})
+    (folder / "index.json").write_text(json.dumps(index))
+
+
+DAMAGE: dict[str, Callable[[Path], Any]] = {
+    "zeroed pixels": zeroed,
+    "cut pixels": cut,
+    "more pixels": grown,
+    "no pixels": lambda folder: (folder / "pixels.bin").unlink(),
+    "empty pixels": lambda folder: (folder / "pixels.bin").write_bytes(b""),
+    "no index": lambda folder: (folder / "index.json").unlink(),
+    "cut index": lambda folder: (folder / "index.json").write_bytes(
+        (folder / "index.json").read_bytes()[:-9]
+    ),
+    "an index that is no object": lambda folder: (folder / "index.json").write_text("[1, 2]"),
+    "an index of nested lists": lambda folder: (folder / "index.json").write_text("[" * 9999),
+    "other shapes": lambda folder: other_index(folder, shapes=[[1, 1]] * 6),
+    "other names": lambda folder: other_index(folder, names=["a"]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_cache_is_made_again(
+    damage: str, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = opened(photos, tmp_path / "cache")
+    expected = [cache[index].copy() for index in range(6)]
+    DAMAGE[damage](cache.folder)
+    assert open_cache(open_source(str(photos)), tmp_path / "cache", side=64) is None
+    again = opened(photos, tmp_path / "cache")
+    assert all(np.array_equal(expected[index], again[index]) for index in range(6))
+    message = f"the cache of decoded pictures '{cache.folder}' was damaged: it is made again"
+    assert caplog.messages == [message]
+
+
+@pytest.mark.parametrize("kind", ["unmarked", "with files of others", "a file"])
+def test_what_is_not_ours_is_passed_over(
+    kind: str, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = opened(photos, tmp_path / "cache").folder
+    zeroed(folder)
+    match kind:
+        case "unmarked":
+            (folder / MARKER).unlink()
+        case "with files of others":
+            (folder / "notes.txt").write_text("mine")
+        case "a file":
+            shutil.rmtree(folder)
+            folder.write_text("mine")
+    source = open_source(str(photos))
+    assert not build_cache(source, tmp_path / "cache", side=64)
+    assert open_cache(source, tmp_path / "cache", side=64) is None
+    assert f"the cache '{folder}' is damaged or another user's" in caplog.text
+    assert folder.exists()
+
+
+def test_a_whole_cache_is_read_through_once(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(photos, tmp_path / "cache")
+    opened(photos, tmp_path / "cache")
+    monkeypatch.delattr("allaprima.train.data.cache_files.read_index")
+    assert is_sound(opened_folder(tmp_path))
+
+
+def opened_folder(tmp_path: Path) -> Path:
+    return next((tmp_path / "cache").glob("*/pictures-*"))

@@ -1,0 +1,76 @@
+"""The two files of a cache of decoded pictures, and whether every byte of them is as it was written."""
+
+import json
+import zlib
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PIXELS, INDEX = "pixels.bin", "index.json"
+_CHUNK = 2**24
+
+
+@dataclass(frozen=True)
+class CacheIndex:
+    """What is in the file of pixels, in order; a broken picture has the shape (0, 0)."""
+
+    names: list[str]
+    shapes: list[tuple[int, int]]
+    broken: list[int]
+    pixels_crc32: int
+
+
+def write_index(folder: Path, index: CacheIndex) -> None:
+    """Write the index of a cache whose pixels are there."""
+    text = json.dumps(asdict(index))
+    wrapped = {"crc32": zlib.crc32(text.encode()), "index": text}
+    (folder / INDEX).write_text(json.dumps(wrapped), encoding="utf-8")
+
+
+def read_index(folder: Path) -> CacheIndex:
+    """Return the index of a cache; no pixels are read.
+
+    Raises:
+        ValueError: If it is damaged.
+        OSError: If it cannot be read.
+    """
+    try:
+        wrapped = json.loads((folder / INDEX).read_bytes())
+        text = wrapped["index"]
+        if zlib.crc32(text.encode()) != wrapped["crc32"]:
+            raise ValueError("its checksum does not hold")
+        return CacheIndex(**json.loads(text))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise ValueError(f"'{folder / INDEX}' is damaged: {error}") from error
+
+
+def is_sound(folder: Path) -> bool:
+    """Return whether a cache can be read and the checksums of index and pixels hold.
+
+    That reads all of it, 1 to 3 GB a second, once in a process as long as the files stay as they are.
+    """
+    try:
+        return _checked(folder, *(_stamp(folder / name) for name in (INDEX, PIXELS)))
+    except (OSError, ValueError):
+        return False
+
+
+@lru_cache(maxsize=8)
+def _checked(folder: Path, *_: Any) -> bool:
+    index = read_index(folder)
+    expected = sum(height * width * 3 for height, width in index.shapes)
+    if len(index.names) != len(index.shapes) or (folder / PIXELS).stat().st_size != expected:
+        return False
+    checksum = 0
+    pixels = np.memmap(folder / PIXELS, dtype=np.uint8, mode="r") if expected else np.empty(0, np.uint8)
+    for start in range(0, expected, _CHUNK):
+        checksum = zlib.crc32(pixels[start : start + _CHUNK], checksum)
+    return checksum == index.pixels_crc32
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
