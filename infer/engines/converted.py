@@ -19,7 +19,7 @@ from allaprima.owned_folders import mark_as_owned, owned_folders, remove_owned
 
 _log = logging.getLogger(__name__)
 
-CONVERSION = 2
+CONVERSION = 3
 """Raised whenever a style is converted to something else than before, so that it is converted anew."""
 
 KEPT = 32

@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from allaprima.freed_memory import keep_freed_memory
 from allaprima.infer.network.byte_network import ByteNetwork
+from allaprima.infer.network.flat_pictures import FlatPictures, as_levels, flat_colour
 from allaprima.infer.network.folding import fold
 from allaprima.infer.network.normalization import in_best_layout
 from allaprima.infer.precision import PrecisionChoice
@@ -54,11 +55,16 @@ class EagerEngine(BaseEngine):
             precision = "float16" if self.device.type == "cuda" else "float32"
         self.dtype: torch.dtype = getattr(torch, precision)
         super().__init__(bytes_per_pixel_and_width(self.device, self.dtype), network.settings, precision)
-        network, self._layout = in_best_layout(fold(network).eval(), self.device.type, self.dtype)
-        on_bytes = ByteNetwork(network, self.dtype, self._layout).to(self.device)
-        on_floats = network.to(self.device, self.dtype).to(memory_format=self._layout)
-        self._on_bytes: Callable[[Tensor], Tensor] = on_bytes
-        self._on_floats: Callable[[Tensor], Tensor] = on_floats
+        folded = fold(network).eval()
+        colour = flat_colour(folded)
+        network, self._layout = in_best_layout(folded, self.device.type, self.dtype)
+        on_bytes: nn.Module = ByteNetwork(network, self.dtype, self._layout)
+        on_floats: nn.Module = network.to(self.dtype).to(memory_format=self._layout)
+        if self.dtype.itemsize < 4:
+            on_bytes = FlatPictures(on_bytes, as_levels(colour), channel_axis=3)
+            on_floats = FlatPictures(on_floats, colour.to(self.dtype), channel_axis=1)
+        self._on_bytes: Callable[[Tensor], Tensor] = on_bytes.to(self.device)
+        self._on_floats: Callable[[Tensor], Tensor] = on_floats.to(self.device)
 
     @torch.inference_mode()
     def on_tensors(self, content_images: Tensor) -> Tensor:

@@ -84,7 +84,8 @@ def _module(
         raise ValueError(f"there are only {len(weights)} weights")
     dtype = getattr(torch, export.precision)
     with torch.device("meta"):
-        module = wrapped(fold(TransformerNetwork(**network.model_dump()).eval()), dtype, uint8=export.uint8)
+        folded = fold(TransformerNetwork(**network.model_dump()).eval())
+        module = wrapped(folded, dtype, uint8=export.uint8, exact=dtype == torch.float32)
     module.load_state_dict({name: _tensor(name, weight) for name, weight in weights.items()}, assign=True)
     return module.requires_grad_(False)
 

@@ -10,6 +10,7 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as symbolic_shapes
 
 from allaprima.infer.network.byte_network import ByteNetwork
+from allaprima.infer.network.flat_pictures import FlatPictures, as_levels, flat_colour
 from allaprima.infer.network.folding import fold
 from allaprima.infer.network.normalization import in_best_layout
 from allaprima.models.network_settings import MINIMUM_SIZE
@@ -50,7 +51,8 @@ def make_program(network: TransformerNetwork, request: Request) -> ExportedProgr
         request.format
     ).machine_code:  # the others run on devices, or runtimes, with layouts of their own
         network, layout = in_best_layout(network, request.device, dtype)
-    module = wrapped(network, dtype, layout, uint8=request.uint8).to(request.device)
+    exact = dtype == torch.float32 and request.format in ("pt2", "aoti")  # the others may compute in less
+    module = wrapped(network, dtype, layout, uint8=request.uint8, exact=exact).to(request.device)
     example = _example(request)
     height, width = (1, 2) if request.uint8 else (2, 3)
     side = Dim.DYNAMIC(min=MINIMUM_SIZE, max=LARGEST_SIDE)
@@ -68,10 +70,23 @@ def wrapped(
     layout: torch.memory_format = torch.contiguous_format,
     *,
     uint8: bool,
+    exact: bool,
 ) -> nn.Module:
-    """Return the module that is traced: a folded network for floats or bytes."""
+    """Return the module that is traced: a folded network for floats or bytes.
+
+    Args:
+        folded: In evaluation mode, float32.
+        dtype: In which it computes.
+        layout: Of its maps.
+        uint8: Bytes in and out.
+        exact: It is carried out in float32, which paints a picture of one colour in one colour by itself.
+    """
+    colour = flat_colour(folded)
     wrapper = ByteNetwork if uint8 else _Floats
-    return wrapper(folded, dtype, layout).eval().requires_grad_(False)
+    module: nn.Module = wrapper(folded, dtype, layout).eval().requires_grad_(False)
+    if exact:
+        return module
+    return FlatPictures(module, as_levels(colour), 3) if uint8 else FlatPictures(module, colour, 1)
 
 
 @contextmanager
