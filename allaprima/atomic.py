@@ -3,13 +3,11 @@
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-UNFINISHED = ".unfinished-"
-"""How the names of files begin that are not whole yet."""
+from .unfinished import UNFINISHED, clear_abandoned, held
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
@@ -23,9 +21,10 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     Raises:
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
+    clear_abandoned(path.parent.absolute())
     temporary = _unfinished(path)
     try:
-        with temporary.open("xb") as file:
+        with temporary.open("xb") as file, held(temporary):
             file.write(content)
             file.flush()
             _sync(file.fileno(), len(content), temporary)
@@ -68,14 +67,19 @@ def write_together(paths: Sequence[Path]) -> Iterator[Path]:
     Raises:
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
-    with tempfile.TemporaryDirectory(dir=paths[0].parent, prefix=UNFINISHED) as name:
-        folder = Path(name)
-        yield folder
-        for path in paths:
-            with (folder / path.name).open("rb+") as file:
-                os.fsync(file.fileno())
-        for path in reversed(paths):
-            (folder / path.name).replace(path)
+    clear_abandoned(paths[0].parent.absolute())
+    folder = _unfinished(paths[0])
+    folder.mkdir()
+    try:
+        with held(folder):
+            yield folder
+            for path in paths:
+                with (folder / path.name).open("rb+") as file:
+                    os.fsync(file.fileno())
+            for path in reversed(paths):
+                (folder / path.name).replace(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def require_writable(path: Path, needed: int = 0) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from allaprima.atomic import write_whole
+
 PIXELS, INDEX = "pixels.bin", "index.json"
 _CHUNK = 2**24
 
@@ -27,7 +29,7 @@ def write_index(folder: Path, index: CacheIndex) -> None:
     """Write the index of a cache whose pixels are there."""
     text = json.dumps(asdict(index))
     wrapped = {"crc32": zlib.crc32(text.encode()), "index": text}
-    (folder / INDEX).write_text(json.dumps(wrapped), encoding="utf-8")
+    write_whole(folder / INDEX, json.dumps(wrapped).encode())
 
 
 def read_index(folder: Path) -> CacheIndex:

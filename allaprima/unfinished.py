@@ -1,0 +1,65 @@
+"""What was being written when a program was killed: told from what is still being written, and removed."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows lets nobody delete what is open, and has nothing like it for folders
+    fcntl = None  # type: ignore[assignment]
+
+UNFINISHED = ".unfinished-allaprima-"
+"""How the names of files and folders begin that are not whole yet; 16 hexadecimal digits follow."""
+
+_NAME = re.compile(re.escape(UNFINISHED) + "[0-9a-f]{16}")
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep other processes from taking an unfinished file or folder for a killed one's, while the block runs.
+
+    The lock ends with the process, however that ends.
+    """
+    descriptor = os.open(path, os.O_RDONLY) if fcntl else -1
+    try:
+        if fcntl:
+            with suppress(OSError):  # a file system without locks, where nothing is cleared either
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+@cache
+def clear_abandoned(folder: Path) -> None:
+    """Remove what killed programs left unfinished in a folder; looked for once in a process.
+
+    Only what has a name of ours, belongs to this user and is locked by nobody.
+    """
+    if fcntl is None:
+        return
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if _NAME.fullmatch(entry.name) and not entry.is_symlink():
+                with suppress(OSError):
+                    _remove_unless_held(Path(entry.path))
+
+
+def _remove_unless_held(path: Path) -> None:
+    if path.stat().st_uid != os.getuid():
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    finally:
+        os.close(descriptor)
