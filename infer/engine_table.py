@@ -165,7 +165,7 @@ FORMATS = {record.format.name: record.format for record in _RECORDS if record.fo
 ENGINE_HELP = (
     f"What carries it out: {', '.join(f'{name} ({record.summary})' for name, record in ENGINES.items())}. "
     "auto is an exported file's own; for a style file OpenVINO where it is installed and the CPU has "
-    "bfloat16 arithmetic, otherwise eager. A style file is converted once for "
+    "bfloat16 arithmetic or the network is fast or tiny, otherwise eager. A style file is converted once for "
     f"{', '.join(name for name, record in ENGINES.items() if record.conversion)}."
 )
 """What commands say of `--engine`."""

@@ -19,6 +19,7 @@ from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.bundled import find_style
 from allaprima.suggestion import suggestion
 
+from .gains import openvino_pays
 from .protocol import BaseEngine
 
 _log = logging.getLogger(__name__)
@@ -37,10 +38,10 @@ def load_engine(
     Args:
         path: A style file, the name of a bundled one, or what `allaprima export` made of one.
         engine: `auto` follows from an exported file. For a style file it is `eager`, or OpenVINO where
-            that is installed and computes in bfloat16 on this CPU: elsewhere no engine is so much faster
-            that converting pays (docs/speed.md). Engines other than PyTorch's run a style file after it
-            was exported for them once, for bytes (floats are rounded to 255 levels); the result is kept in
-            the cache.
+            that is installed and a conversion pays: on CPUs that compute in bfloat16, and for networks that
+            work at half the resolution (infer/engines/gains.py). Engines other than PyTorch's run a style
+            file after it was exported for them once, for bytes (floats are rounded to 255 levels); the
+            result is kept in the cache.
         device: `auto`, `cpu`, `cuda`, ...
         precision: Of the computation. `auto` is an exported file's own; for a style file float16 on CUDA
             in PyTorch, bfloat16 in OpenVINO where the CPU has it, and otherwise float32.
@@ -56,7 +57,7 @@ def load_engine(
     _check_whole_file(path)
     require_trust(path, trust=trust)
     converts = engine == "auto" and is_style_file(path) and find_spec("torch") is not None
-    if converts and _bfloat16_pays(device, precision):
+    if converts and _openvino_pays(file, device, precision):
         try:
             return load_engine(path, engine="openvino", device=device, precision=precision)
         except (ValueError, OSError, RuntimeError) as error:
@@ -142,12 +143,7 @@ def _check_whole_file(path: Path) -> None:
             raise ValueError(f"'{path}' holds only the weights of an {record.summary} model; give '{whole}'")
 
 
-def _bfloat16_pays(device: str, precision: PrecisionChoice) -> bool:
-    """Return whether OpenVINO computes a style in bfloat16 here; nothing is timed."""
+def _openvino_pays(file: Path, device: str, precision: PrecisionChoice) -> bool:
     from .eager import resolve_device
 
-    if precision not in ("auto", "bfloat16") or resolve_device(device).type != "cpu":
-        return False
-    from .openvino import computes_bfloat16
-
-    return computes_bfloat16()
+    return resolve_device(device).type == "cpu" and openvino_pays(file, precision)

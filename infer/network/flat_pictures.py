@@ -21,6 +21,8 @@ class FlatPictures(nn.Module):
         channel_axis: 1 for `(B, 3, H, W)`, 3 for `(B, H, W, 3)`.
     """
 
+    colour: Tensor
+
     def __init__(self, module: nn.Module, colour: Tensor, channel_axis: int) -> None:
         super().__init__()
         self.module = module
@@ -49,7 +51,8 @@ def flat_colour(network: TransformerNetwork) -> Tensor:
         network: In evaluation mode and float32, on the CPU.
     """
     grey = torch.full((1, 3, MINIMUM_SIZE, MINIMUM_SIZE), 0.5)
-    return network(grey).mean((0, 2, 3))
+    painted: Tensor = network(grey)
+    return painted.mean((0, 2, 3))
 
 
 def as_levels(colour: Tensor) -> Tensor:

@@ -228,7 +228,7 @@ def _write(source: PictureSource, folder: Path, side: int, progress: Progress | 
                 broken.append(index)
             else:
                 file.write(pixels.data)
-                checksum = zlib.crc32(pixels, checksum)
+                checksum = zlib.crc32(pixels.data, checksum)
             names.append(source.name(index))
             shapes.append((0, 0) if pixels is None else (pixels.shape[0], pixels.shape[1]))
             if progress:

@@ -69,7 +69,7 @@ def _checked(folder: Path, *_: Any) -> bool:
     checksum = 0
     pixels = np.memmap(folder / PIXELS, dtype=np.uint8, mode="r") if expected else np.empty(0, np.uint8)
     for start in range(0, expected, _CHUNK):
-        checksum = zlib.crc32(pixels[start : start + _CHUNK], checksum)
+        checksum = zlib.crc32(pixels[start : start + _CHUNK].data, checksum)
     return checksum == index.pixels_crc32
 
 

@@ -16,7 +16,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from allaprima.infer import Stylizer
 from allaprima.infer.engine_table import ENGINES
-from allaprima.infer.engines import Engine, PictureTooLargeError, converted, load_engine, memory
+from allaprima.infer.engines import Engine, PictureTooLargeError, converted, gains, load_engine, memory
 from allaprima.infer.engines.eager import EagerEngine
 from allaprima.infer.export.formats import Request
 from allaprima.models.style_file import StyleHeader, load_style, save_style
@@ -273,6 +273,7 @@ def test_auto_is_what_the_machine_is_fast_at(
         asked.extend(arguments)
         raise ValueError("not here")
 
+    monkeypatch.setattr(gains, "is_installed", lambda: True)
     monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: True)
     monkeypatch.setattr(converted, "converted", convert)
     assert isinstance(load_engine(small_style, device="cpu", precision="float32"), EagerEngine)
@@ -282,6 +283,51 @@ def test_auto_is_what_the_machine_is_fast_at(
     assert "using engine 'eager', since 'openvino' is not to be had: not here" in caplog.text
     with pytest.raises(ValueError, match="not here"):
         load_engine(small_style, engine="openvino", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("network", "bfloat16", "precision", "pays"),
+    [
+        ("paper", True, "auto", True),
+        ("paper", True, "float32", False),
+        ("paper", False, "auto", False),
+        ("fast", False, "auto", True),
+        ("tiny", True, "float32", True),
+        ("tiny", False, "bfloat16", False),
+        ("tiny", True, "float16", False),
+    ],
+)
+def test_auto_chooses_by_network_and_arithmetic(
+    network: Any, bfloat16: bool, precision: Any, pays: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style = tmp_path / "a.safetensors"
+    save_style(style, small_network(network), StyleHeader(style_name="a", style_sha256=""))
+    assert not gains.openvino_pays(style, precision)  # it is not installed
+    monkeypatch.setattr(gains, "is_installed", lambda: True)
+    monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: bfloat16)
+    assert gains.openvino_pays(style, precision) == pays
+
+
+def test_openvino_keeps_no_more_than_it_needs(openvino_file: Path) -> None:
+    """Memory levels out over many sizes; the files' own growth is measured, in a process of its own."""
+    program = f"""
+import numpy as np, psutil
+from pathlib import Path
+from allaprima.infer.engines import load_engine
+engine = load_engine(Path({str(openvino_file)!r}))
+grown = []
+for number in range(600):
+    height, width = 32 + number % 24, 32 + number // 24
+    engine(np.full((1, height, width, 3), number % 255, np.uint8))
+    if number in (199, 399, 599):
+        grown.append(psutil.Process().memory_info().rss)
+print(grown[1] - grown[0], grown[2] - grown[1])
+"""
+    root = str(Path(__file__).parents[3])
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": root}, capture_output=True, text=True, check=True
+    )
+    assert max(map(int, done.stdout.split())) < 8_000_000
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "openvino"])
