@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from allaprima.infer.engine_table import FORMATS
 from allaprima.infer.engines import load_engine
 from allaprima.infer.export.export_style import export_style
-from allaprima.infer.export.formats import SUFFIXES, Request
+from allaprima.infer.export.formats import Request
 from allaprima.infer.network.flat_pictures import flat_colour
 from allaprima.models.style_file import load_style
 from tests.conftest import ROOT
@@ -75,7 +76,7 @@ def test_exported_graphs(
     able(format, precision)
     calibration = ROOT / "docs" / "demo" / "photographs" if precision == "int8" else None
     request = Request(format, precision, uint8=uint8, calibration=calibration)
-    path = tmp_path / f"style{SUFFIXES[request.format]}"
-    export_style(Path("great-wave"), request, [path, path.with_suffix(".bin")][: 1 + (format == "openvino")])
+    path = tmp_path / f"style{FORMATS[format].suffix}"
+    export_style(Path("great-wave"), request, FORMATS[format].files(path))
     painted = load_engine(path, device="cpu")(FLAT)
     assert abs(painted.astype(int) - expected).max() <= 1

@@ -28,7 +28,12 @@ def zero_pixels(path: Path) -> None:
     path.write_bytes(data.replace(values, b"\0" * len(values)))
 
 
-DAMAGE: dict[str, Callable[[Path], None]] = {
+def into_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGE: dict[str, Callable[[Path], Any]] = {
     "zeroed": zero_pixels,
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:-100]),
     "empty": lambda path: path.write_bytes(b""),
@@ -37,7 +42,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "one bit": lambda path: path.write_bytes(
         path.read_bytes().replace(b"\0\0\x80\x3f" * 64, b"\0\0\x80\x3f" * 63 + b"\0\0\x80\x3e", 1)
     ),
-    "a folder": lambda path: (path.unlink(), path.mkdir())[1],
+    "a folder": into_folder,
 }
 
 
