@@ -52,7 +52,7 @@ def clear_abandoned(folder: Path) -> None:
 
 
 def _remove_unless_held(path: Path) -> None:
-    if path.stat().st_uid != os.getuid():
+    if fcntl is None or path.stat().st_uid != os.getuid():
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:

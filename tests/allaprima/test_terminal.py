@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from allaprima.models.loss_description import LossDescription
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.terminal import PrintableFormatter, ProblemsError, complain, printable, say, say_json
@@ -44,7 +45,8 @@ def test_log_lines_are_printable() -> None:
 def evil_style(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     path = tmp_path / "evil.safetensors"
-    header = StyleHeader(style_name=EVIL, style_sha256="", author=EVIL, loss={EVIL: EVIL})
+    loss = LossDescription.model_validate({EVIL: EVIL})
+    header = StyleHeader(style_name=EVIL, style_sha256="", author=EVIL, loss=loss)
     save_style(path, TransformerNetwork(width=4, residual_blocks=0), header)
     return path
 

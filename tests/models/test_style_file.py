@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from allaprima.models.loss_description import LossDescription
 from allaprima.models.network_settings import NetworkName
 from allaprima.models.style_file import StyleHeader, load_style, read_header, save_style
 from allaprima.models.transformer import TransformerNetwork
@@ -133,7 +134,7 @@ def test_every_header_can_be_stored(tmp_path: Path, network: TransformerNetwork)
         style_name=name,
         style_sha256="",
         command=f"allaprima train --style {name}",
-        loss={name: [name]},
+        loss=LossDescription.model_validate({name: [name]}),
         quality={"a": float("nan"), "b": 1.0},
     )
     save_style(tmp_path / "a.safetensors", network, header)

@@ -190,7 +190,8 @@ def test_what_others_made_is_never_deleted(photos: Path, tmp_path: Path, below: 
         (home / name).write_text("a file")
     before = sorted((tmp_path / "mine").rglob("*"))
     for path in before:
-        os.utime(path, (time.time() - 100 * 3600,) * 2)
+        past = time.time() - 100 * 3600
+        os.utime(path, (past, past))
     source = open_source(str(photos))
     assert build_cache(source, tmp_path / "mine", side=64, limit_bytes=25_000)
     assert set(before) <= set((tmp_path / "mine").rglob("*"))

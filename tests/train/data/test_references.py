@@ -54,7 +54,7 @@ def server() -> Iterator[tuple[str, Asked]]:
 
         do_HEAD = do_GET
 
-        def log_message(self, *_: object) -> None: ...
+        def log_message(self, format: str, *args: object) -> None: ...
 
     running = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=running.serve_forever, daemon=True).start()
