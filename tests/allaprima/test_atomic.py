@@ -10,7 +10,6 @@ from tests.conftest import ROOT, largest_file
 NAMES_OF_WRITERS = {"write_text", "write_bytes", "savefig", "save_file", "tofile", "imsave"}
 WRITTEN_ELSEWHERE = {
     "allaprima/atomic.py",
-    "infer/film/writing/animations.py",  # a part of a film, of which a kill leaves what plays
     "infer/export/to_torch.py",  # in the folder of `write_together`
     "train/data/cache.py",  # a folder that is moved into place when it is whole
 }
