@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from allaprima.atomic import write_whole
+from allaprima.output_checks import check_outputs
+
 if TYPE_CHECKING:
     from .bench_film import Endurance, Rates
 
@@ -56,8 +59,7 @@ def bench_video(
 
     wanted = [parse_size(size) for size in sizes.split(",")]
     open_clip(clip).close()
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise ValueError(f"folder '{json_file.parent}' does not exist; make it, or choose another")
+    check_outputs((json_file,), overwrite=True)
     ready = load_engine(style, engine=engine, device=device, precision=precision, trust=trust)
 
     from .bench_film import make_clip, measure_endurance, measure_rates
@@ -77,7 +79,7 @@ def bench_video(
     if json_file:
         rows = [{"height": size[0], "width": size[1], **found.as_dict()} for size, found in rates.items()]
         report = {"rates": rows, "endurance": endurance and asdict(endurance), **around}
-        json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_whole(json_file, (json.dumps(report, indent=2) + "\n").encode())
     return 0
 
 

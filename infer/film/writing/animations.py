@@ -12,6 +12,7 @@ from av.error import EOFError as NothingLeft
 from av.filter import Graph
 from av.video.reformatter import VideoReformatter
 
+from allaprima.atomic import write_whole
 from allaprima.images.clips.colours import EXACTLY
 from allaprima.images.pixels import Pixels
 
@@ -105,7 +106,7 @@ def correct_last_duration(path: Path, total: int) -> None:
     times = [int.from_bytes(content[at + 12 : at + 15], "little") for at in frames]
     last = max(1, times[-1] + total - sum(times))
     content[frames[-1] + 12 : frames[-1] + 15] = last.to_bytes(3, "little")
-    path.write_bytes(content)
+    write_whole(path, memoryview(content))
 
 
 def _chunks(content: bytearray) -> Iterator[tuple[bytes, int]]:

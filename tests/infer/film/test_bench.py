@@ -72,7 +72,7 @@ def test_report(run: Run, small_style: Path, clip: Path, tmp_path: Path) -> None
     [
         (["none.mp4"], "clip 'none.mp4' does not exist"),
         (["CLIP", "--sizes", "640"], "size '640' is not one"),
-        (["CLIP", "--json", "none/a.json"], "folder 'none' does not exist"),
+        (["CLIP", "--json", "none/a.json"], "there is no folder 'none'"),
         (["CLIP", "--style", "none"], "style file 'none' does not exist"),
     ],
 )
