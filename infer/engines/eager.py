@@ -62,7 +62,7 @@ class EagerEngine(BaseEngine):
         on_floats: nn.Module = network.to(self.dtype).to(memory_format=self._layout)
         if colour is not None:
             on_bytes = FlatPictures(on_bytes, as_levels(colour), channel_axis=3)
-            on_floats = FlatPictures(on_floats, colour.to(self.dtype), channel_axis=1)
+            on_floats = FlatPictures(on_floats, colour, channel_axis=1)
         self._on_bytes: Callable[[Tensor], Tensor] = on_bytes.to(self.device)
         self._on_floats: Callable[[Tensor], Tensor] = on_floats.to(self.device)
 

@@ -19,7 +19,7 @@ def is_flat(picture: Map) -> bool:
 
 def fill(target: Map, colour: Tensor) -> None:
     """Paint a picture in one colour, RGB in [0, 1], `(3,)`."""
-    value = as_levels(colour) if target.dtype == torch.uint8 else colour
+    value = (as_levels(colour) if target.dtype == torch.uint8 else colour).to(target.dtype)
     for rows in _strips(target):
         target.write(rows, value.expand(rows.height, rows.width, 3))
 
