@@ -56,13 +56,13 @@ class EagerEngine(BaseEngine):
         self.dtype: torch.dtype = getattr(torch, precision)
         super().__init__(bytes_per_pixel_and_width(self.device, self.dtype), network.settings, precision)
         folded = fold(network).eval()
-        colour = flat_colour(folded)
+        colour = flat_colour(folded) if self.dtype.itemsize < 4 else None
         network, self._layout = in_best_layout(folded, self.device.type, self.dtype)
         on_bytes: nn.Module = ByteNetwork(network, self.dtype, self._layout)
         on_floats: nn.Module = network.to(self.dtype).to(memory_format=self._layout)
-        if self.dtype.itemsize < 4:
+        if colour is not None:
             on_bytes = FlatPictures(on_bytes, as_levels(colour), channel_axis=3)
-            on_floats = FlatPictures(on_floats, colour.to(self.dtype), channel_axis=1)
+            on_floats = FlatPictures(on_floats, colour, channel_axis=1)
         self._on_bytes: Callable[[Tensor], Tensor] = on_bytes.to(self.device)
         self._on_floats: Callable[[Tensor], Tensor] = on_floats.to(self.device)
 

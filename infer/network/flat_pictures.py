@@ -38,7 +38,7 @@ class FlatPictures(nn.Module):
         darkest = content_image.amin(sides, keepdim=True).float()
         is_flat = (lightest - darkest).amax(self.channel_axis, keepdim=True) == 0  # (B, 1, 1, 1)
         stylized: Tensor = self.module(content_image)
-        return torch.where(is_flat, self.colour, stylized)
+        return torch.where(is_flat, self.colour.to(stylized.dtype), stylized)
 
 
 @torch.inference_mode()
@@ -56,5 +56,5 @@ def flat_colour(network: TransformerNetwork) -> Tensor:
 
 
 def as_levels(colour: Tensor) -> Tensor:
-    """Return a colour as bytes."""
-    return (colour * 255).round().to(torch.uint8)
+    """Return a colour in the levels of bytes, still float: archives of exported programs hold no bytes."""
+    return (colour * 255).round()

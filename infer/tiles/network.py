@@ -12,10 +12,12 @@ from allaprima.infer.engines.eager import bytes_per_pixel_and_width, free_memory
 from allaprima.infer.engines.memory import free_memory
 from allaprima.infer.engines.protocol import bytes_per_pixel
 from allaprima.infer.network.byte_network import ByteNetwork
+from allaprima.infer.network.flat_pictures import flat_colour
 from allaprima.infer.network.folding import fold
 from allaprima.infer.network.normalization import in_best_layout
 from allaprima.models.transformer import TransformerNetwork
 
+from .flat import fill, is_flat
 from .maps import FileMap, Map, MapKind, MemoryMap
 from .parts import Cutter, Part, Run
 from .passes import MakeMap, Passes, Placing
@@ -50,7 +52,9 @@ class TiledNetwork:
         prepare: Callable[[Run], Run] = lambda run: run,
     ) -> None:
         torch_device = resolve_device(device)
-        folded, layout = in_best_layout(fold(network).eval(), torch_device.type, dtype)
+        folded = fold(network).eval()
+        self._flat_colour = flat_colour(folded) if dtype.itemsize < 4 else None
+        folded, layout = in_best_layout(folded, torch_device.type, dtype)
         self._placing = Placing(torch_device, dtype, layout)
         self._bytes = ByteNetwork(folded)
         self._cell = network.settings.stride
@@ -98,6 +102,10 @@ class TiledNetwork:
         Raises:
             OSError: If the disk is full.
         """
+        if self._flat_colour is not None and is_flat(source):
+            fill(target, self._flat_colour)
+            yield 1.0
+            return
         *parts, last = self.parts(keep=reduced is not None or scratch is not None)
         dtype = self._placing.dtype
         with ExitStack() as stack:

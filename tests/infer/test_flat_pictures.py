@@ -67,7 +67,8 @@ def able(format: str, precision: str) -> None:
         pytest.param("openvino", "int8", True, marks=pytest.mark.slow),
         pytest.param("onnx", "float16", False, marks=pytest.mark.slow),
         pytest.param("onnx", "int8", True, marks=pytest.mark.slow),
-        pytest.param("pt2", "bfloat16", True, marks=pytest.mark.slow),
+        ("pt2", "bfloat16", True),
+        pytest.param("pt2", "float16", False, marks=pytest.mark.slow),
     ],
 )
 def test_exported_graphs(

@@ -13,6 +13,7 @@ from allaprima.infer.engines.eager import EagerEngine
 from allaprima.infer.tiles.maps import MemoryMap
 from allaprima.infer.tiles.network import TiledNetwork
 from allaprima.models.network_settings import NETWORKS, NetworkName
+from allaprima.models.style_file import load_style
 from allaprima.models.transformer import TransformerNetwork
 from tests.conftest import paint, small_network
 
@@ -109,6 +110,25 @@ def test_statistics_of_a_reduced_picture_are_close_and_of_the_picture_itself_exa
 
     assert apart(pixels) < 1e-3
     assert 0.1 < apart(smaller(2)) < apart(smaller(10))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_close(dtype: torch.dtype, tmp_path: Path) -> None:
+    network, pixels = load_style("great-wave").network, picture(97, 131)
+    expected = in_one_piece(network, pixels)
+    for scratch in (tmp_path, None):
+        painted = tiled(TiledNetwork(network, device="cpu", dtype=dtype), pixels, 64, scratch)
+        assert levels_apart(painted, expected).float().mean() < 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_a_picture_of_one_colour_becomes_one_colour(dtype: torch.dtype, tmp_path: Path) -> None:
+    network, pixels = load_style("great-wave").network, torch.full((150, 203, 3), 201, dtype=torch.uint8)
+    expected = in_one_piece(network, pixels)
+    tiles = TiledNetwork(network, device="cpu", dtype=dtype)
+    assert levels_apart(tiled(tiles, pixels, 64, tmp_path), expected).max() <= 1
+    painted = tiled(tiles, pixels.float(), 64, tmp_path)
+    assert (painted * 255 - expected).abs().max() <= 1.5
 
 
 def test_a_second_picture_does_not_see_the_first(tmp_path: Path) -> None:
