@@ -19,7 +19,7 @@ from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.bundled import find_style
 from allaprima.suggestion import suggestion
 
-from .gains import openvino_pays
+from .gains import openvino_precision
 from .protocol import BaseEngine
 
 _log = logging.getLogger(__name__)
@@ -57,9 +57,9 @@ def load_engine(
     _check_whole_file(path)
     require_trust(path, trust=trust)
     converts = engine == "auto" and is_style_file(path) and find_spec("torch") is not None
-    if converts and _openvino_pays(file, device, precision):
+    if converts and (faster := _openvino_precision(file, device, precision)):
         try:
-            return load_engine(path, engine="openvino", device=device, precision=precision)
+            return load_engine(path, engine="openvino", device=device, precision=faster)
         except (ValueError, OSError, RuntimeError) as error:
             _log.warning("using engine 'eager', since 'openvino' is not to be had: %s", error)
     record = _chosen(path, engine)
@@ -143,7 +143,7 @@ def _check_whole_file(path: Path) -> None:
             raise ValueError(f"'{path}' holds only the weights of an {record.summary} model; give '{whole}'")
 
 
-def _openvino_pays(file: Path, device: str, precision: PrecisionChoice) -> bool:
+def _openvino_precision(file: Path, device: str, precision: PrecisionChoice) -> PrecisionChoice | None:
     from .eager import resolve_device
 
-    return resolve_device(device).type == "cpu" and openvino_pays(file, precision)
+    return openvino_precision(file, precision) if resolve_device(device).type == "cpu" else None

@@ -19,7 +19,9 @@ from allaprima.infer.engine_table import ENGINES
 from allaprima.infer.engines import Engine, PictureTooLargeError, converted, gains, load_engine, memory
 from allaprima.infer.engines.eager import EagerEngine
 from allaprima.infer.export.formats import Request
+from allaprima.models.network_settings import NETWORKS, NetworkName
 from allaprima.models.style_file import StyleHeader, load_style, save_style
+from allaprima.models.transformer import TransformerNetwork
 from tests.conftest import small_network
 from tests.infer.conftest import header
 
@@ -286,26 +288,35 @@ def test_auto_is_what_the_machine_is_fast_at(
 
 
 @pytest.mark.parametrize(
-    ("network", "bfloat16", "precision", "pays"),
+    ("network", "bfloat16", "precision", "expected"),
     [
-        ("paper", True, "auto", True),
-        ("paper", True, "float32", False),
-        ("paper", False, "auto", False),
-        ("fast", False, "auto", True),
-        ("tiny", True, "float32", True),
-        ("tiny", False, "bfloat16", False),
-        ("tiny", True, "float16", False),
+        ("paper", True, "auto", "bfloat16"),
+        ("paper", True, "float32", None),
+        ("paper", False, "auto", None),
+        ("fast", True, "auto", "bfloat16"),
+        ("fast", False, "auto", "float32"),
+        ("tiny", True, "auto", "float32"),
+        ("tiny", True, "float32", "float32"),
+        ("tiny", False, "bfloat16", None),
+        ("tiny", True, "float16", None),
     ],
 )
 def test_auto_chooses_by_network_and_arithmetic(
-    network: Any, bfloat16: bool, precision: Any, pays: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: NetworkName,
+    bfloat16: bool,
+    precision: Any,
+    expected: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    parts = NETWORKS[network].model_copy(update={"residual_blocks": 1})
     style = tmp_path / "a.safetensors"
-    save_style(style, small_network(network), StyleHeader(style_name="a", style_sha256=""))
-    assert not gains.openvino_pays(style, precision)  # it is not installed
+    painter = TransformerNetwork(**parts.model_dump())
+    save_style(style, painter, StyleHeader(style_name="a", style_sha256=""))
+    assert gains.openvino_precision(style, precision) is None  # it is not installed
     monkeypatch.setattr(gains, "is_installed", lambda: True)
     monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: bfloat16)
-    assert gains.openvino_pays(style, precision) == pays
+    assert gains.openvino_precision(style, precision) == expected
 
 
 def test_openvino_keeps_no_more_than_it_needs(openvino_file: Path) -> None:
