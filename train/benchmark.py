@@ -20,7 +20,7 @@ from .calibration_batches import calibration_batches
 from .data.module import ContentDataModule
 from .initial_network import initial_network
 from .loop import hardware
-from .loop.module import build_module
+from .loop.module import StyleTransferModule
 from .loop.quiet_lightning import without_advice
 from .objective.prepare import build_loss, build_loss_network
 from .run_folder import RunFolder
@@ -51,9 +51,9 @@ def measure(config: TrainConfig, *, steps: int, warmup: int) -> dict[str, Any]:
         loss_network = build_loss_network(config, random_loss_weights(config.loss_network)).to(device)
         photographs = calibration_batches(data, config.batch_size, device)
         loss = build_loss(config, loss_network, to_image(style.pixels, device), photographs=photographs)
-        module = build_module(
-            initial_network(config.init, config.transformer, config.seed), loss, config, device.type
-        )
+        network = initial_network(config.init, config.transformer, config.seed)
+        module = StyleTransferModule(network, loss, config)
+        module.suit(device.type)
         trainer = build_trainer(config, RunFolder(folder / "run"), callbacks=[clock])
         with without_advice():
             trainer.fit(module, datamodule=data)

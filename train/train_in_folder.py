@@ -22,7 +22,7 @@ from .initial_network import initial_file, initial_network
 from .loop import hardware
 from .loop.checkpoints import SameInputs, loss_weights_in
 from .loop.interruption import Interruption
-from .loop.module import StyleTransferModule, build_module
+from .loop.module import StyleTransferModule
 from .loop.progress import PreparationProgress
 from .objective.perceptual import PerceptualLoss
 from .objective.prepare import check_loss_layers, prepare_objectives
@@ -88,7 +88,8 @@ def train_in_folder(
         weights=loss_weights_in(checkpoint) if checkpoint else None,
     )
     network = initial_network(init, config.transformer, config.seed)
-    module = build_module(network, loss, config, device.type)
+    module = StyleTransferModule(network, loss, config)
+    module.suit(device.type)
     if is_first_process():
         header = style_header(style_picture, config, loss, steps=0, validation={})
         require_writable(folder.style_file(style), needed=len(encode_style(network, header)))

@@ -2,22 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from allaprima.images.tensors import to_unit_range
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.loop.optimizer import network_optimizer
-from allaprima.train.loop.schedule import averaging_decay
-from allaprima.train.loop.scheduled_module import ScheduledModule
-from allaprima.train.loop.training_form import training_form
+from allaprima.train.loop.averaged_module import AveragedModule
 from allaprima.train.objective.perceptual import PerceptualLoss
 from allaprima.train.settings.config import OptimizerSettings
 
 
-class BaseModule(ScheduledModule):
+class BaseModule(AveragedModule):
     """Train one network on many styles in turn, a style a step.
 
     Every style has its own scale and shift in every instance normalisation and shares all else
@@ -32,9 +28,7 @@ class BaseModule(ScheduledModule):
     def __init__(
         self, network: TransformerNetwork, losses: Sequence[PerceptualLoss], settings: OptimizerSettings
     ) -> None:
-        super().__init__(settings)
-        self.optimizer_settings = settings
-        self.network = network
+        super().__init__(network, settings)
         self.losses = nn.ModuleList(losses)
         self.style_names = normalisation_names(network)
         parameters = dict(network.named_parameters())
@@ -42,9 +36,7 @@ class BaseModule(ScheduledModule):
             nn.ParameterList(nn.Parameter(parameters[name].detach().clone()) for name in self.style_names)
             for _ in losses
         )
-        self.averaged = deepcopy(network).requires_grad_(False)
         self.averaged_styles = deepcopy(self.styles).requires_grad_(False)
-        self._form = (training_form(network),)
 
     def forward(self, content_image: Tensor) -> Tensor:
         """Return pictures of the averaged network, `(B, 3, H, W)`, picture k in style k."""
@@ -59,7 +51,7 @@ class BaseModule(ScheduledModule):
         """Return the objective of one style for a batch, `(B, 3, H, W)`, uint8."""
         index = self.global_step % len(self.losses)
         content_image = to_unit_range(batch)
-        stylized_image = _painted(self._form[0], self._values(self.styles[index]), content_image)
+        stylized_image = _painted(self.form, self._values(self.styles[index]), content_image)
         terms = self.losses[index](stylized_image, content_image)
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         total: Tensor = terms["total"]
@@ -76,23 +68,13 @@ class BaseModule(ScheduledModule):
                 reduce_fx="sum",
             )
 
-    def build_optimizer(self) -> torch.optim.Optimizer:
-        """Return the optimiser of the network, which takes the styles' own parameters too."""
-        return network_optimizer(self.network, self.optimizer_settings, self.styles.parameters())
+    def more_parameters(self) -> list[nn.Parameter]:
+        """Return the styles' own parameters."""
+        return list(self.styles.parameters())
 
-    def on_train_start(self) -> None:
-        """Keep the average in evaluation mode; done here, since Lightning warns of it any earlier."""
-        self.averaged.eval()
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Update the network and the style of this step, then move the averages towards them."""
-        super().optimizer_step(*args, **kwargs)
-        share = 1 - averaging_decay(self.global_step, self.optimizer_settings.ema_decay)
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), share)
-            torch._foreach_lerp_(
-                list(self.averaged_styles.parameters()), list(self.styles.parameters()), share
-            )
+    def averages_of_more(self) -> list[Tensor]:
+        """Return the averages of the styles' own parameters."""
+        return list(self.averaged_styles.parameters())
 
     def common_network(self) -> TransformerNetwork:
         """Return the averaged network with the mean of all styles' normalisation, float32, on the CPU."""

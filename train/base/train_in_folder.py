@@ -72,6 +72,7 @@ def train_in_folder(
     )
     network = initial_network(init, config.transformer, config.seed)
     module = BaseModule(network, losses, config)
+    module.suit(device.type)
     if is_first_process():
         folder.save_config(config)
     with interruption.listening(folder.kept):

@@ -6,6 +6,7 @@ from torch import nn
 
 from allaprima.models.network_settings import NETWORKS
 from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.loop.module import StyleTransferModule
 from allaprima.train.loop.muon import Muon, orthogonalized
 from allaprima.train.loop.optimizer import network_optimizer
 from allaprima.train.loop.training_form import training_form
@@ -91,3 +92,18 @@ def test_the_form_for_training_follows_the_network() -> None:
             parameter.add_(0.1)
     image = torch.rand(1, 3, 16, 16)
     torch.testing.assert_close(form(image), network(image), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("compile_networks", "device_type"), [(False, "cpu"), (True, "cpu"), (False, "cuda")]
+)
+def test_a_module_learns_in_the_form_of_its_device(compile_networks: bool, device_type: str) -> None:
+    network = TransformerNetwork(width=4, residual_blocks=1, upsampling="bilinear")
+    loss = nn.Identity()
+    module = StyleTransferModule(network, loss, OptimizerSettings(compile=compile_networks))  # type: ignore[arg-type]
+    module.suit(device_type)
+    is_itself = compile_networks or device_type != "cpu"
+    assert (module.form is network) == is_itself
+    for shared, own in zip(module.form.parameters(), network.parameters(), strict=True):
+        assert shared is own
+    assert all(name.startswith(("network.", "averaged.")) for name in module.state_dict())
