@@ -1,19 +1,15 @@
 """A training run from its settings to the style file, in a folder of its own or one that it began in."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .first_process import is_first_process
-from .run_folder import create_run_folder, open_run_folder
+from .run_folder import new_run, open_run_folder
 from .settings.config import TrainConfig
 from .settings.parsing import required_inputs
 
 if TYPE_CHECKING:
     from .train_in_folder import TrainedStyle
-
-_log = logging.getLogger(__name__)
 
 
 def train_style(config: TrainConfig) -> "TrainedStyle":
@@ -37,15 +33,10 @@ def train_style(config: TrainConfig) -> "TrainedStyle":
         OSError: If the run folder cannot be written.
     """
     style, content = required_inputs(config)
-    folder = create_run_folder(config.output, style)
-    _announce(folder.root)
-    try:
+    with new_run(config.output, style) as folder:
         from .train_in_folder import train_in_folder  # torch and Lightning
 
-        with folder.in_use():
-            return train_in_folder(config, style, content, folder)
-    finally:
-        folder.discard_unused()
+        return train_in_folder(config, style, content, folder)
 
 
 def resume_style(root: Path, changes: Mapping[str, Any] | None = None) -> "TrainedStyle":
@@ -64,13 +55,7 @@ def resume_style(root: Path, changes: Mapping[str, Any] | None = None) -> "Train
     """
     folder, config, checkpoint = open_run_folder(root, changes)
     style, content = required_inputs(config)
-    _announce(root)
-    from .train_in_folder import train_in_folder  # torch and Lightning
-
     with folder.in_use():
+        from .train_in_folder import train_in_folder  # torch and Lightning
+
         return train_in_folder(config, style, content, folder, checkpoint)
-
-
-def _announce(root: Path) -> None:
-    if is_first_process():
-        _log.info("preparing the run in %s", root)

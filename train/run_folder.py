@@ -1,5 +1,6 @@
 """Where a run keeps its style file, contact sheet, settings, checkpoints and logs."""
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,8 @@ LOCK = ".in-use"
 
 NEEDED_BYTES = 200_000_000
 """Free disk that a run asks for: three checkpoints of the paper's network and its logs take 60 MB."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class RunFolder:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep the folder from a second run, until the block or the process ends, however it ends.
+        """Say that a run begins, and keep the folder from a second one until the block or the process ends.
 
         Raises:
             BlockingIOError: If another run is using it.
@@ -69,6 +72,7 @@ class RunFolder:
         if not is_first_process():  # the first one holds it for all
             yield
             return
+        _log.info("preparing the run in %s", self.root)
         lock = filelock.FileLock(self.root / LOCK)
         with suppress(NotImplementedError):  # a file system without locks
             try:
@@ -123,6 +127,22 @@ def create_run_folder(output: Path | None, style: Path) -> RunFolder:
         folder.discard_unused()
         raise
     return folder
+
+
+@contextmanager
+def new_run(output: Path | None, style: Path) -> Iterator[RunFolder]:
+    """Make a new run's folder, as `create_run_folder` does, and use it; it goes if no run begins in it.
+
+    Raises:
+        FileExistsError: If there is something in `output` already.
+        OSError: If the folder cannot be written, or the disk is nearly full.
+    """
+    folder = create_run_folder(output, style)
+    try:
+        with folder.in_use():
+            yield folder
+    finally:
+        folder.discard_unused()
 
 
 def open_run_folder(

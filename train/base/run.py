@@ -1,20 +1,17 @@
 """A run that trains a base, from its settings to the base's file, in a folder of its own or one begun in."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allaprima.images.folders import pictures_below
-from allaprima.train.run_folder import create_run_folder, open_run
+from allaprima.train.run_folder import new_run, open_run
 from allaprima.train.settings.parsing import ConfigError
 
 from .config import BaseConfig
 
 if TYPE_CHECKING:
     from .train_in_folder import TrainedBase
-
-_log = logging.getLogger(__name__)
 
 
 def train_base(config: BaseConfig) -> "TrainedBase":
@@ -35,15 +32,10 @@ def train_base(config: BaseConfig) -> "TrainedBase":
     """
     styles, content = _required_inputs(config)
     assert config.styles is not None
-    folder = create_run_folder(config.output, config.styles)
-    _log.info("preparing the run in %s", folder.root)
-    try:
+    with new_run(config.output, config.styles) as folder:
         from .train_in_folder import train_in_folder  # torch and Lightning
 
-        with folder.in_use():
-            return train_in_folder(config, styles, content, folder)
-    finally:
-        folder.discard_unused()
+        return train_in_folder(config, styles, content, folder)
 
 
 def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> "TrainedBase":
@@ -61,10 +53,9 @@ def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> "Traine
     """
     folder, config, checkpoint = open_run(BaseConfig, root, changes or {})
     styles, content = _required_inputs(config)
-    _log.info("preparing the run in %s", root)
-    from .train_in_folder import train_in_folder  # torch and Lightning
-
     with folder.in_use():
+        from .train_in_folder import train_in_folder  # torch and Lightning
+
         return train_in_folder(config, styles, content, folder, checkpoint)
 
 

@@ -94,15 +94,13 @@ def test_the_form_for_training_follows_the_network() -> None:
     torch.testing.assert_close(form(image), network(image), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("compile_networks", "device_type"), [(False, "cpu"), (True, "cpu"), (False, "cuda")]
-)
-def test_a_module_learns_in_the_form_of_its_device(compile_networks: bool, device_type: str) -> None:
+@pytest.mark.parametrize(("compiled", "device_type"), [(False, "cpu"), (True, "cpu"), (False, "cuda")])
+def test_a_module_learns_in_the_form_of_its_device(compiled: bool, device_type: str) -> None:
     network = TransformerNetwork(width=4, residual_blocks=1, upsampling="bilinear")
     loss = nn.Identity()
-    module = StyleTransferModule(network, loss, OptimizerSettings(compile=compile_networks))  # type: ignore[arg-type]
+    module = StyleTransferModule(network, loss, OptimizerSettings(compile=compiled))  # type: ignore[arg-type]
     module.suit(device_type)
-    is_itself = compile_networks or device_type != "cpu"
+    is_itself = compiled or device_type != "cpu"
     assert (module.form is network) == is_itself
     for shared, own in zip(module.form.parameters(), network.parameters(), strict=True):
         assert shared is own
