@@ -1,9 +1,10 @@
 """Where OpenVINO is so much faster than eager PyTorch that a style file is converted for it unasked."""
 
 from importlib.util import find_spec
-from math import prod
 from pathlib import Path
+from statistics import geometric_mean
 
+from allaprima.infer.engine_table import FORMATS
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.network_settings import NETWORKS, NetworkName, NetworkSettings
 
@@ -42,14 +43,14 @@ def openvino_precision(style_file: Path, precision: PrecisionChoice) -> Precisio
     pays: list[tuple[float, PrecisionChoice]] = [
         (mean, name)
         for name in able
-        if precision in ("auto", name) and (mean := _mean(gains[name])) >= WORTH_CONVERTING
+        if precision in ("auto", name) and (mean := geometric_mean(gains[name])) >= WORTH_CONVERTING
     ]
     return max(pays)[1] if pays else None
 
 
 def is_installed() -> bool:
     """Return whether OpenVINO and what converts a style for it are there."""
-    return all(find_spec(name) for name in ("openvino", "onnx", "onnxscript", "onnxruntime"))
+    return all(find_spec(name) for name in FORMATS["openvino"].packages)
 
 
 def _most_like(network: NetworkSettings) -> NetworkName:
@@ -60,7 +61,3 @@ def _most_like(network: NetworkSettings) -> NetworkName:
         if known.end_stride == network.end_stride
     ]
     return min(alike)[1]
-
-
-def _mean(gains: tuple[float, ...]) -> float:
-    return float(prod(gains) ** (1 / len(gains)))

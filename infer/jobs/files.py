@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from allaprima.images.folders import files_below
+from allaprima.images.folders import pictures_below
 from allaprima.images.picture import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
 
 # Photographs, where the others that cannot be written are drawings or have transparency.
@@ -99,11 +99,7 @@ def _jobs_for_folder(inputs: Sequence[Path], output: Path, suffix: str | None) -
 def _pictures_in(folder: Path, output: Path) -> list[Path]:
     results = output.resolve()
     inside = folder.resolve() in results.parents
-    return [
-        path
-        for path in files_below(folder)
-        if path.suffix.lower() in PICTURE_SUFFIXES and not (inside and results in path.resolve().parents)
-    ]
+    return [path for path in pictures_below(folder) if not (inside and results in path.resolve().parents)]
 
 
 def with_writable_suffix(target: Path, suffix: str | None) -> Path:
