@@ -5,9 +5,10 @@ import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from .unfinished import UNFINISHED, clear_abandoned, held
+from .unfinished import UNFINISHED, clear_abandoned, held_from_the_start
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
@@ -24,11 +25,12 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     clear_abandoned(path.parent.absolute())
     temporary = _unfinished(path)
     try:
-        with temporary.open("xb") as file, held(temporary):
-            file.write(content)
-            file.flush()
-            _sync(file.fileno(), len(content), temporary)
-        temporary.replace(path)
+        with held_from_the_start(temporary, partial(Path.touch, exist_ok=False)):
+            with temporary.open("rb+") as file:
+                file.write(content)
+                file.flush()
+                _sync(file.fileno(), len(content), temporary)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -69,9 +71,8 @@ def write_together(paths: Sequence[Path]) -> Iterator[Path]:
     """
     clear_abandoned(paths[0].parent.absolute())
     folder = _unfinished(paths[0])
-    folder.mkdir()
     try:
-        with held(folder):
+        with held_from_the_start(folder, Path.mkdir):
             yield folder
             for path in paths:
                 with (folder / path.name).open("rb+") as file:
@@ -108,10 +109,11 @@ def _try(path: Path) -> None:
         raise IsADirectoryError(f"it is a folder: '{path}'")
     trial = _unfinished(path)
     try:
-        trial.write_bytes(b"\0" * 4096)
-        if not os.path.lexists(path):
-            trial.rename(path)
-            trial = path
+        with held_from_the_start(trial, partial(Path.touch, exist_ok=False)):
+            trial.write_bytes(b"\0" * 4096)
+            if not os.path.lexists(path):
+                trial.rename(path)
+                trial = path
     finally:
         trial.unlink(missing_ok=True)
 

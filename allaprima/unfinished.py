@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,23 @@ UNFINISHED = ".unfinished-allaprima-"
 """How the names of files and folders begin that are not whole yet; 16 hexadecimal digits follow."""
 
 _NAME = re.compile(re.escape(UNFINISHED) + "[0-9a-f]{16}")
+
+
+@contextmanager
+def held_from_the_start(path: Path, make: Callable[[Path], object]) -> Iterator[None]:
+    """Make an unfinished file or folder and hold it while the block runs.
+
+    It gets its name only when it is held: between the two it would look like a killed program's.
+    """
+    unnamed = path.with_name(f"{path.name}.new")
+    try:
+        make(unnamed)
+        with held(unnamed):
+            unnamed.rename(path)
+            yield
+    finally:
+        with suppress(OSError):
+            _remove(unnamed)
 
 
 @contextmanager
@@ -57,9 +74,13 @@ def _remove_unless_held(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        _remove(path)
     finally:
         os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

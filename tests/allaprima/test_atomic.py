@@ -1,10 +1,12 @@
 import ast
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from allaprima.atomic import require_writable, write_together, write_whole
+from allaprima.unfinished import clear_abandoned
 from tests.conftest import ROOT, largest_file
 
 NAMES_OF_WRITERS = {"write_text", "write_bytes", "savefig", "save_file", "tofile", "imsave"}
@@ -126,3 +128,31 @@ def _to_a_file(node: ast.AST) -> bool:
 
 def _called(node: ast.AST) -> str:
     return node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
+
+
+@pytest.mark.parametrize("write", ["whole", "together", "tried"])
+def test_clearing_takes_nothing_that_is_being_written(tmp_path: Path, write: str) -> None:
+    """Another program, or thread, may look for abandoned files at any moment."""
+    over = threading.Event()
+
+    def clear() -> None:
+        while not over.is_set():
+            clear_abandoned.__wrapped__(tmp_path)
+
+    clearing = threading.Thread(target=clear)
+    clearing.start()
+    try:
+        for number in range(300):
+            target = tmp_path / str(number)
+            if write == "whole":
+                write_whole(target, b"x")
+            elif write == "tried":
+                require_writable(target)
+            else:
+                with write_together([target]) as folder:
+                    (folder / target.name).write_bytes(b"x")
+            assert target.exists() == (write != "tried")
+    finally:
+        over.set()
+        clearing.join()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
