@@ -8,18 +8,21 @@ import warnings
 from cyclopts import App
 
 from allaprima import __version__
-from allaprima.extras import how_to_install
+from allaprima.missing_extras import how_to_install
 from allaprima.terminal import PrintableFormatter, ProblemsError, complain
 
 COMMANDS = {
     "train": ("allaprima.train.cli:train", "Train a network that paints any picture in one style."),
     "train-base": (
-        "allaprima.train.base.cli:train_base",
+        "allaprima.train.pretraining.cli:train_base",
         "Train a network on many styles, for new ones to start from.",
     ),
     "stylize": ("allaprima.infer.jobs.cli:stylize", "Paint pictures in a trained style."),
-    "video": ("allaprima.infer.film.cli:video", "Paint a video in a trained style."),
-    "optimize": ("allaprima.train.optimize.cli:optimize", "Paint one picture by optimising its pixels."),
+    "video": ("allaprima.infer.video.cli:video", "Paint a video in a trained style."),
+    "optimize": (
+        "allaprima.train.image_optimization.cli:optimize",
+        "Paint one picture by optimising its pixels.",
+    ),
     "evaluate": ("allaprima.train.evaluate.cli:evaluate", "Measure how good a trained style is."),
     "distill": ("allaprima.train.distill.cli:distill", "Make a compact loss network of VGG-19."),
     "bench train": ("allaprima.train.cli:bench_train", "Measure how fast this machine trains."),
@@ -36,7 +39,7 @@ COMMANDS = {
         "Measure how fast a style runs on this machine.",
     ),
     "bench video": (
-        "allaprima.infer.film.bench_cli:bench_video",
+        "allaprima.infer.video.bench_cli:bench_video",
         "Measure how fast clips are stylised from file to file.",
     ),
     "bench batch": (

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from .unfinished import UNFINISHED, clear_abandoned, held_from_the_start
+from .unfinished_files import UNFINISHED, clear_abandoned, held_from_the_start
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:

@@ -6,7 +6,7 @@ from collections import deque
 from pathlib import Path
 from stat import S_ISREG
 
-from .picture import PICTURE_SUFFIXES
+from .picture_files import PICTURE_SUFFIXES
 
 _log = logging.getLogger(__name__)
 

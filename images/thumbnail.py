@@ -2,7 +2,7 @@
 
 import base64
 
-from .picture import read_picture
+from .picture_files import read_picture
 from .pixels import Pixels
 
 LARGEST = 512 * 512

@@ -22,7 +22,7 @@ def info(style_file: Path, /, *, json: Annotated[bool, Parameter(negative=())] =
     Returns:
         0.
     """
-    from allaprima.models.bundled import find_style
+    from allaprima.models.bundled_styles import find_style
     from allaprima.models.style_file import read_header
 
     from .engine_table import format_of, is_style_file

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from allaprima.images.picture import DEFAULT_MAX_PIXELS, Picture, read_picture
+from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, Picture, read_picture
 from allaprima.models.network_settings import MINIMUM_SIZE
 
 from .engine_table import EngineChoice
 from .engines import Engine
 from .precision import PrecisionChoice
-from .tiles.budget import Budget, Tiles
-from .tiles.engine import BoundedEngine
 from .tiles.load import load_bounded_engine
+from .tiles.memory_budget import Budget, Tiles
+from .tiles.tiled_engine import BoundedEngine
 
 if TYPE_CHECKING:
     from torch import Tensor

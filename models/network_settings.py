@@ -1,6 +1,6 @@
 """What defines a transformer network; light, so that command lines and engines need no torch for it."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,8 +8,6 @@ MINIMUM_SIZE = 16
 """Smallest height and width, in pixels, that the network accepts."""
 
 Upsampling = Literal["nearest", "bilinear"]
-
-NetworkName = Literal["paper", "fast", "tiny"]
 
 
 class NetworkSettings(BaseModel):
@@ -33,13 +31,3 @@ class NetworkSettings(BaseModel):
     def stride(self) -> int:
         """Factor between the picture and the residual blocks; sides are padded to a multiple of it."""
         return 4 * self.end_stride
-
-
-_SMALL: dict[str, Any] = {"end_stride": 2, "skip_connection": True, "upsampling": "bilinear"}
-
-NETWORKS: dict[NetworkName, NetworkSettings] = {
-    "paper": NetworkSettings(upsampling="bilinear"),
-    "fast": NetworkSettings(width=16, residual_blocks=3, **_SMALL),
-    "tiny": NetworkSettings(width=8, residual_blocks=2, **_SMALL),
-}
-"""The paper's network and smaller ones of its kind (docs/speed.md says what each takes and costs)."""

@@ -12,7 +12,7 @@ from allaprima.atomic import write_whole
 from allaprima.json_text import parse_json
 from allaprima.terminal import one_line
 
-from .bundled import find_style
+from .bundled_styles import find_style
 from .loss_description import LossDescription
 from .network_settings import NetworkSettings
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from allaprima.images.picture import DEFAULT_QUALITY, WRITABLE_SUFFIXES, Picture, write_picture
-from allaprima.output_checks import check_outputs, check_suffix
+from allaprima.images.picture_files import DEFAULT_QUALITY, WRITABLE_SUFFIXES, Picture, write_picture
+from allaprima.output_path_checks import check_outputs, check_suffix
 from allaprima.terminal import complain, say
 
 from . import PAINTINGS

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from allaprima import __main__
 from allaprima.models.loss.loss_weights import random_loss_weights
-from allaprima.models.network_settings import NETWORKS, NetworkName
+from allaprima.models.network_presets import NETWORKS, NetworkName
 from allaprima.models.transformer import TransformerNetwork
 
 ROOT = Path(__file__).parent.parent
@@ -110,7 +110,7 @@ def the_same_everywhere(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's cache stays as it is; `--engine auto` is eager, where OpenVINO is faster too."""
     monkeypatch.setenv("ALLAPRIMA_CACHE", str(cache))
     monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: False)
-    monkeypatch.setattr("allaprima.infer.engines.gains.is_installed", lambda: False)
+    monkeypatch.setattr("allaprima.infer.engines.openvino_speedups.is_installed", lambda: False)
 
 
 @pytest.fixture

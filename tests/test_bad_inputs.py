@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from allaprima import __main__
-from allaprima.images.picture import read_picture
+from allaprima.images.picture_files import read_picture
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork
 

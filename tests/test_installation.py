@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from allaprima import extras
+from allaprima import missing_extras
 from allaprima.infer import Stylizer
 from tests.conftest import Run
 
@@ -31,7 +31,7 @@ def names(requirements: list[str]) -> set[str]:
 @pytest.mark.parametrize("extra", ["train", "onnx", "openvino"])
 def test_every_package_of_an_extra_is_told_of(extra: str) -> None:
     distributions = packages_distributions()
-    told = {distributions[module][0].lower() for module in extras._EXTRAS[extra]}
+    told = {distributions[module][0].lower() for module in missing_extras._EXTRAS[extra]}
     assert told == names(PROJECT["optional-dependencies"][extra])
 
 
@@ -68,8 +68,8 @@ def test_python_is_told_too() -> None:
 
 
 def test_an_unknown_package_is_nobodys_extra() -> None:
-    assert extras.how_to_install(ModuleNotFoundError("", name="sing")) is None
-    assert extras.how_to_install(ModuleNotFoundError("")) is None
+    assert missing_extras.how_to_install(ModuleNotFoundError("", name="sing")) is None
+    assert missing_extras.how_to_install(ModuleNotFoundError("")) is None
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from PIL import Image
 
 from allaprima.__main__ import build_app, main
 from allaprima.models.style_file import read_header
-from allaprima.train.optimize.settings import OptimizeConfig
+from allaprima.train.image_optimization.settings import OptimizeConfig
 from allaprima.train.settings.config import TrainConfig
-from allaprima.train.settings.flags import typed_settings
+from allaprima.train.settings.flags_from_settings import typed_settings
 from allaprima.train.settings.parsing import parse_settings
 
 ROOT = Path(__file__).parent.parent

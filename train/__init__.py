@@ -3,18 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .run import resume_style, train_style
     from .run_folder import RunFolder, create_run_folder, open_run_folder
     from .settings.config import TrainConfig
     from .settings.parsing import load_config
-    from .train_in_folder import TrainedStyle
+    from .style_training_steps import TrainedStyle
+    from .train_style import resume_style, train_style
 
 _HOME = {
     "TrainConfig": ".settings.config",
     "load_config": ".settings.parsing",
-    "train_style": ".run",
-    "resume_style": ".run",
-    "TrainedStyle": ".train_in_folder",
+    "train_style": ".train_style",
+    "resume_style": ".train_style",
+    "TrainedStyle": ".style_training_steps",
     "RunFolder": ".run_folder",
     "create_run_folder": ".run_folder",
     "open_run_folder": ".run_folder",
@@ -37,7 +37,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    from allaprima.extras import how_to_install
+    from allaprima.missing_extras import how_to_install
 
     try:
         return getattr(import_module(_HOME[name], __name__), name)

@@ -17,12 +17,12 @@ from allaprima.models.loss.loss_weights import random_loss_weights
 from allaprima.peak_memory import peak_memory
 
 from .calibration_batches import calibration_batches
-from .data.module import ContentDataModule
+from .data.data_module import ContentDataModule
 from .initial_network import initial_network
 from .loop import hardware
-from .loop.module import StyleTransferModule
 from .loop.quiet_lightning import without_advice
-from .objective.prepare import build_loss, build_loss_network
+from .loop.style_module import StyleTransferModule
+from .objective.prepare_objective import build_loss, build_loss_network
 from .run_folder import RunFolder
 from .settings.config import TrainConfig
 from .style_picture import read_style_picture

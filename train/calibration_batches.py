@@ -9,7 +9,7 @@ from torch import Tensor
 
 from allaprima.images.tensors import to_unit_range
 
-from .data.module import ContentDataModule
+from .data.data_module import ContentDataModule
 
 PICTURES = 32
 

@@ -8,18 +8,18 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
-from allaprima.output_checks import check_outputs
+from allaprima.output_path_checks import check_outputs
 from allaprima.terminal import complain, say
 
-from .first_process import is_first_process
-from .loop.failure import failure_advice
-from .run import resume_style, train_style
+from .loop.failure_messages import failure_advice
+from .rank_zero import is_first_process
 from .settings.config import TrainConfig
-from .settings.flags import flags_of, typed_settings
+from .settings.flags_from_settings import flags_of, typed_settings
 from .settings.parsing import ConfigError, load_config
+from .train_style import resume_style, train_style
 
 if TYPE_CHECKING:
-    from .train_in_folder import TrainedStyle
+    from .style_training_steps import TrainedStyle
 
 if TYPE_CHECKING:
     Flags = dict[str, Any]

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from allaprima.models.base import base_for
 from allaprima.models.network_settings import NetworkSettings
+from allaprima.models.pretrained import base_for
 from allaprima.models.style_file import load_style, read_header
 from allaprima.models.transformer import TransformerNetwork
 
-from .command_line import network_flags
+from .reproducing_command import network_flags
 
 
 def initial_file(init: Path | None, settings: NetworkSettings) -> Path | None:

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import filelock
 
-from .first_process import is_first_process
 from .loop.checkpoint_files import checkpoint_to_resume, newest_whole
+from .rank_zero import is_first_process
 from .settings.config import TrainConfig
-from .settings.marks import Mark, marked
+from .settings.field_metadata import Mark, marked
 from .settings.parsing import ConfigError, load_settings, read_yaml, write_yaml
 
 Settings = TypeVar("Settings", bound=TrainConfig)

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from allaprima.images.picture import PictureError, read_picture
+from allaprima.images.picture_files import PictureError, read_picture
 from allaprima.images.pixels import Pixels, resized
 from allaprima.models.network_settings import MINIMUM_SIZE
 

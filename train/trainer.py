@@ -8,16 +8,16 @@ from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from .data.module import ContentDataModule
+from .data.data_module import ContentDataModule
 from .loop import hardware
+from .loop.checkpoint_errors import Restoring
 from .loop.checkpoints import keep_newest, save_last
 from .loop.interruption import Interruption
 from .loop.limits import DivergenceError, DivergenceGuard, RunLimits
-from .loop.outlook import Outlook
 from .loop.progress import ImageRate, Previews, TrainingProgress
 from .loop.quiet_lightning import without_advice
-from .loop.restoring import Restoring
 from .loop.scheduled_module import ScheduledModule
+from .loop.time_estimate import Outlook
 from .run_folder import RunFolder
 from .settings.config import TrainConfig
 from .settings.parsing import ConfigError

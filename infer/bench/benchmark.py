@@ -16,7 +16,7 @@ from allaprima.infer.engine_table import ENGINES, EngineName, EngineRecord, engi
 from allaprima.infer.engines.load import engine_named, require_trust, runnable
 from allaprima.infer.export.formats import Request, check_request
 from allaprima.infer.precision import Precision, PrecisionChoice
-from allaprima.models.bundled import find_style
+from allaprima.models.bundled_styles import find_style
 
 PLAIN = "plain"
 """The network as PyTorch carries it out by itself, float32: what the others are compared with."""

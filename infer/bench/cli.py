@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 from allaprima.atomic import write_whole
 from allaprima.infer.engine_table import ENGINES
 from allaprima.infer.precision import Precision
-from allaprima.output_checks import check_outputs
+from allaprima.output_path_checks import check_outputs
 from allaprima.terminal import printable
 
 if TYPE_CHECKING:

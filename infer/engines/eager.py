@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from allaprima.freed_memory import keep_freed_memory
 from allaprima.infer.network.byte_network import ByteNetwork
-from allaprima.infer.network.flat_pictures import FlatPictures, as_levels, flat_colour
 from allaprima.infer.network.folding import fold
 from allaprima.infer.network.normalization import in_best_layout
+from allaprima.infer.network.single_colour import FlatPictures, as_levels, flat_colour
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.style_file import load_style
 from allaprima.models.transformer import TransformerNetwork
 
 from . import memory
-from .pipeline import CudaPipeline
+from .gpu_pipeline import CudaPipeline
 from .protocol import BaseEngine, checked_size
 
 # Peak of one float32 pass per pixel and unit of width, measured on the CPU with torch 2.15: 420 to 458

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
+from allaprima.did_you_mean import suggestion
 from allaprima.infer.engine_table import (
     ENGINES,
     EngineChoice,
@@ -16,10 +17,9 @@ from allaprima.infer.engine_table import (
 )
 from allaprima.infer.export.formats import Request
 from allaprima.infer.precision import PrecisionChoice
-from allaprima.models.bundled import find_style
-from allaprima.suggestion import suggestion
+from allaprima.models.bundled_styles import find_style
 
-from .gains import openvino_precision
+from .openvino_speedups import openvino_precision
 from .protocol import BaseEngine
 
 _log = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ def load_engine(
         path: A style file, the name of a bundled one, or what `allaprima export` made of one.
         engine: `auto` follows from an exported file. For a style file it is `eager`, or OpenVINO where
             that is installed and a conversion pays: on CPUs that compute in bfloat16, and for networks that
-            work at half the resolution (infer/engines/gains.py). Engines other than PyTorch's run a style
-            file after it was exported for them once, for bytes (floats are rounded to 255 levels); the
-            result is kept in the cache.
+            work at half the resolution (infer/engines/openvino_speedups.py). Engines other than PyTorch's
+            run a style file after it was exported for them once, for bytes (floats are rounded to 255
+            levels); the result is kept in the cache.
         device: `auto`, `cpu`, `cuda`, ...
         precision: Of the computation. `auto` is an exported file's own; for a style file float16 on CUDA
             in PyTorch, bfloat16 in OpenVINO where the CPU has it, and otherwise float32.

@@ -7,7 +7,7 @@ import psutil
 
 from allaprima.freed_memory import give_back_freed_memory
 
-from .groups import free_in_groups
+from .cgroup_memory import free_in_groups
 
 # What PyTorch, ONNX Runtime, OpenVINO and the C++ library say, in small letters.
 _MARKS = (

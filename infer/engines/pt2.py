@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from allaprima.freed_memory import keep_freed_memory
 from allaprima.infer.export.formats import Device, Request
 from allaprima.infer.export.header import aoti_metadata
-from allaprima.infer.export.program import wrapped
-from allaprima.infer.export.program_archive import StoredWeight, read_program_weights
+from allaprima.infer.export.pt2_archive import StoredWeight, read_program_weights
+from allaprima.infer.export.torch_program import wrapped
 from allaprima.infer.network.folding import fold
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.network_settings import NetworkSettings
@@ -26,7 +26,7 @@ class ProgramEngine(ExportedEngine):
     """A torch.export program that `allaprima export` wrote.
 
     Its weights are read, and the network that its header names carries them out; the program itself is
-    never loaded, since that runs what the file holds (`infer/export/program_archive.py`).
+    never loaded, since that runs what the file holds (`infer/export/pt2_archive.py`).
     """
 
     # 854 bytes a pixel at width 32 and 512x512, 823 at 2048x2048; torch 2.15 on the CPU in float32.

@@ -56,7 +56,7 @@ def read_calibration(folder: Path, static: tuple[int, int] | None) -> list[Batch
         ValueError: If it has no pictures, or one cannot be read.
     """
     from allaprima.images.folders import pictures_below
-    from allaprima.images.picture import read_picture
+    from allaprima.images.picture_files import read_picture
 
     if not folder.is_dir():
         raise FileNotFoundError(f"calibration folder '{folder}' does not exist")

@@ -12,10 +12,10 @@ from allaprima.models.style_file import Style, StyleHeader, load_style
 
 from .calibration_pictures import Batch, check_batches, read_calibration
 from .equalize import equalize
+from .format_writer import FormatWriter
 from .formats import Request, check_request, format_named
 from .parity import Parity, Runner, measure_parity, require_parity
-from .program import make_program
-from .writer import FormatWriter
+from .torch_program import make_program
 
 
 def export_style(style_file: Path, request: Request, files: Sequence[Path]) -> Parity:

@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from allaprima.did_you_mean import suggestion
 from allaprima.infer.engine_table import FORMATS, ExportFormat, FormatName
 from allaprima.infer.precision import Precision
-from allaprima.output_checks import check_outputs
-from allaprima.suggestion import suggestion
+from allaprima.output_path_checks import check_outputs
 
 Device = Literal["cpu", "cuda"]
 

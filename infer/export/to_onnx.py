@@ -17,11 +17,11 @@ from torch.export import ExportedProgram
 from allaprima.images.pixels import as_bytes
 
 from .calibration_pictures import Batch
+from .format_writer import FormatWriter
 from .formats import Request
 from .header import METADATA_KEY
 from .parity import Runner
-from .program import quiet_exporters
-from .writer import FormatWriter
+from .torch_program import quiet_exporters
 
 INPUT, OUTPUT = "content_image", "stylized_image"
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from .calibration_pictures import Batch
+from .format_writer import FormatWriter
 from .formats import Request
 from .header import METADATA_KEY
 from .openvino_core import openvino_core
 from .parity import Runner
 from .to_onnx import as_input, quantise, write_onnx
-from .writer import FormatWriter
 
 _HINTS = {"bfloat16": "bf16"}
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
 from .calibration_pictures import Batch
+from .format_writer import FormatWriter
 from .formats import Request
 from .header import AOTI_METADATA_END, JSON_NAME, METADATA_KEY
 from .parity import Runner
-from .program import quiet_exporters
-from .writer import FormatWriter
+from .torch_program import quiet_exporters
 
 
 def write_pt2(program: ExportedProgram, request: Request, photographs: Sequence[Batch], path: Path) -> None:

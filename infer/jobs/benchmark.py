@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
 
-from allaprima.images.picture import Picture, read_picture, write_picture
+from allaprima.images.picture_files import Picture, read_picture, write_picture
 from allaprima.infer.stylize import Stylizer
 
 from .files import Job

@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 
 from allaprima.infer.engine_table import ENGINE_HELP, EngineChoice
 from allaprima.infer.precision import PrecisionChoice
-from allaprima.infer.tiles.budget import parse_memory
+from allaprima.infer.tiles.memory_budget import parse_memory
 
 
 def stylize(
@@ -90,7 +90,7 @@ def stylize(
     if part is not None:
         jobs, containers = shard_of(jobs, output, *part), shard_of(containers, output, *part)
 
-    from allaprima.images.picture import DEFAULT_QUALITY
+    from allaprima.images.picture_files import DEFAULT_QUALITY
     from allaprima.infer.stylize import Stylizer
 
     from .manifest import Manifest, job_settings, manifest_path

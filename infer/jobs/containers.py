@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from allaprima.images.picture import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
+from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
 
 from .files import Job
 from .stream import FAILURES, PictureStylizer

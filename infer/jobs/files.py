@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from allaprima.images.folders import pictures_below
-from allaprima.images.picture import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
+from allaprima.images.picture_files import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
 
 # Photographs, where the others that cannot be written are drawings or have transparency.
 _SUFFIX_INSTEAD = {".heic": ".jpg", ".heif": ".jpg"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from allaprima import __version__
-from allaprima.models.bundled import find_style
+from allaprima.models.bundled_styles import find_style
 
 from .stylize_files import Outcome
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from allaprima.atomic import write_atomically
-from allaprima.images.picture import Picture, PictureError, encode_picture, read_picture
+from allaprima.images.picture_files import Picture, PictureError, encode_picture, read_picture
 
 from .files import Job
 from .pipeline import Work, run_pipeline

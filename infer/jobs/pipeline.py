@@ -9,8 +9,8 @@ from itertools import groupby
 from time import perf_counter
 from typing import Generic, TypeVar
 
-from allaprima.images.picture import Picture
-from allaprima.images.strips import PictureFacts
+from allaprima.images.large_picture_files import PictureFacts
+from allaprima.images.picture_files import Picture
 
 from .stream import FAILURES, PictureStylizer, stylize_stream
 

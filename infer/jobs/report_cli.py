@@ -7,7 +7,7 @@ from time import perf_counter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from allaprima.images.picture import TooManyPixelsError
+from allaprima.images.picture_files import TooManyPixelsError
 from allaprima.terminal import printable, say
 
 from .stylize_files import Outcome

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 from typing import Protocol, TypeVar, runtime_checkable
 
-from allaprima.images.picture import Picture
+from allaprima.images.picture_files import Picture
 
 Tag = TypeVar("Tag")
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from allaprima.atomic import require_writable
-from allaprima.images.picture import (
+from allaprima.images.large_picture_files import PictureFacts, picture_facts
+from allaprima.images.picture_files import (
     DEFAULT_MAX_PIXELS,
     DEFAULT_QUALITY,
     Picture,
@@ -14,7 +15,6 @@ from allaprima.images.picture import (
     read_picture,
     write_picture,
 )
-from allaprima.images.strips import PictureFacts, picture_facts
 
 from .files import Job
 from .pipeline import Done, Work, run_pipeline

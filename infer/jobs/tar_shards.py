@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allaprima.atomic import write_atomically
-from allaprima.images.picture import PICTURE_SUFFIXES, Picture, encode_picture, read_picture
+from allaprima.images.picture_files import PICTURE_SUFFIXES, Picture, encode_picture, read_picture
 
 from .files import Job, with_writable_suffix
 from .pipeline import Work, run_pipeline

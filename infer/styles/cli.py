@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from cyclopts import Parameter
 
-from allaprima.output_checks import check_outputs, check_suffix
+from allaprima.output_path_checks import check_outputs, check_suffix
 from allaprima.terminal import printable, say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from allaprima.images.picture import Picture
+    from allaprima.images.picture_files import Picture
     from allaprima.images.pixels import Pixels
     from allaprima.models.style_file import StyleHeader
 
@@ -49,7 +49,7 @@ def styles(
     Returns:
         0.
     """
-    from allaprima.images.picture import read_picture
+    from allaprima.images.picture_files import read_picture
 
     sheet, asked = output or SHEET, output is not None or preview is not None
     kept = sheet.exists() and not overwrite
@@ -77,7 +77,7 @@ def _read_bundled() -> "list[BundledStyle]":
     Raises:
         ValueError: If a file is damaged, or none is there.
     """
-    from allaprima.models.bundled import bundled_styles
+    from allaprima.models.bundled_styles import bundled_styles
     from allaprima.models.style_file import read_header
 
     try:
@@ -91,7 +91,7 @@ def _read_bundled() -> "list[BundledStyle]":
 
 def _check_output(sheet: Path, *, overwrite: bool) -> None:
     """Raise now, rather than after painting, if the sheet cannot be written."""
-    from allaprima.images.picture import WRITABLE_SUFFIXES
+    from allaprima.images.picture_files import WRITABLE_SUFFIXES
 
     check_suffix(sheet, WRITABLE_SUFFIXES)
     check_outputs((sheet,), overwrite=overwrite)
@@ -124,7 +124,7 @@ def _print_table(bundled: "Sequence[BundledStyle]") -> None:
 
 
 def _write_sheet(bundled: "Sequence[BundledStyle]", sheet: Path, photograph: "Picture | None") -> None:
-    from allaprima.images.picture import Picture, write_picture
+    from allaprima.images.picture_files import Picture, write_picture
     from allaprima.images.thumbnail import decode_thumbnail
 
     from .sheet import Entry, style_sheet

@@ -9,8 +9,8 @@ from allaprima.infer.engines.load import load_engine
 from allaprima.infer.engines.protocol import BaseEngine
 from allaprima.infer.precision import PrecisionChoice
 
-from .budget import Budget, Tiles
-from .engine import BoundedEngine
+from .memory_budget import Budget, Tiles
+from .tiled_engine import BoundedEngine
 
 if TYPE_CHECKING:
     from .painter import TilePainter
@@ -60,8 +60,8 @@ def _painter(
     from allaprima.infer.engines.eager import resolve_device
     from allaprima.models.style_file import load_style
 
-    from .network import TiledNetwork
     from .painter import TilePainter
+    from .tiled_network import TiledNetwork
 
     if precision == "auto":
         precision = "float16" if resolve_device(device).type == "cuda" else "float32"

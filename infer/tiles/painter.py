@@ -15,9 +15,9 @@ from PIL import Image
 from allaprima.freed_memory import give_back_freed_memory
 from allaprima.infer.engines.protocol import check_sides
 
-from .budget import Budget, Tiles, tile_side
-from .maps import Map, MemoryMap
-from .network import TiledNetwork
+from .feature_maps import Map, MemoryMap
+from .memory_budget import Budget, Tiles, tile_side
+from .tiled_network import TiledNetwork
 from .windows import Window
 
 REDUCED_SIDE = 2048

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from allaprima.suggestion import suggestion
+from allaprima.did_you_mean import suggestion
 
 STAGES = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4), "compact": (2, 2, 3, 3, 1)}
 """Convolutions per stage; a 2x2 max pooling stands between stages (Simonyan and Zisserman 2014)."""

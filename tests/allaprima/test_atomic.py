@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from allaprima.atomic import require_writable, write_together, write_whole
-from allaprima.unfinished import clear_abandoned
+from allaprima.unfinished_files import clear_abandoned
 from tests.conftest import ROOT, largest_file
 
 NAMES_OF_WRITERS = {"write_text", "write_bytes", "savefig", "save_file", "tofile", "imsave"}
 WRITTEN_ELSEWHERE = {
     "allaprima/atomic.py",
     "infer/export/to_torch.py",  # in the folder of `write_together`
-    "train/data/cache.py",  # a folder that is moved into place when it is whole
+    "train/data/decoded_cache.py",  # a folder that is moved into place when it is whole
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from allaprima.images.colour import alpha_channel, to_srgb
-from allaprima.images.picture import read_picture
+from allaprima.images.picture_files import read_picture
 
 
 def srgb_profile() -> bytes:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from allaprima.images.picture import Picture, read_picture, write_picture
+from allaprima.images.picture_files import Picture, read_picture, write_picture
 from allaprima.models.loss_description import LossDescription, LossWeights
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.style_file import StyleHeader, save_style

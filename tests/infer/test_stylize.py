@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from allaprima.images.picture import Picture, PictureError, write_picture
+from allaprima.images.picture_files import Picture, PictureError, write_picture
 from allaprima.infer.engines import PictureTooLargeError, memory
 from allaprima.infer.engines.eager import EagerEngine
 from allaprima.infer.stylize import Stylizer

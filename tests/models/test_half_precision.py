@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from allaprima.images.picture import read_picture
+from allaprima.images.picture_files import read_picture
 from allaprima.models.style_file import load_style
 
 DEMO = Path(__file__).parents[2] / "docs" / "demo"

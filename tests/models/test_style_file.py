@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from allaprima.models.loss_description import LossDescription
-from allaprima.models.network_settings import NetworkName
+from allaprima.models.network_presets import NetworkName
 from allaprima.models.style_file import StyleHeader, load_style, read_header, save_style
 from allaprima.models.transformer import TransformerNetwork
 from tests.conftest import largest_file, small_network

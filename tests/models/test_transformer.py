@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from allaprima.models.layers import PixelShuffleConv, UpsampleBlock
-from allaprima.models.network_settings import NETWORKS, NetworkSettings
+from allaprima.models.network_presets import NETWORKS
+from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.transformer import TransformerNetwork
 from tests.conftest import small_network
 

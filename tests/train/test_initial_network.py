@@ -6,8 +6,9 @@ from shutil import copy
 import pytest
 import torch
 
-from allaprima.models import base
-from allaprima.models.network_settings import NETWORKS, NetworkSettings
+from allaprima.models import pretrained
+from allaprima.models.network_presets import NETWORKS
+from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.initial_network import initial_file, initial_network
@@ -22,7 +23,7 @@ def small_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "small.safetensors"
     header = StyleHeader(style_name="base", style_sha256="0" * 64, dtype="float32")
     save_style(file, TransformerNetwork(**SMALL.model_dump()), header)
-    monkeypatch.setattr(base, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(pretrained, "__file__", str(tmp_path / "__init__.py"))
     return file
 
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from allaprima.images.picture import PictureError
+from allaprima.images.picture_files import PictureError
 
 from .crops import MIN_SCALE, decode, largest_crop, random_crop
-from .payload import Payload
 from .sources import PictureSource, PictureStream
+from .undecoded_picture import Payload
 
 _log = logging.getLogger(__name__)
 _SHUFFLE_BUFFER = 512

@@ -7,9 +7,9 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from allaprima.images.picture import PictureError, read_picture
+from allaprima.images.picture_files import PictureError, read_picture
 
-from .payload import NoPicture, Payload
+from .undecoded_picture import NoPicture, Payload
 
 MIN_SCALE = 0.5
 """Side of the smallest crop, as a part of the picture's shorter side."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from allaprima.images.folders import files_below
-from allaprima.images.picture import PICTURE_SUFFIXES
+from allaprima.images.picture_files import PICTURE_SUFFIXES
 
-from .fingerprint import fingerprint_files
-from .payload import NoPicture, Payload
-from .tars import TarMember, tar_pictures
+from .file_fingerprint import fingerprint_files
+from .tar_files import TarMember, tar_pictures
+from .undecoded_picture import NoPicture, Payload
 
 _log = logging.getLogger(__name__)
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?(:[\w.-]+)?")
@@ -133,8 +133,8 @@ def open_source(
             if not members:
                 raise ValueError(_nothing_in(content, image_column))
             return FileSource(members)
-    from .references import Followed
-    from .tables import open_hub, open_parquet  # here, since importing datasets takes 1.5 s
+    from .file_and_url_references import Followed
+    from .parquet_and_hub import open_hub, open_parquet  # here, since importing datasets takes 1.5 s
 
     if kind:
         return open_parquet(files, image_column, Followed(all=follow_references))
@@ -167,8 +167,8 @@ def open_stream(
             if next(iter(stream), None) is None:
                 raise ValueError(_nothing_in(content, image_column))
             return stream
-    from .references import Followed
-    from .tables import stream_hub, stream_parquet
+    from .file_and_url_references import Followed
+    from .parquet_and_hub import stream_hub, stream_parquet
 
     if kind:
         return stream_parquet(files, image_column, Followed(all=follow_references))

@@ -9,7 +9,7 @@ from allaprima.images.folders import pictures_below
 from allaprima.images.tensors import to_image, to_unit_range
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights
-from allaprima.train.data.module import ContentDataModule
+from allaprima.train.data.data_module import ContentDataModule
 from allaprima.train.loop import hardware
 from allaprima.train.settings.config import DataSettings
 from allaprima.train.style_picture import read_style_picture

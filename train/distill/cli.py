@@ -9,9 +9,9 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
-from allaprima.output_checks import check_outputs
+from allaprima.output_path_checks import check_outputs
 from allaprima.terminal import complain, say
-from allaprima.train.settings.flags import flags_of, typed_settings
+from allaprima.train.settings.flags_from_settings import flags_of, typed_settings
 from allaprima.train.settings.parsing import ConfigError, load_settings
 
 from .config import DistillConfig

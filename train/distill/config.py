@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from allaprima.train.settings.config import DataSettings, ScheduleSettings
 from allaprima.train.settings.durations import Duration, Interval, plain_values
-from allaprima.train.settings.marks import File, Place, Source
+from allaprima.train.settings.field_metadata import File, Place, Source
 
 
 class DistillConfig(ScheduleSettings, DataSettings):

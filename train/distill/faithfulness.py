@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from allaprima.models.loss.loss_network import LossNetwork
-from allaprima.train.objective.perceptual import PerceptualLoss
+from allaprima.train.objective.perceptual_loss import PerceptualLoss
 
-from .errors import errors
+from .feature_errors import errors
 from .pictures import Painter, calibrated_loss
 from .student import LAYERS
 

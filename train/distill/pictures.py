@@ -8,7 +8,7 @@ from torch import Tensor
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.objective.calibration import calibrate
-from allaprima.train.objective.perceptual import PerceptualLoss, style_targets
+from allaprima.train.objective.perceptual_loss import PerceptualLoss, style_targets
 
 from .student import LAYERS
 

@@ -17,7 +17,7 @@ from allaprima.models.loss.compact import read_compact, save_compact
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.models.style_file import load_style
-from allaprima.train.data.module import ContentDataModule
+from allaprima.train.data.data_module import ContentDataModule
 from allaprima.train.loop import hardware
 from allaprima.train.loop.interruption import Interruption
 from allaprima.train.loop.limits import DivergenceGuard, RunLimits
@@ -25,10 +25,10 @@ from allaprima.train.loop.progress import PreparationProgress, TrainingProgress
 from allaprima.train.loop.quiet_lightning import without_advice
 from allaprima.train.settings.parsing import write_yaml
 
-from .card import facts, model_card
 from .config import DistillConfig
-from .initial import least_squares_weights
-from .module import TERMS, DistillModule
+from .distillation_module import TERMS, DistillModule
+from .least_squares_init import least_squares_weights
+from .model_card import facts, model_card
 from .pictures import disturb
 from .student import LAYERS, Student
 

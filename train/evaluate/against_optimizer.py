@@ -8,9 +8,9 @@ from pathlib import Path
 
 from allaprima.atomic import write_whole
 from allaprima.images.tensors import to_image
-from allaprima.train.objective.perceptual import PerceptualLoss
-from allaprima.train.optimize.minimize import minimize
-from allaprima.train.optimize.settings import MinimizeSettings
+from allaprima.train.image_optimization.lbfgs import minimize
+from allaprima.train.image_optimization.settings import MinimizeSettings
+from allaprima.train.objective.perceptual_loss import PerceptualLoss
 
 from .scores import PictureScore
 

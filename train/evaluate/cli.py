@@ -10,15 +10,15 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.terminal import ProblemsError, complain, say
-from allaprima.train.optimize.settings import PROGRAMS
-from allaprima.train.settings.presets import PresetName
+from allaprima.train.image_optimization.settings import PROGRAMS
+from allaprima.train.settings.loss_presets import PresetName
 
 from .report_folder import check_report_folder, write_report
 
 if TYPE_CHECKING:
     from allaprima.images.pixels import Pixels
     from allaprima.models.transformer import TransformerNetwork
-    from allaprima.train.objective.perceptual import PerceptualLoss
+    from allaprima.train.objective.perceptual_loss import PerceptualLoss
 
     from .against_optimizer import Comparison
     from .scores import Photograph, Scores
@@ -71,11 +71,11 @@ def evaluate(
         check_report_folder(output, overwrite=overwrite)
     from allaprima.models.style_file import load_style
     from allaprima.train.loop import hardware
-    from allaprima.train.objective.prepare import load_loss_network
+    from allaprima.train.objective.prepare_objective import load_loss_network
     from allaprima.train.style_picture import read_style_picture
 
+    from .evaluated_style import build_yardstick, choose_yardstick, find_style_picture
     from .report import as_dict, sheet
-    from .yardstick import build_yardstick, choose_yardstick, find_style_picture
 
     trained = load_style(style_file)
     picture = find_style_picture(style_file, trained, style)
@@ -129,7 +129,7 @@ def _photographs(content: Path, height: int | None) -> "list[Photograph]":
 
 
 def _read(path: Path, height: int | None) -> "Pixels":
-    from allaprima.images.picture import read_picture
+    from allaprima.images.picture_files import read_picture
     from allaprima.images.pixels import resized
 
     pixels = read_picture(path).rgb

@@ -11,7 +11,7 @@ from allaprima.images.contact_sheet import contact_sheet
 from allaprima.images.pixels import Pixels
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.terminal import printable
-from allaprima.train.objective.perceptual import TERMS
+from allaprima.train.objective.perceptual_loss import TERMS
 
 from .against_optimizer import Comparison, summary
 from .scores import PictureScore, Scores, stylize

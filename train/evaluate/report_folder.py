@@ -41,7 +41,7 @@ def write_report(
         sheet: The contact sheet, `(H, W, 3)`.
         comparisons: What to plot; nothing if empty.
     """
-    from allaprima.images.picture import Picture, write_picture
+    from allaprima.images.picture_files import Picture, write_picture
 
     from .against_optimizer import plot
 

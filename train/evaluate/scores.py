@@ -9,9 +9,9 @@ import torch
 from allaprima.images.pixels import Pixels
 from allaprima.images.tensors import to_image, to_pixels
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.objective.perceptual import TERMS, PerceptualLoss
+from allaprima.train.objective.perceptual_loss import TERMS, PerceptualLoss
 
-from .artefacts import flat_figures, picture_figures
+from .visual_artefacts import flat_figures, picture_figures
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
 from allaprima.models.loss_description import LossWeights
-from allaprima.train.data.module import ContentDataModule
+from allaprima.train.data.data_module import ContentDataModule
 
+from .checkpoint_errors import foreign
 from .checkpoint_files import by_step, is_whole, newest_whole
-from .module import StyleTransferModule
-from .restoring import foreign
+from .style_module import StyleTransferModule
 
 _log = logging.getLogger(__name__)
 

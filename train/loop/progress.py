@@ -14,11 +14,11 @@ from rich.progress import Progress, TaskID
 from torch import Tensor
 
 from allaprima.images.tensors import to_unit_range
-from allaprima.train.data.module import ContentDataModule
-from allaprima.train.objective.perceptual import TERMS
+from allaprima.train.data.data_module import ContentDataModule
+from allaprima.train.objective.perceptual_loss import TERMS
 
+from .progress_bar import TermsBar
 from .scheduled_module import ScheduledModule
-from .terms_bar import TermsBar
 
 PREVIEWS = 4
 """Photographs in the preview grid."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss_description import LossWeights
 
-from .perceptual import LossFormula, style_targets
+from .perceptual_loss import LossFormula, style_targets
 
 STAGE_SHARES = {1: 0.3, 2: 0.5, 3: 1.2, 4: 4.0, 5: 0.5}
 """What the style layers of each stage of the loss network count together, content being 1.

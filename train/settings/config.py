@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal, Self, get_args
 from cyclopts import Parameter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from allaprima.models.network_settings import NETWORKS, NetworkName, NetworkSettings
+from allaprima.models.network_presets import NETWORKS, NetworkName
+from allaprima.models.network_settings import NetworkSettings
 
 from .durations import Duration, Interval, plain_values
-from .marks import ByPreset, File, Mark, Place, Resumable, Source, Weight, marked
-from .presets import PRESETS, PresetName
+from .field_metadata import ByPreset, File, Mark, Place, Resumable, Source, Weight, marked
+from .loss_presets import PRESETS, PresetName
 
 DEFAULT_STEPS = 8000
 

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from allaprima.atomic import write_whole
+from allaprima.did_you_mean import suggestion
 from allaprima.models.network_settings import NetworkSettings
-from allaprima.suggestion import suggestion
 from allaprima.terminal import ProblemsError, one_line
 
 from .config import LossSettings, TrainConfig
-from .marks import Mark, marked
-from .packaged import find_config
+from .field_metadata import Mark, marked
+from .packaged_configs import find_config
 
 Settings = TypeVar("Settings", bound=BaseModel)
 

@@ -16,10 +16,17 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from allaprima.infer import Stylizer
 from allaprima.infer.engine_table import ENGINES
-from allaprima.infer.engines import Engine, PictureTooLargeError, converted, gains, load_engine, memory
+from allaprima.infer.engines import (
+    Engine,
+    PictureTooLargeError,
+    converted,
+    load_engine,
+    memory,
+    openvino_speedups,
+)
 from allaprima.infer.engines.eager import EagerEngine
 from allaprima.infer.export.formats import Request
-from allaprima.models.network_settings import NETWORKS, NetworkName
+from allaprima.models.network_presets import NETWORKS, NetworkName
 from allaprima.models.style_file import StyleHeader, load_style, save_style
 from allaprima.models.transformer import TransformerNetwork
 from tests.conftest import small_network
@@ -275,7 +282,7 @@ def test_auto_is_what_the_machine_is_fast_at(
         asked.extend(arguments)
         raise ValueError("not here")
 
-    monkeypatch.setattr(gains, "is_installed", lambda: True)
+    monkeypatch.setattr(openvino_speedups, "is_installed", lambda: True)
     monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: True)
     monkeypatch.setattr(converted, "converted", convert)
     assert isinstance(load_engine(small_style, device="cpu", precision="float32"), EagerEngine)
@@ -313,10 +320,10 @@ def test_auto_chooses_by_network_and_arithmetic(
     style = tmp_path / "a.safetensors"
     painter = TransformerNetwork(**parts.model_dump())
     save_style(style, painter, StyleHeader(style_name="a", style_sha256=""))
-    assert gains.openvino_precision(style, precision) is None  # it is not installed
-    monkeypatch.setattr(gains, "is_installed", lambda: True)
+    assert openvino_speedups.openvino_precision(style, precision) is None  # it is not installed
+    monkeypatch.setattr(openvino_speedups, "is_installed", lambda: True)
     monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: bfloat16)
-    assert gains.openvino_precision(style, precision) == expected
+    assert openvino_speedups.openvino_precision(style, precision) == expected
 
 
 def test_openvino_keeps_no_more_than_it_needs(openvino_file: Path) -> None:

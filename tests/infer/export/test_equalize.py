@@ -7,7 +7,7 @@ from torch import nn
 
 from allaprima.infer.export.calibration_pictures import natural_picture
 from allaprima.infer.export.equalize import equalize
-from allaprima.models.network_settings import NetworkName
+from allaprima.models.network_presets import NetworkName
 from tests.conftest import small_network
 
 

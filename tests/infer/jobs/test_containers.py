@@ -10,7 +10,7 @@ import pytest
 from datasets import ClassLabel, Features, Image, Value
 from pyarrow import parquet
 
-from allaprima.images.picture import read_picture
+from allaprima.images.picture_files import read_picture
 from allaprima.infer import Stylizer
 from allaprima.models.style_file import StyleHeader, save_style
 from tests.conftest import Run, paint, small_network

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from allaprima.images.picture import Picture, read_picture, write_picture
+from allaprima.images.picture_files import Picture, read_picture, write_picture
 from allaprima.infer.jobs.files import Job, plan_jobs
 from allaprima.infer.jobs.stylize_files import Outcome, stylize_files
 from tests.conftest import largest_file

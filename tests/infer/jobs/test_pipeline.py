@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from allaprima.images.picture import Picture, read_picture
+from allaprima.images.picture_files import Picture, read_picture
 from allaprima.infer import Stylizer
 from allaprima.infer.jobs import pipeline
 from allaprima.infer.jobs.files import plan_jobs, shard_of

@@ -8,7 +8,7 @@ from allaprima.infer.network.byte_network import ByteNetwork
 from allaprima.infer.network.folding import FoldedEnd, FoldedUpsampling, fold
 from allaprima.infer.network.normalization import ChannelsLastInstanceNorm, normalise_channels_last
 from allaprima.models.layers import UpsampleBlock, padded_conv
-from allaprima.models.network_settings import NetworkName
+from allaprima.models.network_presets import NetworkName
 from allaprima.models.transformer import TransformerNetwork
 from tests.conftest import small_network
 

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from allaprima.images.contact_sheet import PAPER
-from allaprima.images.picture import read_picture
+from allaprima.images.picture_files import read_picture
 from allaprima.images.pixels import Pixels
 from allaprima.infer import Stylizer
 from allaprima.infer.bench.benchmark import Case
 from allaprima.infer.bench.measure_case import measure_case
 from allaprima.infer.styles.sheet import PREVIEW, Entry, style_sheet
-from allaprima.models.bundled import bundled_styles
+from allaprima.models.bundled_styles import bundled_styles
 from tests.conftest import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens:UserWarning")

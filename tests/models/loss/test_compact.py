@@ -18,7 +18,7 @@ from allaprima.models.loss.architectures import conv_names, layer_names, weight_
 from allaprima.models.loss.compact import EMBEDDED, METADATA_KEY, embedded_weights, read_compact, save_compact
 from allaprima.models.loss.loss_network import IMAGENET_MEAN, IMAGENET_STD, LossNetwork
 from allaprima.models.loss.loss_weights import load_loss_weights, random_loss_weights
-from allaprima.train.distill.errors import errors
+from allaprima.train.distill.feature_errors import errors
 from allaprima.train.style_picture import read_style_picture
 
 ROOT = Path(__file__).parents[3]

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from allaprima.images.picture import PictureError, read_picture
+from allaprima.images.picture_files import PictureError, read_picture
 from allaprima.train.data.sources import PictureSource, PictureStream, open_source, open_stream
 
 

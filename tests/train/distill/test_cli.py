@@ -18,7 +18,7 @@ from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.train.distill import run
 from allaprima.train.distill.cli import distill
 from allaprima.train.distill.student import LAYERS
-from allaprima.train.objective.prepare import load_loss_network
+from allaprima.train.objective.prepare_objective import load_loss_network
 from allaprima.train.settings.config import LossSettings
 from allaprima.train.settings.parsing import ConfigError
 

@@ -12,13 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from allaprima.images.contact_sheet import contact_sheet
-from allaprima.images.picture import read_picture
+from allaprima.images.picture_files import read_picture
 from allaprima.models.loss_description import LossDescription, LossWeights
 from allaprima.models.style_file import StyleHeader, read_header, save_style
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.evaluate.yardstick import choose_yardstick
-from allaprima.train.objective.perceptual import PerceptualLoss
-from allaprima.train.settings.presets import PRESETS, LossRecipe
+from allaprima.train.evaluate.evaluated_style import choose_yardstick
+from allaprima.train.objective.perceptual_loss import PerceptualLoss
+from allaprima.train.settings.loss_presets import PRESETS, LossRecipe
 
 Run = Callable[..., tuple[int, str, str]]
 WEIGHTS = {"content": {"relu2_1": 1.0}, "style": {"relu1_1": 2.0, "relu2_1": 3.0}, "tv": 0.5}

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from allaprima.models.network_settings import NETWORKS
+from allaprima.models.network_presets import NETWORKS
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.loop.module import StyleTransferModule
+from allaprima.train.loop.cpu_network import training_form
 from allaprima.train.loop.muon import Muon, orthogonalized
 from allaprima.train.loop.optimizer import network_optimizer
-from allaprima.train.loop.training_form import training_form
+from allaprima.train.loop.style_module import StyleTransferModule
 from allaprima.train.settings.config import OptimizerSettings
 
 

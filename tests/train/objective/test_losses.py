@@ -2,11 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from allaprima.train.objective.losses import (
-    feature_reconstruction_loss,
-    style_reconstruction_loss,
-    total_variation,
-)
+from allaprima.train.objective.content_losses import feature_reconstruction_loss
+from allaprima.train.objective.style_losses import style_reconstruction_loss
+from allaprima.train.objective.total_variation import total_variation
 
 
 def test_content_loss_is_the_mean_squared_difference() -> None:

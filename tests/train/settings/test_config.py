@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from allaprima.models.network_settings import NETWORKS, NetworkSettings
+from allaprima.models.network_presets import NETWORKS
+from allaprima.models.network_settings import NetworkSettings
 from allaprima.train.distill.config import DistillConfig
 from allaprima.train.settings.config import DEFAULT_STEPS, TrainConfig
 from allaprima.train.settings.durations import format_duration, parse_duration

@@ -1,0 +1,155 @@
+"""Clips that FFmpeg reads."""
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from av import Packet, VideoFrame
+from av.error import FFmpegError
+
+from .container import describe, first_frame, open_container, open_with_hardware, pictures_of
+from .decoder import Decoder, Shown
+from .frame_to_rgb import RgbReader
+from .protocol import Beside, ClipInfo, Frame, Item, Losses, Packets, Repeat, Wanted
+from .rotation import Turn
+from .time_range import Section, Window
+
+_log = logging.getLogger(__name__)
+
+# Packets of other streams that are handed on at once where no frame comes in between.
+_PACKETS_AT_ONCE = 64
+# How far, in seconds, sound may lag behind the pictures in a file.
+_INTERLEAVED_WITHIN = 5
+_MICROSECOND = Fraction(1, 1_000_000)
+# Decoders whose frames do not say where halved colour lies; these codecs have it on the left.
+_LEFT_UNSAID = {"vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d"}
+
+
+class VideoFile:
+    """A clip in a container that FFmpeg knows.
+
+    Args:
+        path: The file.
+        section: Which part of it to read.
+        hardware: Decode on a device, where one can.
+
+    Raises:
+        ClipError: If it has no pictures, or none that can be decoded.
+    """
+
+    def __init__(self, path: Path, section: Section, *, hardware: bool = False) -> None:
+        first = first_frame(path)
+        self._container = open_with_hardware(path) if hardware else open_container(path)
+        self._video = pictures_of(self._container, path)
+        self.info: ClipInfo = describe(path, self._container, self._video, first)
+        self.beside = Beside(
+            streams=[stream for stream in self._container.streams if stream.index != self._video.index],
+            metadata=dict(self._container.metadata),
+            pictures=dict(self._video.metadata),
+            chapters=self._container.chapters(),
+        )
+        self.losses = Losses()
+        self._stored_size = (first.width, first.height)
+        self._turn = Turn.of(first)
+        self._window = Window(section, Fraction(self._container.start_time or 0) * _MICROSECOND)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def items(self, wanted: Wanted) -> Iterator[Item]:
+        """Yield frames and packets, as `Clip` describes."""
+        reader, whole = self._reader(wanted.height, wanted.width), None
+        if wanted.whole:
+            whole = self._reader(self.info.height, self.info.width)
+        waiting: list[Packet[Any]] = []
+        begun = False
+        for found in self._inside(set(wanted.streams)):
+            if isinstance(found, Packet):
+                waiting.append(found)
+                if len(waiting) < _PACKETS_AT_ONCE:
+                    continue
+            if waiting:
+                yield Packets(waiting)
+                waiting = []
+            if isinstance(found, Shown):
+                self._note(found)
+                times = (self._window.moved(found.pts, self.info.time_base), found.duration)
+                again = found.instead and begun
+                yield Repeat(*times) if again else Frame(*_read(found.frame, reader, whole), *times)
+                begun = True
+        if waiting:
+            yield Packets(waiting)
+
+    def _reader(self, height: int, width: int) -> RgbReader:
+        return RgbReader(height, width, self._turn, left_sited=self.info.codec in _LEFT_UNSAID)
+
+    def _inside(self, streams: set[int]) -> "Iterator[Shown | Packet[Any]]":
+        """Yield what is inside the section; packets count their time from its start."""
+        for found in self._found(streams):
+            if isinstance(found, Shown):
+                if self._window.holds(found.pts * self.info.time_base):
+                    yield found
+                continue
+            if self._window.admits(found):
+                yield found
+
+    def _found(self, streams: set[int]) -> "Iterator[Shown | Packet[Any]]":
+        """Yield what the file holds, from the key frame before the section's start until after its end."""
+        decoder = Decoder(self._video, self.info.rate)
+        over = False
+        for packet in self._packets(streams):
+            if packet.stream_index != self._video.index:
+                yield packet
+            elif not over:
+                for shown in decoder.decode(packet):
+                    over = self._window.is_past(shown.pts * self.info.time_base)
+                    yield shown
+            if over and self._all_is_past(packet, streams):
+                return
+        yield from decoder.decode(None)
+
+    def _all_is_past(self, packet: "Packet[Any]", streams: set[int]) -> bool:
+        sound = any(stream.index in streams for stream in self.beside.streams if stream.type == "audio")
+        margin = _INTERLEAVED_WITHIN if sound else 0
+        return packet.dts is not None and self._window.is_past(packet.dts * packet.time_base, margin)
+
+    def _packets(self, streams: set[int]) -> "Iterator[Packet[Any]]":
+        """Yield packets; note it if the file ends before its end."""
+        if self._window.start is not None:
+            self._container.seek(int(self._window.start / _MICROSECOND))
+        count = 0
+        try:
+            for packet in self._container.demux([self._video, *self._among(streams)]):
+                if packet.size:  # at the end come empty ones
+                    count += packet.stream_index == self._video.index
+                    yield packet
+        except FFmpegError as error:
+            self.losses.cut_short = (error.strerror or str(error)).lower()
+            return
+        missing = self._window.start is None and self.info.frames is not None and count < self.info.frames
+        if missing:
+            self.losses.cut_short = f"it holds {count} of its {self.info.frames} frames"
+
+    def _among(self, streams: set[int]) -> list[Any]:
+        return [stream for stream in self.beside.streams if stream.index in streams]
+
+    def _note(self, shown: Shown) -> None:
+        self.losses.damaged += shown.instead
+        size = (shown.frame.width, shown.frame.height)
+        if size != self._stored_size:
+            if not self.losses.resized:
+                _log.warning(
+                    "the pictures of '%s' change from %dx%d to %dx%d; those are scaled to the first size",
+                    *(self.info.path, *self._stored_size, *size),
+                )
+            self.losses.resized += 1
+
+
+def _read(frame: VideoFrame, reader: RgbReader, whole: RgbReader | None) -> tuple[Any, Any]:
+    picture = reader(frame)
+    if whole is None or whole.makes(picture):
+        return picture, whole and picture
+    return picture, whole(frame)

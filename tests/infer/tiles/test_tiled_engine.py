@@ -1,0 +1,141 @@
+"""Pictures that do not fit go to tiles, by every way that leads there."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from allaprima.images.picture_files import read_picture
+from allaprima.infer import Stylizer
+from allaprima.infer.engines.memory import PictureTooLargeError
+from allaprima.infer.tiles import memory_budget
+from allaprima.infer.tiles.memory_budget import Budget, parse_memory, tile_side
+from allaprima.models.style_file import StyleHeader, save_style
+from tests.conftest import Run, paint, small_network
+
+TINY_BUDGET = 1000
+"""Less than any process takes, so that nothing fits."""
+
+
+@pytest.fixture(scope="module")
+def style(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("style") / "fast.safetensors"
+    save_style(path, small_network("fast"), StyleHeader(style_name="a", style_sha256=""))
+    return path
+
+
+def test_memory_is_read() -> None:
+    assert parse_memory("2G") == 2 * 10**9
+    assert parse_memory("800 mb") == 8 * 10**8
+    assert parse_memory("1.5T") == 15 * 10**11
+    for text in ("2X", "", "-1G", "0", "G"):
+        with pytest.raises(ValueError, match="expected a size such as 2G"):
+            parse_memory(text)
+
+
+def test_budget_is_for_the_whole_process() -> None:
+    assert Budget(None).left(1000) == 1000
+    assert Budget(10**15).left(1000) == 1000
+    assert Budget(TINY_BUDGET).left(1000) < 0
+
+
+def test_tiles_take_what_there_is() -> None:
+    assert tile_side(0, 600, 60) == memory_budget.SMALLEST_TILE
+    assert tile_side(10**12, 600, 60) == memory_budget.LARGEST_TILE
+    side = tile_side(500 * 10**6, 600, 60)
+    assert (side + 120) ** 2 * 600 <= 250 * 10**6 < (side + 122) ** 2 * 600
+
+
+def test_arrays_images_and_tensors_are_painted_as_in_one_piece(style: Path) -> None:
+    whole = Stylizer.load(style, device="cpu", engine="eager")
+    tiled = Stylizer.load(style, device="cpu", engine="eager", memory=TINY_BUDGET)
+    image = paint(130, 201, seed=3)
+    apart = np.abs(np.asarray(whole(image), int) - np.asarray(tiled(image), int))
+    assert apart.max() <= 1
+    batch = torch.rand(2, 3, 70, 90)
+    torch.testing.assert_close(tiled(batch), whole(batch), atol=2e-4, rtol=0)
+
+
+def test_a_file_is_painted_as_in_one_piece_and_that_is_said(style: Path, tmp_path: Path, run: Run) -> None:
+    image = paint(130, 201, seed=3)
+    image.putalpha(Image.fromarray(np.tile(np.arange(201, dtype=np.uint8), (130, 1))))
+    image.save(tmp_path / "a.png")
+    options = ("--engine", "eager", "--device", "cpu")
+    assert run("stylize", style, tmp_path / "a.png", "-o", tmp_path / "whole.png", *options)[0] == 0
+    code, out, _ = run(
+        "stylize", style, tmp_path / "a.png", "-o", tmp_path / "tiles.tif", *options, "--memory", "1M"
+    )
+    assert (code, out) == (0, "1 picture stylised\n")
+    whole, tiled = read_picture(tmp_path / "whole.png"), read_picture(tmp_path / "tiles.tif")
+    assert np.abs(whole.rgb.astype(int) - tiled.rgb).max() <= 1
+    assert whole.alpha is not None
+    assert tiled.alpha is not None
+    np.testing.assert_array_equal(whole.alpha, tiled.alpha)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "whole.png", "tiles.tif"}
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".gif"])
+def test_what_is_decoded_whole_is_painted_too(suffix: str, style: Path, tmp_path: Path, run: Run) -> None:
+    paint(40, 50, seed=3).save(tmp_path / f"a{suffix}")
+    target = tmp_path / "b.webp"
+    assert run("stylize", style, tmp_path / f"a{suffix}", "-o", target, "--memory", "1M")[0] == 0
+    assert read_picture(target).rgb.shape == (40, 50, 3)
+
+
+def test_the_way_is_chosen_by_the_disk_and_said(
+    style: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    image = paint(64, 80, seed=3)
+
+    def said(tiles: str, free: float) -> str:
+        caplog.clear()
+        monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": free}))
+        Stylizer.load(style, engine="eager", memory=TINY_BUDGET, tiles=tiles)(image)  # type: ignore[arg-type]
+        return caplog.text
+
+    assert "with exact statistics\n" in said("auto", 1e12)
+    assert "statistics of a reduced picture" in said("auto", 0)
+    assert "with exact statistics, slowly" in said("exact", 0)
+    assert "statistics of a reduced picture" in said("fast", 1e12)
+
+
+def test_too_small_is_too_small_in_tiles_too(style: Path) -> None:
+    with pytest.raises(ValueError, match="picture is 200x8 pixels; the smallest that works is 16x16"):
+        Stylizer.load(style, engine="eager", memory=TINY_BUDGET)(paint(8, 200, seed=1))
+
+
+def test_what_does_not_fit_after_all_goes_to_tiles(style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stylizer = Stylizer.load(style, device="cpu", engine="eager")
+    expected = stylizer(paint(64, 80, seed=3))
+    large = stylizer.large_pictures
+    assert large is not None
+
+    def out_of_memory(_: object) -> None:
+        raise PictureTooLargeError("too large")
+
+    monkeypatch.setattr(type(large.engine), "_run", lambda self, images: out_of_memory(images))
+    apart = np.abs(np.asarray(stylizer(paint(64, 80, seed=3)), int) - np.asarray(expected, int))
+    assert apart.max() <= 1
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    paint(64, 80, seed=3).save(tmp_path / "a.png")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("allaprima.infer.tiles.feature_maps.FileMap.write", full)
+    code, _, error = run("stylize", style, tmp_path / "a.png", "-o", tmp_path / "b.png", "--memory", "1M")
+    assert code == 1
+    assert "No space left on device" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_an_exported_file_has_no_tiles(static_bytes_onnx_file: Path) -> None:
+    assert Stylizer.load(static_bytes_onnx_file, memory=TINY_BUDGET).large_pictures is None

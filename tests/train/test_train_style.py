@@ -1,0 +1,477 @@
+"""Whole runs on a small loss network: what they leave behind, and that they can be interrupted."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
+
+from allaprima.models.loss_description import LossWeights
+from allaprima.models.style_file import load_style, read_header
+from allaprima.train.loop.limits import DivergenceError
+from allaprima.train.run_folder import create_run_folder, open_run_folder
+from allaprima.train.settings.config import TrainConfig
+from allaprima.train.settings.parsing import load_config
+from allaprima.train.style_training_steps import TrainedStyle
+from allaprima.train.train_style import resume_style, train_style
+
+Start = Callable[..., TrainedStyle]
+
+
+def start(settings: dict[str, Any], output: Path, **changes: Any) -> TrainedStyle:
+    return train_style(load_config(None, {**settings, **changes, "output": output}))
+
+
+def resume(root: Path, **changes: Any) -> TrainedStyle:
+    return resume_style(root, changes)
+
+
+def command(settings: dict[str, Any], *arguments: str) -> list[str]:
+    flags = [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    return [sys.executable, "-m", "allaprima", "train", *flags, *arguments]
+
+
+def state(root: Path) -> dict[str, Any]:
+    checkpoint = open_run_folder(root)[2]
+    loaded: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    return loaded
+
+
+def wait_for_checkpoint(root: Path, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 90
+    while not any((root / "checkpoints").glob("*.ckpt")):
+        assert process.poll() is None, process.stdout and process.stdout.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def assert_same_weights(one: Path, other: Path, *, rtol: float = 0.0, atol: float = 0.0) -> None:
+    first, second = state(one), state(other)
+    assert first["global_step"] == second["global_step"]
+    for name, tensor in first["state_dict"].items():
+        difference = (tensor - second["state_dict"][name]).abs()
+        assert (difference <= atol + rtol * tensor.abs()).all(), f"{name}: {difference.max():.2e}"
+
+
+def test_a_run_leaves_everything_in_its_folder(settings: dict[str, Any], tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    result = start(settings, root, author="A. Painter", licence="CC0-1.0", dtype="float32")
+    assert result.steps == 6
+    assert not result.interrupted
+    assert result.style_file == root / "waves.safetensors"
+    with Image.open(result.contact_sheet) as sheet:
+        assert sheet.width > 400
+    assert {path.name for path in (root / "checkpoints").iterdir()} == {"4.ckpt", "6.ckpt"}
+    assert TrainConfig.model_validate(yaml.safe_load((root / "config.yaml").read_text())).crop_size == 32
+
+    header = read_header(result.style_file)
+    assert header.steps == 6
+    assert header.style_name == "waves.png"
+    assert header.author == "A. Painter"
+    assert header.command.startswith("allaprima train --style waves.png --content photographs")
+    assert str(tmp_path.parent.parent) not in header.command
+    assert header.loss.calibrated
+    assert header.loss.weights is not None
+    assert set(header.loss.weights.style) == {"relu1_1", "relu2_1"}
+    assert header.validation.keys() == {"content", "style", "tv", "total"}
+    assert header.loss.lineage == "torchvision"
+    artefacts = {"checkerboard", "flat_border", "border", "clipped", "blobs"}
+    assert header.quality.keys() == {"content", "style", "tv", "total"} | artefacts
+    assert header.versions["torch"] == torch.__version__
+    averaged = {
+        name.removeprefix("averaged."): tensor
+        for name, tensor in state(root)["state_dict"].items()
+        if name.startswith("averaged.")
+    }
+    for name, tensor in load_style(result.style_file).network.state_dict().items():
+        torch.testing.assert_close(tensor, averaged[name], rtol=0, atol=0)
+
+
+def test_tensorboard_has_terms_rate_and_previews(settings: dict[str, Any], tmp_path: Path) -> None:
+    start(settings, tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run" / "logs"))
+    events.Reload()
+    tags = events.Tags()
+    terms = {f"{part}/{term}" for part in ("train", "val") for term in ("content", "style", "tv", "total")}
+    assert terms <= set(tags["scalars"])
+    assert {"train/lr", "train/images_per_second"} <= set(tags["scalars"])
+    assert tags["images"] == ["preview"]
+    assert [event.step for event in events.Images("preview")] == [3, 6]
+
+
+def test_no_vgg_in_a_checkpoint(settings: dict[str, Any], tmp_path: Path) -> None:
+    start(settings, tmp_path / "run")
+    assert {name.split(".")[0] for name in state(tmp_path / "run")["state_dict"]} == {"network", "averaged"}
+
+
+def test_training_lowers_the_objective(settings: dict[str, Any], tmp_path: Path) -> None:
+    before = start(settings, tmp_path / "short", max_steps=1, validate_every=1)
+    after = start(settings, tmp_path / "long", max_steps=60, validate_every=60)
+    assert after.validation["total"] < 0.7 * before.validation["total"]
+
+
+def test_resumed_run_equals_uninterrupted_one(settings: dict[str, Any], tmp_path: Path) -> None:
+    """Two halves give, bit for bit, what one whole run with the same schedule gives."""
+    constant = {"final_lr": 1.0, "warmup_steps": 0}
+    start(settings, tmp_path / "whole", **constant)
+    start(settings, tmp_path / "halves", **constant, max_steps=3)
+    resume(tmp_path / "halves", max_steps=6)
+    assert_same_weights(tmp_path / "whole", tmp_path / "halves")
+    assert state(tmp_path / "whole")["loss_weights"] == state(tmp_path / "halves")["loss_weights"]
+
+
+def test_killed_run_resumes_exactly(settings: dict[str, Any], tmp_path: Path) -> None:
+    """SIGKILL in the middle, then --resume: the same weights as if nothing had happened."""
+    settings |= {"max_steps": 60}
+    start(settings, tmp_path / "whole")
+    root = tmp_path / "killed"
+    process = subprocess.Popen(
+        command(settings, "--output", str(root)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        wait_for_checkpoint(root, process)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert 0 < state(root)["global_step"] < 60
+    assert not (root / "waves.safetensors").exists()
+    subprocess.run(
+        [sys.executable, "-m", "allaprima", "train", "--resume", str(root)], check=True, capture_output=True
+    )
+    assert_same_weights(tmp_path / "whole", root)
+    assert (root / "waves.safetensors").exists()
+
+
+def test_two_processes_equal_one_with_the_same_global_batch(settings: dict[str, Any], tmp_path: Path) -> None:
+    one = start(settings, tmp_path / "one", batch_size=4)
+    other_pictures = start(settings, tmp_path / "other", batch_size=4, seed=1)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"}
+    arguments = ("--devices", "2", "--strategy", "ddp", "--output", str(tmp_path / "two"))
+    subprocess.run(
+        command(settings, *arguments), check=True, capture_output=True, env=environment, timeout=200
+    )
+    # Adam turns rounding into steps of the learning rate where a gradient is zero but for rounding
+    # (biases before instance normalisation), so pictures are compared rather than weights.
+    image = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(0))
+    pictures = [
+        load_style(path).network(image)
+        for path in (one.style_file, tmp_path / "two" / "waves.safetensors", other_pictures.style_file)
+    ]
+    difference = (pictures[0] - pictures[1]).abs().mean()
+    assert difference < 2e-3
+    assert difference < 0.1 * (pictures[0] - pictures[2]).abs().mean()
+    calibrated = [state(tmp_path / name)["loss_weights"]["style"]["relu1_1"] for name in ("one", "two")]
+    assert calibrated[0] == pytest.approx(calibrated[1], rel=1e-5)
+
+
+def test_interrupt_ends_all_processes_together(settings: dict[str, Any], tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    arguments = ("--devices", "2", "--strategy", "ddp", "--output", str(root))
+    process = subprocess.Popen(
+        command(settings | {"max_steps": 100_000}, *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+    try:
+        wait_for_checkpoint(root, process)
+        os.killpg(process.pid, signal.SIGINT)
+        output = process.communicate(timeout=100)[0].decode()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert process.returncode == 0, output
+    assert "go on with: allaprima train --resume" in output
+    assert read_header(root / "waves.safetensors").steps == state(root)["global_step"]
+
+
+def test_time_limits_a_run(settings: dict[str, Any], tmp_path: Path) -> None:
+    del settings["max_steps"]
+    began = time.monotonic()
+    result = start(settings, tmp_path / "run", max_time="2s", validate_every=1000, checkpoint_every="1h")
+    took = time.monotonic() - began
+    elapsed = state(tmp_path / "run")["callbacks"]["RunLimits"]["elapsed"]
+    assert 2 <= elapsed <= took
+    assert elapsed - 2 <= 2 * took / result.steps  # it ends with the step in which the time runs out
+    assert result.steps < 10_000
+
+
+def test_divergence_stops_the_run_and_keeps_the_last_good_state(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from allaprima.train.objective.perceptual_loss import PerceptualLoss
+
+    forward, calls = PerceptualLoss.forward, [0]
+
+    def poisoned(self: PerceptualLoss, stylized: Tensor, content: Tensor) -> dict[str, Tensor]:
+        terms = forward(self, stylized, content)
+        calls[0] += stylized.requires_grad
+        return {name: value * (float("nan") if calls[0] > 4 else 1) for name, value in terms.items()}
+
+    monkeypatch.setattr(PerceptualLoss, "forward", poisoned)
+    with pytest.raises(DivergenceError, match="the loss is nan at step 5"):
+        start(settings, tmp_path / "run", validate_every=100, log_every=1)
+    kept = state(tmp_path / "run")
+    assert kept["global_step"] == 4
+    assert all(tensor.isfinite().all() for tensor in kept["state_dict"].values())
+    assert not (tmp_path / "run" / "waves.safetensors").exists()
+
+
+def test_divergence_is_not_saved_between_looks(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from allaprima.train.objective.perceptual_loss import PerceptualLoss
+
+    forward, calls = PerceptualLoss.forward, [0]
+
+    def exploding(self: PerceptualLoss, stylized: Tensor, content: Tensor) -> dict[str, Tensor]:
+        calls[0] += stylized.requires_grad
+        scale = 1000.0 if calls[0] > 12 else 1.0
+        return {name: scale * value for name, value in forward(self, stylized, content).items()}
+
+    monkeypatch.setattr(PerceptualLoss, "forward", exploding)
+    with pytest.raises(DivergenceError, match="times that of the first steps"):
+        start(settings, tmp_path / "run", max_steps=40, log_every=30, validate_every=100)
+    assert state(tmp_path / "run")["global_step"] == 12
+
+
+def test_interrupt_finishes_the_run_early(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from allaprima.train.loop.style_module import StyleTransferModule
+
+    step = StyleTransferModule.training_step
+
+    def interrupted(self: StyleTransferModule, batch: Tensor, batch_idx: int) -> Tensor:
+        if self.global_step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(StyleTransferModule, "training_step", interrupted)
+    result = start(settings, tmp_path / "run")
+    assert result.interrupted
+    assert result.steps == 3
+    assert load_style(result.style_file).header.steps == 3
+
+
+def test_interrupt_after_a_step_counts_from_the_next_one(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes that reacted at once would disagree on whether a validation or a step comes next."""
+    from allaprima.train.loop.style_module import StyleTransferModule
+
+    end = StyleTransferModule.on_train_batch_end
+
+    def interrupted(self: StyleTransferModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        end(self, outputs, batch, batch_idx)  # Lightning calls the callbacks' before the module's
+        if self.global_step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(StyleTransferModule, "on_train_batch_end", interrupted)
+    assert start(settings, tmp_path / "run").steps == 3
+
+
+def test_a_run_may_start_from_another_style(settings: dict[str, Any], tmp_path: Path) -> None:
+    first = start(settings, tmp_path / "first", dtype="float32")
+    again = start(settings, tmp_path / "again", dtype="float32", init=first.style_file, lr=1e-9, max_steps=1)
+    expected = load_style(first.style_file).network.state_dict()
+    for name, tensor in load_style(again.style_file).network.state_dict().items():
+        torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-6)
+    with pytest.raises(
+        ValueError,
+        match=r"give --width 4 --residual-blocks 1 .* --no-skip-connection --upsampling bilinear, or",
+    ):
+        start(settings, tmp_path / "wider", init=first.style_file, width=8)
+    with pytest.raises(ValueError, match=r"'great-wave' has another network .* --upsampling nearest, or"):
+        start(settings, tmp_path / "bundled", init="great-wave")
+    with pytest.raises(FileNotFoundError, match=r"none.safetensors' does not exist"):
+        start(settings, tmp_path / "none", init=tmp_path / "none.safetensors")
+    first.style_file.unlink()
+    resume(tmp_path / "again", max_steps=2)  # the checkpoint has what is needed
+
+
+def test_explicit_weights_switch_calibration_off(settings: dict[str, Any], tmp_path: Path) -> None:
+    result = start(settings, tmp_path / "run", content_weight=3, style_weight=5, tv_weight=7, strength=9)
+    loss = read_header(result.style_file).loss
+    assert not loss.calibrated
+    assert loss.weights == LossWeights({"relu2_1": 3}, {"relu1_1": 5, "relu2_1": 5}, 7)
+
+
+def test_a_presets_objective_survives_resuming(settings: dict[str, Any], tmp_path: Path) -> None:
+    constant = {"final_lr": 1.0, "warmup_steps": 0, "loss_preset": "lengstrom", "style_weight": 50}
+    whole = start(settings, tmp_path / "whole", **constant)
+    start(settings, tmp_path / "halves", **constant, max_steps=3)
+    resume(tmp_path / "halves", max_steps=6)
+    assert_same_weights(tmp_path / "whole", tmp_path / "halves")
+    loss = read_header(whole.style_file).loss
+    assert (loss.loss_preset, loss.calibrated) == ("lengstrom", False)
+    assert loss.weights == LossWeights({"relu2_1": 7.5}, {"relu1_1": 50, "relu2_1": 50}, 200)
+
+
+@pytest.mark.slow
+def test_compiled_run_saves_clean_names(settings: dict[str, Any], tmp_path: Path) -> None:
+    start(settings, tmp_path / "run", compile=True)
+    assert not any("_orig_mod" in name for name in state(tmp_path / "run")["state_dict"])
+
+
+def test_a_damaged_checkpoint_is_left_out(
+    settings: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a power cut: the newest is cut off, and the run goes on from the one before."""
+    start(settings, tmp_path / "whole")
+    newest = tmp_path / "whole" / "checkpoints" / "6.ckpt"
+    expected = torch.load(newest, weights_only=True)["state_dict"]
+    newest.write_bytes(newest.read_bytes()[:-1000])
+    assert open_run_folder(tmp_path / "whole")[2].name == "4.ckpt"
+    assert "6.ckpt' is damaged" in caplog.text
+    resume(tmp_path / "whole")
+    again = torch.load(newest, weights_only=True)["state_dict"]
+    assert all(torch.equal(expected[name], again[name]) for name in expected)
+
+
+def test_a_foreign_checkpoint_is_refused(settings: dict[str, Any], tmp_path: Path) -> None:
+    start(settings, tmp_path / "run")
+    torch.save({"weights": [1, 2]}, tmp_path / "run" / "checkpoints" / "7.ckpt")
+    with pytest.raises(ValueError, match=r"7.ckpt' cannot be gone on from: it is damaged or from another"):
+        resume(tmp_path / "run")
+
+
+def test_changed_pictures_are_reported_on_resuming(
+    settings: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("style", "content"):
+        copy = tmp_path / Path(settings[name]).name
+        (shutil.copytree if name == "content" else shutil.copy)(settings[name], copy)
+        settings[name] = str(copy)
+    start(settings, tmp_path / "run")
+    resume(tmp_path / "run", max_steps=8)
+    assert "changed since" not in caplog.text
+    shutil.copy(next(Path(settings["content"]).iterdir()), Path(settings["content"]) / "another.jpg")
+    with Image.open(settings["style"]) as style:
+        style.rotate(180).save(settings["style"])
+    resume(tmp_path / "run", max_steps=10)
+    assert "the style picture changed since this run began" in caplog.text
+    assert "the photographs changed since this run began" in caplog.text
+
+
+@pytest.mark.parametrize("happens", ["deleted", "overwritten"])
+def test_what_becomes_of_the_style_picture_during_a_run_does_not_matter(
+    happens: str, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from allaprima.train.loop.style_module import StyleTransferModule
+
+    style = Path(shutil.copy(settings["style"], tmp_path / "night.png"))
+    sha256 = hashlib.sha256(style.read_bytes()).hexdigest()
+    step = StyleTransferModule.training_step
+
+    def meanwhile(self: StyleTransferModule, batch: Tensor, batch_idx: int) -> Tensor:
+        if self.global_step == 2:
+            style.unlink()
+            if happens == "overwritten":
+                shutil.copy(next(Path(settings["content"]).iterdir()), style)
+        return step(self, batch, batch_idx)
+
+    undisturbed = read_header(start(settings, tmp_path / "undisturbed", style=str(style)).style_file)
+    monkeypatch.setattr(StyleTransferModule, "training_step", meanwhile)
+    trained = start(settings, tmp_path / "run", style=str(style))
+    assert trained.style_file == tmp_path / "run" / "night.safetensors"
+    assert trained.contact_sheet.is_file()
+    header = read_header(trained.style_file)
+    assert header.style_sha256 == sha256
+    assert header.style_thumbnail == undisturbed.style_thumbnail
+    assert header.validation == undisturbed.validation
+
+
+def test_a_run_makes_its_own_folder(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("waves", "waves-2"):
+        trained = train_style(load_config(None, settings))
+        assert trained.folder == Path("runs") / name
+        assert trained.style_file.is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"style_layers": "relu1_1,relu9_1"}, "unknown layer 'relu9_1'"),
+        ({"strategy": "dpp"}, "this machine cannot train with .*strategy dpp"),
+        ({"accelerator": "cuda"}, "this machine cannot train with accelerator cuda"),
+    ],
+)
+def test_what_cannot_work_is_said_before_the_photographs_are_read(
+    settings: dict[str, Any], tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    if change == {"accelerator": "cuda"} and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(ValueError, match=message):
+        start({**settings, **change, "content": str(tmp_path / "missing")}, tmp_path / "run")
+
+
+def test_nothing_is_overwritten(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(settings, tmp_path / "run")
+    with pytest.raises(FileExistsError, match=r"holds a run already: continue it with --resume"):
+        start(settings, tmp_path / "run")
+    style = Path(settings["style"])
+    with pytest.raises(FileExistsError, match=r"is not empty: name a new folder with --output"):
+        create_run_folder(Path(settings["content"]), style)
+    (tmp_path / "empty").mkdir()
+    assert create_run_folder(tmp_path / "empty", style).checkpoints.is_dir()
+    monkeypatch.chdir(tmp_path)
+    roots = [create_run_folder(None, style).root for _ in range(3)]  # claimed before anything is written
+    assert roots == [Path("runs/waves"), Path("runs/waves-2"), Path("runs/waves-3")]
+
+
+def test_a_folder_is_given_back_if_no_run_began(tmp_path: Path) -> None:
+    folder = create_run_folder(tmp_path / "run", Path("a.png"))
+    folder.discard_unused()
+    assert not folder.root.exists()
+    folder = create_run_folder(tmp_path / "run", Path("a.png"))
+    folder.save_config(TrainConfig())
+    folder.discard_unused()
+    assert folder.checkpoints.is_dir()
+
+
+def test_folders_that_cannot_be_used_fail_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="cannot be written"):
+        create_run_folder(tmp_path / "file" / "run", Path("a.png"))
+    with pytest.raises(OSError, match="cannot be written"):
+        create_run_folder(tmp_path / "file", Path("a.png"))
+    with pytest.raises(FileNotFoundError, match="holds no run to resume"):
+        open_run_folder(tmp_path)
+    (tmp_path / "config.yaml").write_text("")
+    with pytest.raises(FileNotFoundError, match="has no checkpoint"):
+        open_run_folder(tmp_path)
+    monkeypatch.setattr("allaprima.train.run_folder.NEEDED_BYTES", 10**18)
+    with pytest.raises(OSError, match="MB are free"):
+        create_run_folder(tmp_path / "run", Path("a.png"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.gpu
+def test_cuda_run_in_mixed_precision(settings: dict[str, Any], tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    result = start(settings, tmp_path / "run", accelerator="cuda", precision="bf16-mixed", max_steps=20)
+    assert all(
+        tensor.isfinite().all() for tensor in load_style(result.style_file).network.state_dict().values()
+    )

@@ -1,0 +1,62 @@
+"""The LightningModule: one style's network, its moving average and its objective."""
+
+from typing import Any
+
+from torch import Tensor
+
+from allaprima.images.tensors import to_unit_range
+from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.objective.perceptual_loss import PerceptualLoss
+from allaprima.train.settings.config import OptimizerSettings
+
+from . import hardware
+from .ema_module import AveragedModule
+
+
+class StyleTransferModule(AveragedModule):
+    """Train a network against a perceptual loss, keeping an exponential moving average of it.
+
+    Args:
+        network: The network that learns.
+        loss: The objective; none of it gets into checkpoints but the resolved weights.
+        settings: Optimiser, schedule and average.
+    """
+
+    def __init__(
+        self, network: TransformerNetwork, loss: PerceptualLoss, settings: OptimizerSettings
+    ) -> None:
+        super().__init__(network, settings)
+        self.loss = loss
+
+    def forward(self, content_image: Tensor) -> Tensor:
+        """Return the averaged network's stylised picture, `(B, 3, H, W)`, RGB in [0, 1]."""
+        stylized_image: Tensor = self.averaged(content_image)
+        return stylized_image
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        """Return the objective of one batch, `(B, 3, H, W)`, uint8."""
+        content_image = to_unit_range(batch)
+        terms = self.loss(self.form(content_image), content_image)
+        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
+        total: Tensor = terms["total"]
+        return total
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Log the averaged network's terms on held-out photographs."""
+        content_image = to_unit_range(batch)
+        terms = self.loss(self.averaged(content_image), content_image)
+        self.log_dict(
+            {f"val/{name}": value for name, value in terms.items()}, batch_size=len(batch), sync_dist=True
+        )
+
+    def suit(self, device_type: str) -> None:
+        """Compile too, where the settings, or else the device, ask for it: the network itself, in place."""
+        super().suit(device_type)
+        if hardware.compiles(self.optimizer_settings, device_type):
+            self._form = (self.network,)
+            self.network.compile()
+            self.loss.compile()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the resolved loss weights, so that a resumed run has the same objective."""
+        checkpoint["loss_weights"] = self.loss.weights.to_dict()

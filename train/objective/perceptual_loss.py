@@ -1,0 +1,117 @@
+"""The objective a style is trained against: content, style and total variation in one module."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from allaprima.models.loss.loss_network import LossNetwork
+from allaprima.models.loss_description import LossWeights
+
+from .content_losses import feature_reconstruction_loss
+from .style_losses import MEAN_GRAM, StyleLoss
+from .total_variation import total_variation
+
+TERMS = ("content", "style", "tv", "total")
+
+
+@dataclass(frozen=True)
+class LossFormula:
+    """How the differences at one layer, and between neighbouring pixels, become numbers."""
+
+    content: Callable[[Tensor, Tensor], Tensor] = feature_reconstruction_loss
+    """Feature maps of the stylised pictures and of the photographs, to a scalar."""
+    style: StyleLoss = MEAN_GRAM
+    variation: Callable[[Tensor], Tensor] = total_variation
+    """Pictures to a scalar."""
+    white: float = 1.0
+    """Value of white in the pictures whose variation is taken."""
+
+
+class PerceptualLoss(nn.Module):
+    """Weighted content, style and total-variation losses of stylised pictures.
+
+    Args:
+        loss_network: The frozen network.
+        style_targets: What is kept of the style image by layer, from `style_targets` with this formula.
+        weights: What each layer and the total variation count.
+        formula: How the terms are computed; means over everything by default.
+    """
+
+    def __init__(
+        self,
+        loss_network: LossNetwork,
+        style_targets: Mapping[str, Tensor],
+        weights: LossWeights,
+        formula: LossFormula | None = None,
+    ) -> None:
+        super().__init__()
+        self.loss_network = loss_network
+        self.weights = weights
+        self.formula = formula or LossFormula()
+        for layer in weights.style:
+            self.register_buffer(f"target_{layer}", style_targets[layer], persistent=False)
+
+    def forward(self, stylized_image: Tensor, content_image: Tensor) -> dict[str, Tensor]:
+        """Return the weighted terms and their sum.
+
+        Args:
+            stylized_image: Pictures, `(B, 3, H, W)`, RGB around [0, 1].
+            content_image: The photographs they were made from, same shape.
+
+        Returns:
+            `content`, `style`, `tv` and `total`, scalars, float32.
+        """
+        return self.terms(stylized_image, self.content_targets(content_image))
+
+    @torch.no_grad()
+    def content_targets(self, content_image: Tensor) -> dict[str, Tensor]:
+        """Return what the content term compares with, by layer, for photographs `(B, 3, H, W)`."""
+        targets: dict[str, Tensor] = self.loss_network(content_image, self.weights.content)
+        return targets
+
+    def terms(self, stylized_image: Tensor, content_targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what `forward` does, for content features that are known already."""
+        pixels = stylized_image.shape[-2] * stylized_image.shape[-1]
+        features = self.loss_network(stylized_image, {*self.weights.content, *self.weights.style})
+        terms = {
+            "content": torch.stack(
+                [
+                    weight * self.formula.content(features[layer], content_targets[layer])
+                    for layer, weight in self.weights.content.items()
+                ]
+            ).sum(),
+            "style": torch.stack(
+                [
+                    weight * self.formula.style.distance(features[layer], self.target(layer), pixels)
+                    for layer, weight in self.weights.style.items()
+                ]
+            ).sum(),
+            "tv": self.weights.tv * self.formula.variation(self.formula.white * stylized_image.float()),
+        }
+        return {**terms, "total": terms["content"] + terms["style"] + terms["tv"]}
+
+    def target(self, layer: str) -> Tensor:
+        """Return what is kept of the style image at a layer."""
+        return self.get_buffer(f"target_{layer}")
+
+
+@torch.no_grad()
+def style_targets(
+    loss_network: LossNetwork,
+    style_image: Tensor,
+    layers: Iterable[str],
+    style_loss: StyleLoss | None = None,
+) -> dict[str, Tensor]:
+    """Return what a style loss keeps of the style image by layer: Gram matrices, `(1, C, C)`, by default.
+
+    Args:
+        loss_network: The frozen network.
+        style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
+        layers: Names of the style layers.
+        style_loss: The style loss.
+    """
+    layers, style_loss = tuple(layers), style_loss or MEAN_GRAM
+    features = loss_network(style_image, layers)
+    return {layer: style_loss.target(features[layer]) for layer in layers}

@@ -1,0 +1,99 @@
+"""The steps of a run that trains a base, once its folder stands."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from allaprima.models.style_file import StyleHeader, save_style
+from allaprima.train.calibration_batches import calibration_batches
+from allaprima.train.data.data_module import ContentDataModule
+from allaprima.train.initial_network import initial_file, initial_network
+from allaprima.train.loop import hardware
+from allaprima.train.loop.interruption import Interruption
+from allaprima.train.loop.progress import PreparationProgress
+from allaprima.train.objective.perceptual_loss import PerceptualLoss
+from allaprima.train.objective.prepare_objective import check_loss_layers, prepare_objectives
+from allaprima.train.rank_zero import is_first_process
+from allaprima.train.reproducing_command import training_command
+from allaprima.train.run_folder import RunFolder
+from allaprima.train.style_header import describe_loss
+from allaprima.train.style_picture import StylePicture, read_style_picture
+from allaprima.train.trainer import Fit, build_trainer, fit
+
+from .config import BaseConfig
+from .multi_style_module import BaseModule
+
+RESULT = "base.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainedBase:
+    """What a run has made."""
+
+    file: Path
+    exit_code: int
+    """What a program that made it should end with: 143 or 129 if SIGTERM or SIGHUP ended it early."""
+
+
+def train_in_folder(
+    config: BaseConfig,
+    styles: Sequence[Path],
+    content: str,
+    folder: RunFolder,
+    checkpoint: Path | None = None,
+) -> TrainedBase:
+    """Train one network on many styles, and write its file into the run folder.
+
+    Args:
+        config: The settings.
+        styles: The style pictures, each read once.
+        content: The photographs.
+        folder: A folder from `create_run_folder` or `open_run`.
+        checkpoint: Where to go on from.
+
+    Raises:
+        Exception: What `train_base` and `resume_base` raise.
+    """
+    check_loss_layers(config)
+    init = config.init if config.init and not checkpoint else Path("none")
+    initial_file(init, config.transformer)
+    style_pictures = [read_style_picture(file, config.style_size) for file in styles]
+    interruption = Interruption()
+    trainer = build_trainer(config, folder, [interruption])
+    data = ContentDataModule(content, config, progress=PreparationProgress())
+    device = hardware.device(config.accelerator)
+    config, losses = prepare_objectives(
+        config,
+        [style_picture.pixels for style_picture in style_pictures],
+        device,
+        partial(calibration_batches, data, config.batch_size, device),
+    )
+    network = initial_network(init, config.transformer, config.seed)
+    module = BaseModule(network, losses, config)
+    module.suit(device.type)
+    if is_first_process():
+        folder.save_config(config)
+    with interruption.listening(folder.kept):
+        result = fit(trainer, interruption, module, data, folder, checkpoint)
+        header = _header(config, style_pictures, losses, result)
+        save_style(folder.root / RESULT, module.common_network(), header)
+    return TrainedBase(folder.root / RESULT, interruption.exit_code)
+
+
+def _header(
+    config: BaseConfig, style_pictures: Sequence[StylePicture], losses: Sequence[PerceptualLoss], result: Fit
+) -> StyleHeader:
+    checksums = "".join(style_picture.sha256 for style_picture in style_pictures)
+    return StyleHeader(
+        dtype=config.dtype,
+        style_name=f"base of {len(style_pictures)} styles",
+        style_sha256=hashlib.sha256(checksums.encode()).hexdigest(),
+        loss=describe_loss(config, losses[0].loss_network, None),
+        steps=result.steps,
+        validation={name: round(value, 6) for name, value in result.validation.items()},
+        command=training_command(config, "train-base"),
+        licence=config.licence,
+        author=config.author,
+    )

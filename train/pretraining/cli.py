@@ -1,0 +1,53 @@
+"""The command `allaprima train-base`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from allaprima.terminal import complain, say
+from allaprima.train.loop.failure_messages import failure_advice
+from allaprima.train.settings.flags_from_settings import flags_of, typed_settings
+from allaprima.train.settings.parsing import ConfigError, load_settings
+
+from .config import BaseConfig
+from .train_base import resume_base
+from .train_base import train_base as train_base_network
+
+if TYPE_CHECKING:
+    Flags = dict[str, Any]
+else:
+    Flags = flags_of(BaseConfig)
+
+
+def train_base(
+    *,
+    config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
+    resume: Path | None = None,
+    settings: Annotated[Flags | None, Parameter(name="*")] = None,
+    **unknown: Annotated[str, Parameter(show=False)],
+) -> int:
+    """Train one network on a folder of styles, for new styles to start from (train --init FILE).
+
+    The package has one already, which `allaprima train` starts from by itself.
+
+    Args:
+        config: Settings as YAML; flags win over it.
+        resume: Run folder of an earlier run to go on with, with its settings.
+    """
+    overrides = typed_settings(settings, unknown)
+    if resume is not None and config is not None:
+        raise ConfigError("--resume goes on with the run's own settings: leave out --config")
+    try:
+        if resume is not None:
+            base = resume_base(resume, overrides)
+        else:
+            base = train_base_network(load_settings(BaseConfig, config, overrides))
+    except RuntimeError as error:
+        if (advice := failure_advice(error, "train-base")) is None:
+            raise
+        complain(advice)
+        return 1
+    say(f"base: {base.file}")
+    say(f"start from it: allaprima train --init {base.file} --style PICTURE --content PHOTOGRAPHS")
+    return base.exit_code

@@ -1,0 +1,17 @@
+"""The settings of training a base."""
+
+from pathlib import Path
+
+from pydantic import ConfigDict
+
+from allaprima.train.settings.config import TrainConfig
+from allaprima.train.settings.field_metadata import File
+
+
+class BaseConfig(TrainConfig):
+    """Those of a style, and a folder of style pictures instead of one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    styles: File[Path | None] = None
+    """Folder of the style pictures."""

@@ -1,0 +1,105 @@
+"""The LightningModule: one network for many styles, which differ in their normalisation alone."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from allaprima.images.tensors import to_unit_range
+from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.loop.ema_module import AveragedModule
+from allaprima.train.objective.perceptual_loss import PerceptualLoss
+from allaprima.train.settings.config import OptimizerSettings
+
+
+class BaseModule(AveragedModule):
+    """Train one network on many styles in turn, a style a step.
+
+    Every style has its own scale and shift in every instance normalisation and shares all else
+    (Dumoulin, Shlens and Kudlur 2017).
+
+    Args:
+        network: The network that learns.
+        losses: The objective of each style.
+        settings: Optimiser, schedule and average.
+    """
+
+    def __init__(
+        self, network: TransformerNetwork, losses: Sequence[PerceptualLoss], settings: OptimizerSettings
+    ) -> None:
+        super().__init__(network, settings)
+        self.losses = nn.ModuleList(losses)
+        self.style_names = normalisation_names(network)
+        parameters = dict(network.named_parameters())
+        self.styles = nn.ModuleList(
+            nn.ParameterList(nn.Parameter(parameters[name].detach().clone()) for name in self.style_names)
+            for _ in losses
+        )
+        self.averaged_styles = deepcopy(self.styles).requires_grad_(False)
+
+    def forward(self, content_image: Tensor) -> Tensor:
+        """Return pictures of the averaged network, `(B, 3, H, W)`, picture k in style k."""
+        styles = [self.averaged_styles[index % len(self.losses)] for index in range(len(content_image))]
+        painted = [
+            _painted(self.averaged, self._values(style), image[None])
+            for style, image in zip(styles, content_image, strict=True)
+        ]
+        return torch.cat(painted)
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        """Return the objective of one style for a batch, `(B, 3, H, W)`, uint8."""
+        index = self.global_step % len(self.losses)
+        content_image = to_unit_range(batch)
+        stylized_image = _painted(self.form, self._values(self.styles[index]), content_image)
+        terms = self.losses[index](stylized_image, content_image)
+        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
+        total: Tensor = terms["total"]
+        return total
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Log the terms on held-out photographs, as the mean over all styles."""
+        content_image = to_unit_range(batch)
+        for loss, style in zip(self.losses, self.averaged_styles, strict=True):
+            terms = loss(_painted(self.averaged, self._values(style), content_image), content_image)
+            self.log_dict(
+                {f"val/{name}": value / len(self.losses) for name, value in terms.items()},
+                batch_size=len(batch),
+                reduce_fx="sum",
+            )
+
+    def more_parameters(self) -> list[nn.Parameter]:
+        """Return the styles' own parameters."""
+        return list(self.styles.parameters())
+
+    def averages_of_more(self) -> list[Tensor]:
+        """Return the averages of the styles' own parameters."""
+        return list(self.averaged_styles.parameters())
+
+    def common_network(self) -> TransformerNetwork:
+        """Return the averaged network with the mean of all styles' normalisation, float32, on the CPU."""
+        network = deepcopy(self.averaged).float().cpu().eval()
+        parameters = dict(network.named_parameters())
+        with torch.no_grad():
+            for position, name in enumerate(self.style_names):
+                values = [style[position] for style in self.averaged_styles]  # type: ignore[index]
+                parameters[name].copy_(torch.stack(values).mean(0))
+        return network
+
+    def _values(self, style: nn.Module) -> dict[str, Tensor]:
+        return dict(zip(self.style_names, style.parameters(), strict=True))
+
+
+def normalisation_names(network: nn.Module) -> list[str]:
+    """Return the names of the parameters of all instance normalisations."""
+    return [
+        f"{name}.{kind}"
+        for name, module in network.named_modules()
+        if isinstance(module, nn.InstanceNorm2d)
+        for kind in ("weight", "bias")
+    ]
+
+
+def _painted(network: nn.Module, normalisation: Mapping[str, Tensor], content_image: Tensor) -> Tensor:
+    painted: Tensor = torch.func.functional_call(network, dict(normalisation), (content_image,))
+    return painted

@@ -1,0 +1,69 @@
+"""A run that trains a base, from its settings to the base's file, in a folder of its own or one begun in."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from allaprima.images.folders import pictures_below
+from allaprima.train.run_folder import new_run, open_run
+from allaprima.train.settings.parsing import ConfigError
+
+from .config import BaseConfig
+
+if TYPE_CHECKING:
+    from .base_training_steps import TrainedBase
+
+
+def train_base(config: BaseConfig) -> "TrainedBase":
+    """Train one network on many styles, and leave its file, a style file of their mean, in the run's folder.
+
+    Args:
+        config: The settings; `styles` and `content` must be given. The folder of the run is `output`,
+            or else `runs/STYLES`.
+
+    Raises:
+        ConfigError: If the styles or the photographs are not given, or this machine has not the devices.
+        ValueError: If a style picture, weights or photographs cannot be used.
+        FileExistsError: If there is something in `config.output` already.
+        FileNotFoundError: If a file does not exist.
+        ConnectionError: If the loss network's weights are not at hand.
+        DivergenceError: If the objective is no longer finite; the last checkpoints stay.
+        OSError: If the run folder cannot be written.
+    """
+    styles, content = _required_inputs(config)
+    assert config.styles is not None
+    with new_run(config.output, config.styles) as folder:
+        from .base_training_steps import train_in_folder  # torch and Lightning
+
+        return train_in_folder(config, styles, content, folder)
+
+
+def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> "TrainedBase":
+    """Go on with an earlier run from its newest checkpoint.
+
+    Args:
+        root: The run's folder.
+        changes: Settings that are not as they were, such as `max_steps`.
+
+    Raises:
+        FileNotFoundError: If there is no run or no checkpoint in the folder.
+        BlockingIOError: If another process trains in it.
+        ConfigError: If a change would make it another run.
+        Exception: What `train_base` raises.
+    """
+    folder, config, checkpoint = open_run(BaseConfig, root, changes or {})
+    styles, content = _required_inputs(config)
+    with folder.in_use():
+        from .base_training_steps import train_in_folder  # torch and Lightning
+
+        return train_in_folder(config, styles, content, folder, checkpoint)
+
+
+def _required_inputs(config: BaseConfig) -> tuple[list[Path], str]:
+    """Return the style pictures and the photographs, which have no default."""
+    if config.styles is None or config.content is None:
+        raise ConfigError("give a folder of style pictures with --styles and photographs with --content")
+    styles = pictures_below(config.styles)
+    if not styles:
+        raise ValueError(f"styles '{config.styles}' holds no pictures")
+    return styles, config.content

@@ -1,0 +1,139 @@
+"""The steps of a training run, once its folder stands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from allaprima.atomic import require_writable
+from allaprima.images.picture_files import Picture, write_picture
+from allaprima.images.pixels import Pixels
+from allaprima.models.style_file import encode_style, save_style
+from allaprima.models.transformer import TransformerNetwork
+
+from .calibration_batches import calibration_batches
+from .data.data_module import ContentDataModule
+from .evaluate.report import sheet
+from .evaluate.scores import Photograph, Scores, collect, score_picture
+from .initial_network import initial_file, initial_network
+from .loop import hardware
+from .loop.checkpoints import SameInputs, loss_weights_in
+from .loop.interruption import Interruption
+from .loop.progress import PreparationProgress
+from .loop.style_module import StyleTransferModule
+from .objective.perceptual_loss import PerceptualLoss
+from .objective.prepare_objective import check_loss_layers, prepare_objectives
+from .rank_zero import is_first_process
+from .run_folder import RunFolder
+from .settings.config import TrainConfig
+from .style_header import style_header
+from .style_picture import StylePicture, read_style_picture
+from .trainer import build_trainer, fit
+
+SCORED = 4
+"""Held-out photographs on the contact sheet, whose figures go into the style file."""
+
+
+@dataclass(frozen=True)
+class TrainedStyle:
+    """What a run has made."""
+
+    folder: Path
+    style_file: Path
+    contact_sheet: Path
+    steps: int
+    validation: dict[str, float]
+    interrupted: bool
+    exit_code: int
+    """What a program that made it should end with: 143 or 129 if SIGTERM or SIGHUP ended it early."""
+
+
+def train_in_folder(
+    config: TrainConfig, style: Path, content: str, folder: RunFolder, checkpoint: Path | None = None
+) -> TrainedStyle:
+    """Train one style and write its file and contact sheet into the run folder.
+
+    What can be wrong is looked at from quick to slow: settings, devices, the style picture, the
+    loss network's weights, the photographs. The style picture is read once: what becomes of its file
+    during the run does not matter.
+
+    Args:
+        config: The settings.
+        style: The style picture.
+        content: The photographs.
+        folder: A folder from `create_run_folder` or `open_run_folder`.
+        checkpoint: Where to go on from.
+
+    Raises:
+        Exception: What `train_style` and `resume_style` raise.
+    """
+    check_loss_layers(config)
+    init = Path("none") if checkpoint else config.init  # the checkpoint has the weights
+    initial_file(init, config.transformer)
+    style_picture = read_style_picture(style, config.style_size)
+    if is_first_process():
+        require_writable(folder.style_file(style))
+        require_writable(folder.contact_sheet)
+    interruption = Interruption()
+    trainer = build_trainer(config, folder, [SameInputs(style_picture.sha256), interruption])
+    data = ContentDataModule(content, config, progress=PreparationProgress())
+    device = hardware.device(config.accelerator)
+    config, (loss,) = prepare_objectives(
+        config,
+        [style_picture.pixels],
+        device,
+        partial(calibration_batches, data, config.batch_size, device),
+        weights=loss_weights_in(checkpoint) if checkpoint else None,
+    )
+    network = initial_network(init, config.transformer, config.seed)
+    module = StyleTransferModule(network, loss, config)
+    module.suit(device.type)
+    if is_first_process():
+        header = style_header(style_picture, config, loss, steps=0, validation={})
+        require_writable(folder.style_file(style), needed=len(encode_style(network, header)))
+        folder.save_config(config)
+    with interruption.listening(folder.kept):  # to the end, so that one signal leaves nothing half done
+        result = fit(trainer, interruption, module, data, folder, checkpoint)
+        trained = TrainedStyle(
+            folder=folder.root,
+            style_file=folder.style_file(style),
+            contact_sheet=folder.contact_sheet,
+            steps=result.steps,
+            validation=result.validation,
+            interrupted=result.is_interrupted,
+            exit_code=interruption.exit_code,
+        )
+        if trainer.is_global_zero:
+            _write(trained, style_picture, config, module, data)
+    return trained
+
+
+def _write(
+    trained: TrainedStyle,
+    style_picture: StylePicture,
+    config: TrainConfig,
+    module: StyleTransferModule,
+    data: ContentDataModule,
+) -> None:
+    """Write the style file, score it, and draw the contact sheet."""
+    header = style_header(
+        style_picture, config, module.loss, steps=trained.steps, validation=trained.validation
+    )
+    network = module.averaged.float().eval()
+    save_style(trained.style_file, network, header)  # before anything else can fail
+    scores = _score_held_out(network, module.loss, data.photographs(SCORED))
+    save_style(trained.style_file, network, header.model_copy(update={"quality": scores.figures}))
+    write_picture(Picture(sheet(style_picture.pixels, network, scores)), trained.contact_sheet)
+
+
+def _score_held_out(
+    network: TransformerNetwork, loss: PerceptualLoss, photographs: Iterable[Pixels]
+) -> Scores:
+    """Return the scores on some whole photographs."""
+    pictures = [
+        Photograph(f"held-out {number}", partial(np.copy, pixels))
+        for number, pixels in enumerate(photographs, start=1)
+    ]
+    return collect(network, [score_picture(network, loss, picture) for picture in pictures])
