@@ -6,14 +6,14 @@ if TYPE_CHECKING:
     from .run_folder import RunFolder, create_run_folder, open_run_folder
     from .settings.config import TrainConfig
     from .settings.parsing import load_config
+    from .style_run import resume_style, train_style
     from .style_training_steps import TrainedStyle
-    from .train_style import resume_style, train_style
 
 _HOME = {
     "TrainConfig": ".settings.config",
     "load_config": ".settings.parsing",
-    "train_style": ".train_style",
-    "resume_style": ".train_style",
+    "train_style": ".style_run",
+    "resume_style": ".style_run",
     "TrainedStyle": ".style_training_steps",
     "RunFolder": ".run_folder",
     "create_run_folder": ".run_folder",

@@ -16,7 +16,7 @@ from .rank_zero import is_first_process
 from .settings.config import TrainConfig
 from .settings.flags_from_settings import flags_of, typed_settings
 from .settings.parsing import ConfigError, load_config
-from .train_style import resume_style, train_style
+from .style_run import resume_style, train_style
 
 if TYPE_CHECKING:
     from .style_training_steps import TrainedStyle

@@ -10,7 +10,7 @@ import pytest
 from allaprima.models.style_file import load_style, read_header
 from allaprima.train.run_folder import open_run_folder
 from allaprima.train.settings.parsing import load_config
-from allaprima.train.train_style import resume_style, train_style
+from allaprima.train.style_run import resume_style, train_style
 
 
 @pytest.fixture

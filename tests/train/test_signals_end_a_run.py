@@ -18,7 +18,7 @@ from allaprima.train.loop.checkpoint_files import is_whole
 from allaprima.train.loop.signals import asked_to_end
 from allaprima.train.loop.style_module import StyleTransferModule
 from allaprima.train.run_folder import RunFolder, create_run_folder
-from tests.train.test_train_style import command, start, wait_for_checkpoint
+from tests.train.test_style_run import command, start, wait_for_checkpoint
 
 CODES = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 

@@ -10,9 +10,9 @@ from allaprima.train.loop.failure_messages import failure_advice
 from allaprima.train.settings.flags_from_settings import flags_of, typed_settings
 from allaprima.train.settings.parsing import ConfigError, load_settings
 
+from .base_run import resume_base
+from .base_run import train_base as train_base_network
 from .config import BaseConfig
-from .train_base import resume_base
-from .train_base import train_base as train_base_network
 
 if TYPE_CHECKING:
     Flags = dict[str, Any]

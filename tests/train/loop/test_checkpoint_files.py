@@ -11,7 +11,7 @@ import torch
 
 from allaprima.train.loop.checkpoint_files import checkpoint_to_resume, is_whole, newest_whole
 from allaprima.train.loop.checkpoints import keep_newest
-from tests.train.test_train_style import resume, start
+from tests.train.test_style_run import resume, start
 
 
 def checkpoint(path: Path, value: float = 1.0) -> Path:

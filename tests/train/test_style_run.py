@@ -25,8 +25,8 @@ from allaprima.train.loop.limits import DivergenceError
 from allaprima.train.run_folder import create_run_folder, open_run_folder
 from allaprima.train.settings.config import TrainConfig
 from allaprima.train.settings.parsing import load_config
+from allaprima.train.style_run import resume_style, train_style
 from allaprima.train.style_training_steps import TrainedStyle
-from allaprima.train.train_style import resume_style, train_style
 
 Start = Callable[..., TrainedStyle]
 
