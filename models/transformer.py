@@ -1,13 +1,10 @@
 """The image transformation network of Johnson et al. 2016, and smaller ones of its kind."""
 
-import torch
 from torch import Tensor, nn
 
 from .layers import ConvBlock, PixelShuffleConv, ResidualBlock, UpsampleBlock, pad_to_multiple, padded_conv
 from .network_settings import MINIMUM_SIZE, NetworkSettings, Upsampling
-
-OVERSHOOT = 1.1
-"""How far the output's tanh reaches past [0, 1], so that 0 and 1 are attained at finite activations."""
+from .output_range import squash, squash_and_draw_back
 
 
 class TransformerNetwork(nn.Module):
@@ -84,8 +81,7 @@ class TransformerNetwork(nn.Module):
         height, width = _checked_size(content_image)
         x = pad_to_multiple(content_image, self.settings.stride)  # (B, 3, H', W')
         x = self.paint(2 * x - 1)[..., :height, :width]  # (B, 3, H, W)
-        stylized_image = 0.5 + 0.5 * OVERSHOOT * torch.tanh(x)
-        return stylized_image if self.training else stylized_image.clamp(0, 1)
+        return squash_and_draw_back(x) if self.training else squash(x).clamp(0, 1)
 
     def paint(self, x: Tensor) -> Tensor:
         """Map pictures in [-1, 1], sides multiples of the stride, to what the output's tanh takes."""

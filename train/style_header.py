@@ -32,6 +32,7 @@ def style_header(
     *,
     steps: int,
     validation: Mapping[str, float],
+    command: str = "train",
 ) -> StyleHeader:
     """Return the header of a trained style.
 
@@ -41,6 +42,7 @@ def style_header(
         objective: What it was trained against.
         steps: Steps trained.
         validation: Terms on crops of held-out photographs.
+        command: Which command trained it.
     """
     return StyleHeader(
         dtype=config.dtype,
@@ -57,7 +59,7 @@ def style_header(
             "python": platform.python_version(),
         },
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=training_command(config),
+        command=training_command(config, command),
         licence=config.licence,
         author=config.author,
     )

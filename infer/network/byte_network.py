@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from allaprima.models.layers import pad_to_multiple
-from allaprima.models.transformer import OVERSHOOT, TransformerNetwork
+from allaprima.models.output_range import OVERSHOOT
+from allaprima.models.transformer import TransformerNetwork
 
 
 class ByteNetwork(nn.Module):

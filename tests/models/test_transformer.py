@@ -6,6 +6,7 @@ import torch
 from allaprima.models.layers import PixelShuffleConv, UpsampleBlock
 from allaprima.models.network_presets import NETWORKS
 from allaprima.models.network_settings import NetworkSettings
+from allaprima.models.output_range import squash, squash_and_draw_back
 from allaprima.models.transformer import TransformerNetwork
 from tests.conftest import small_network
 
@@ -56,6 +57,18 @@ def test_saturated_pixels_still_learn() -> None:
     output.mean().backward()
     assert last.bias.grad is not None
     assert (last.bias.grad > 1e-4).all()
+
+
+def test_training_draws_back_what_the_tanh_has_made_deaf() -> None:
+    x = torch.tensor([-50.0, -1.0, 0.0, 1.0, 50.0], requires_grad=True)
+    torch.testing.assert_close(squash_and_draw_back(x), squash(x))
+    toward_grey = torch.tensor([1.0, 1.0, 1.0, 1.0, -1.0])
+    (drawn_back,) = torch.autograd.grad((toward_grey * squash_and_draw_back(x)).sum(), x)
+    (deaf,) = torch.autograd.grad((toward_grey * squash(x)).sum(), x)
+    torch.testing.assert_close(drawn_back[1:4], deaf[1:4])  # untouched where it is alive
+    assert deaf[0] == deaf[4] == 0
+    assert drawn_back[0] == -48  # a step against the gradient brightens the one
+    assert drawn_back[4] == 48  # and darkens the other
 
 
 def test_flat_picture_gives_a_flat_picture_without_frame(network: TransformerNetwork) -> None:

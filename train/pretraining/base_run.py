@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def train_base(config: BaseConfig) -> "TrainedBase":
-    """Train one network on many styles, and leave its file, a style file of their mean, in the run's folder.
+    """Train one network on many styles, and leave its file in the run's folder, and a style file for each.
+
+    The base is a style file of their mean.
 
     Args:
         config: The settings; `styles` and `content` must be given. The folder of the run is `output`,
@@ -66,4 +68,8 @@ def _required_inputs(config: BaseConfig) -> tuple[list[Path], str]:
     styles = pictures_below(config.styles)
     if not styles:
         raise ValueError(f"styles '{config.styles}' holds no pictures")
+    names: dict[str, Path] = {}
+    for style in styles:
+        if (other := names.setdefault(style.stem.lower(), style)) is not style:
+            raise ValueError(f"'{other}' and '{style}' would be one style: give them names of their own")
     return styles, config.content

@@ -18,7 +18,7 @@ from allaprima.train.objective.prepare_objective import check_loss_layers, prepa
 from allaprima.train.rank_zero import is_first_process
 from allaprima.train.reproducing_command import training_command
 from allaprima.train.run_folder import RunFolder
-from allaprima.train.style_header import describe_loss
+from allaprima.train.style_header import describe_loss, style_header
 from allaprima.train.style_picture import StylePicture, read_style_picture
 from allaprima.train.trainer import Fit, build_trainer, fit
 
@@ -26,6 +26,7 @@ from .config import BaseConfig
 from .multi_style_module import BaseModule
 
 RESULT = "base.safetensors"
+COMMAND = "train-base"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class TrainedBase:
     """What a run has made."""
 
     file: Path
+    styles: Path
+    """The folder of the styles that it has learned, a style file for each."""
     exit_code: int
     """What a program that made it should end with: 143 or 129 if SIGTERM or SIGHUP ended it early."""
 
@@ -44,7 +47,7 @@ def train_in_folder(
     folder: RunFolder,
     checkpoint: Path | None = None,
 ) -> TrainedBase:
-    """Train one network on many styles, and write its file into the run folder.
+    """Train one network on many styles, and write its file and one for each style into the run folder.
 
     Args:
         config: The settings.
@@ -77,9 +80,26 @@ def train_in_folder(
         folder.save_config(config)
     with interruption.listening(folder.kept):
         result = fit(trainer, interruption, module, data, folder, checkpoint)
-        header = _header(config, style_pictures, losses, result)
-        save_style(folder.root / RESULT, module.common_network(), header)
-    return TrainedBase(folder.root / RESULT, interruption.exit_code)
+        trained = TrainedBase(folder.root / RESULT, folder.root / "styles", interruption.exit_code)
+        if trainer.is_global_zero:
+            header = _header(config, style_pictures, losses, result)
+            save_style(trained.file, module.common_network(), header)
+            _write_styles(trained.styles, style_pictures, config, module, result)
+    return trained
+
+
+def _write_styles(
+    folder: Path, style_pictures: Sequence[StylePicture], config: BaseConfig, module: BaseModule, result: Fit
+) -> None:
+    """Write a style file for every style, each with its own objective in the header."""
+    folder.mkdir(exist_ok=True)
+    styles = zip(style_pictures, module.style_networks(), module.losses, strict=True)
+    for style_picture, network, loss in styles:
+        assert isinstance(loss, PerceptualLoss)
+        header = style_header(
+            style_picture, config, loss, steps=result.steps, validation=result.validation, command=COMMAND
+        )
+        save_style(folder / f"{style_picture.path.stem}.safetensors", network, header)
 
 
 def _header(
@@ -93,7 +113,7 @@ def _header(
         loss=describe_loss(config, losses[0].loss_network, None),
         steps=result.steps,
         validation={name: round(value, 6) for name, value in result.validation.items()},
-        command=training_command(config, "train-base"),
+        command=training_command(config, COMMAND),
         licence=config.licence,
         author=config.author,
     )

@@ -49,5 +49,6 @@ def train_base(
         complain(advice)
         return 1
     say(f"base: {base.file}")
+    say(f"each of its styles, to paint with or to train on: {base.styles}")
     say(f"start from it: allaprima train --init {base.file} --style PICTURE --content PHOTOGRAPHS")
     return base.exit_code

@@ -78,12 +78,19 @@ class BaseModule(AveragedModule):
 
     def common_network(self) -> TransformerNetwork:
         """Return the averaged network with the mean of all styles' normalisation, float32, on the CPU."""
+        every_style = [list(style.parameters()) for style in self.averaged_styles]
+        return self._network_with([torch.stack(values).mean(0) for values in zip(*every_style, strict=True)])
+
+    def style_networks(self) -> list[TransformerNetwork]:
+        """Return the averaged network in each of the styles, float32, on the CPU."""
+        return [self._network_with(list(style.parameters())) for style in self.averaged_styles]
+
+    def _network_with(self, normalisation: Sequence[Tensor]) -> TransformerNetwork:
         network = deepcopy(self.averaged).float().cpu().eval()
         parameters = dict(network.named_parameters())
         with torch.no_grad():
-            for position, name in enumerate(self.style_names):
-                values = [style[position] for style in self.averaged_styles]  # type: ignore[index]
-                parameters[name].copy_(torch.stack(values).mean(0))
+            for name, values in zip(self.style_names, normalisation, strict=True):
+                parameters[name].copy_(values)
         return network
 
     def _values(self, style: nn.Module) -> dict[str, Tensor]:

@@ -93,6 +93,36 @@ def test_a_base_learns_several_styles_and_others_start_from_it(
         torch.testing.assert_close(tensor, expected[name], rtol=0, atol=1e-6)
 
 
+def test_each_of_its_styles_has_a_file_to_paint_with(
+    run: Run, settings: Path, photographs: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    code, out, error = run("train-base", "--config", settings, "-o", base, "--warmup-steps", 0)
+    assert code == 0, error
+    assert str(base / "styles") in out
+    assert sorted(file.name for file in (base / "styles").iterdir()) == ["one.safetensors", "two.safetensors"]
+    one, two = (load_style(base / "styles" / f"{name}.safetensors") for name in ("one", "two"))
+    assert one.header.style_name == "one.png"
+    assert one.header.style_sha256 != two.header.style_sha256
+    assert one.header.loss.weights != two.header.loss.weights
+    assert one.header.command.startswith("allaprima train-base ")
+    common = load_style(base / "base.safetensors").network.state_dict()
+    first, second = one.network.state_dict(), two.network.state_dict()
+    own = [name for name in first if not torch.equal(first[name], second[name])]
+    assert own
+    for name in first:
+        mean = (first[name] + second[name]) / 2 if name in own else first[name]
+        torch.testing.assert_close(common[name], mean, rtol=1e-3, atol=1e-3)
+    assert all(first[name].ndim == 1 for name in own)  # normalisation alone
+
+
+def test_two_styles_of_one_name_are_refused(run: Run, settings: Path, styles: Path, tmp_path: Path) -> None:
+    copy(styles / "one.png", styles / "ONE.jpg")
+    code, _, error = run("train-base", "--config", settings, "-o", tmp_path / "base")
+    assert code == 2
+    assert "would be one style" in error
+
+
 def test_a_resumed_base_is_the_one_that_was_never_stopped(run: Run, settings: Path, tmp_path: Path) -> None:
     whole, halved = tmp_path / "whole", tmp_path / "halved"
     assert run("train-base", "--config", settings, "-o", whole, "--final-lr", 1)[0] == 0
