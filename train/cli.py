@@ -101,6 +101,7 @@ def _report(trained: "TrainedStyle") -> None:
         say(f"stopped after {trained.steps} steps; go on with: allaprima train --resume {trained.folder}")
     terms = ", ".join(f"{name} {value:.3f}" for name, value in trained.validation.items())
     say(f"trained {trained.steps} steps; on held-out photographs: {terms}")
+    say(trained.advice)
     say(f"contact sheet: {trained.contact_sheet}")
     say(f"style file:    {trained.style_file}")
     say(f"paint with it: allaprima stylize {trained.style_file} photo.jpg -o painted.jpg")

@@ -21,6 +21,8 @@ class StylePicture:
     """Checksum of the file, in hexadecimal."""
     pixels: Pixels
     """At its training size, `(H, W, 3)`, uint8."""
+    shorter_side: int
+    """Of the picture as it is, in pixels."""
 
 
 def read_style_picture(path: Path, size: int | None) -> StylePicture:
@@ -41,7 +43,8 @@ def read_style_picture(path: Path, size: int | None) -> StylePicture:
         raise PictureError(f"style '{path}' cannot be read: {error.strerror or error}") from error
     except PictureError as error:
         raise type(error)(f"style '{path}' {str(error).removeprefix('picture ')}") from error
-    return StylePicture(path, hashlib.sha256(contents).hexdigest(), _reduced(pixels, path, size))
+    sha256 = hashlib.sha256(contents).hexdigest()
+    return StylePicture(path, sha256, _reduced(pixels, path, size), min(pixels.shape[:2]))
 
 
 def checksum(file: Path) -> str:

@@ -23,6 +23,7 @@ from .loop.checkpoints import SameInputs, loss_weights_in
 from .loop.interruption import Interruption
 from .loop.progress import PreparationProgress
 from .loop.style_module import StyleTransferModule
+from .loop.time_estimate import advice
 from .objective.perceptual_loss import PerceptualLoss
 from .objective.prepare_objective import check_loss_layers, prepare_objectives
 from .rank_zero import is_first_process
@@ -46,6 +47,8 @@ class TrainedStyle:
     steps: int
     validation: dict[str, float]
     interrupted: bool
+    advice: str
+    """What would help this style most, from its own held-out curve."""
     exit_code: int
     """What a program that made it should end with: 143 or 129 if SIGTERM or SIGHUP ended it early."""
 
@@ -103,6 +106,7 @@ def train_in_folder(
             steps=result.steps,
             validation=result.validation,
             interrupted=result.is_interrupted,
+            advice=advice(result.curve, style_size=config.style_size, style_side=style_picture.shorter_side),
             exit_code=interruption.exit_code,
         )
         if trainer.is_global_zero:

@@ -31,6 +31,8 @@ class Fit:
     validation: dict[str, float]
     """Terms on crops of held-out photographs."""
     is_interrupted: bool
+    curve: list[tuple[int, float]]
+    """Steps and held-out totals of this part of the run, in order."""
 
 
 def build_trainer(config: TrainConfig, folder: RunFolder, callbacks: Iterable[Callback] = ()) -> Trainer:
@@ -116,5 +118,6 @@ def fit(
             ) from error
         save_last(trainer, folder.checkpoints)
         validation = trainer.validate(module, data, verbose=False)[0]
+    (outlook,) = (callback for callback in trainer.callbacks if isinstance(callback, Outlook))  # type: ignore[attr-defined]
     terms = {name.removeprefix("val/"): float(value) for name, value in validation.items()}
-    return Fit(trainer.global_step, terms, interruption.is_requested)
+    return Fit(trainer.global_step, terms, interruption.is_requested, outlook.curve)

@@ -56,7 +56,9 @@ class Outlook(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the total."""
         if "val/total" in trainer.callback_metrics:
-            self.curve.append((trainer.global_step, float(trainer.callback_metrics["val/total"])))
+            step = trainer.global_step
+            earlier = [point for point in self.curve if point[0] != step]  # the last is validated twice
+            self.curve = [*earlier, (step, float(trainer.callback_metrics["val/total"]))]
 
     def _expectation(self, step: int, seconds: float) -> str:
         limits = self._limits
@@ -86,7 +88,7 @@ def advice(curve: list[tuple[int, float]], *, style_size: int | None, style_side
     if fall > STILL_FALLING:
         return (
             f"more time would help most: the held-out objective still fell by {100 * fall:.0f} % over the "
-            "second half (--init THIS_STYLE goes on from it)"
+            "second half (--init with its style file goes on from it)"
         )
     if style_size is not None and style_side > style_size:
         return (
