@@ -15,6 +15,7 @@ from allaprima.models.network_settings import MINIMUM_SIZE
 
 from .engine_table import EngineChoice
 from .engines import Engine
+from .fine_detail import add_detail_to_array, add_detail_to_tensor
 from .precision import PrecisionChoice
 from .tiles.load import load_bounded_engine
 from .tiles.memory_budget import Budget, Tiles
@@ -36,18 +37,27 @@ class Stylizer:
         engine: The network, on a runtime.
         max_side: Pictures with a longer side are reduced to it before and enlarged after, which
             saves memory and time and makes the strokes larger. None leaves every picture alone.
+        detail: How much of the fine detail that reduced pictures have lost comes back afterwards, as light
+            and shade from the photograph: 0 nothing, 1 all of it.
         batch: Pictures of one size that `stream` should be given at once, which a GPU may profit from.
 
     Raises:
-        ValueError: If `max_side` is below 1.
+        ValueError: If `max_side` is below 1, `detail` below 0, or there is a `detail` without `max_side`.
     """
 
-    def __init__(self, engine: Engine, *, max_side: int | None = None, batch: int = 1) -> None:
+    def __init__(
+        self, engine: Engine, *, max_side: int | None = None, detail: float = 0.0, batch: int = 1
+    ) -> None:
         if max_side is not None and max_side < 1:
             raise ValueError(f"max_side is {max_side}; expected at least 1")
+        if not detail >= 0:
+            raise ValueError(f"detail is {detail}; expected at least 0")
+        if detail and max_side is None:
+            raise ValueError("detail is lost, and can be brought back, only with a max_side; give one")
         self.batch = batch
         self._engine = engine
         self._max_side = max_side
+        self._detail = detail
 
     @classmethod
     def load(
@@ -58,6 +68,7 @@ class Stylizer:
         device: str = "auto",
         precision: PrecisionChoice = "auto",
         max_side: int | None = None,
+        detail: float = 0.0,
         tiles: Tiles = "auto",
         memory: int | None = None,
         batch: int = 1,
@@ -72,6 +83,7 @@ class Stylizer:
             device: `auto`, `cpu`, `cuda`, `mps` or another device of the runtime.
             precision: Of weights and activations, as for `load_engine`.
             max_side: As for the class.
+            detail: As for the class.
             tiles: How pictures that do not fit in memory are painted, in tiles: `exact`, as in one piece;
                 `fast`, with the statistics of a reduced picture, which shows; or `auto`, exact where the
                 disk has room for feature maps. An exported file cannot, and refuses such pictures.
@@ -88,7 +100,7 @@ class Stylizer:
         ready = load_bounded_engine(
             Path(style_file), tiles=tiles, budget=Budget(memory), trust=trust, **options
         )
-        return cls(ready, max_side=max_side, batch=batch)
+        return cls(ready, max_side=max_side, detail=detail, batch=batch)
 
     @overload
     def __call__(self, picture: Path | str | Image.Image) -> Image.Image: ...
@@ -137,12 +149,12 @@ class Stylizer:
         return self._engine if isinstance(self._engine, BoundedEngine) and self._max_side is None else None
 
     @property
-    def settings(self) -> dict[str, str | int | None]:
+    def settings(self) -> dict[str, str | float | None]:
         """What results depend on, but for the style: the engine that runs it, its precision, the size."""
         engine = self._engine.engine if isinstance(self._engine, BoundedEngine) else self._engine
         name = type(engine).__name__.removesuffix("Engine").lower()
         precision = getattr(engine, "precision", None)
-        return {"engine": name, "precision": precision, "max_side": self._max_side}
+        return {"engine": name, "precision": precision, "max_side": self._max_side, "detail": self._detail}
 
     def stream(self, batches: Iterable[list[Picture]]) -> Iterator[list[Picture]]:
         """Yield pictures stylised, in order; those of a batch are of one size.
@@ -172,7 +184,7 @@ class Stylizer:
         def run(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
             return np.asarray(self._engine(pixels[None])[0], np.uint8)
 
-        return self._within_max_side(rgb, (rgb.shape[0], rgb.shape[1]), run, _resize_array)
+        return self._within_max_side(rgb, (rgb.shape[0], rgb.shape[1]), run, _resize_array, add_detail_to_array)
 
     def _stylize_tensor(self, images: "Tensor") -> "Tensor":
         import torch
@@ -189,7 +201,9 @@ class Stylizer:
         with torch.inference_mode():
             batch = images.reshape(-1, *shape[-3:]).float()
             size = (shape[-2], shape[-1])
-            stylized = self._within_max_side(batch, size, self._run_tensors, _resize_tensor)
+            stylized = self._within_max_side(
+                batch, size, self._run_tensors, _resize_tensor, add_detail_to_tensor
+            )
         # A copy made here works in autograd, an inference tensor does not.
         return stylized.reshape(shape).to(images, copy=True)
 
@@ -208,6 +222,7 @@ class Stylizer:
         size: tuple[int, int],
         run: Callable[[Images], Images],
         resize: Callable[[Images, int, int], Images],
+        add_detail: Callable[[Images, Images, Images, float], Images],
     ) -> Images:
         """Run pictures of a height and width, reduced before and enlarged after if they are too large."""
         height, width = size
@@ -216,7 +231,11 @@ class Stylizer:
         scale = max(self._max_side / max(height, width), MINIMUM_SIZE / min(height, width))
         if scale >= 1:
             return run(images)
-        return resize(run(resize(images, round(height * scale), round(width * scale))), height, width)
+        reduced = resize(images, round(height * scale), round(width * scale))
+        enlarged = resize(run(reduced), height, width)
+        if not self._detail:
+            return enlarged
+        return add_detail(enlarged, images, resize(reduced, height, width), self._detail)
 
 
 def _resize_array(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

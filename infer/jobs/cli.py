@@ -27,6 +27,7 @@ def stylize(
     format: str | None = None,
     quality: Annotated[int | None, Parameter(validator=Number(gte=1, lte=100))] = None,
     max_side: Annotated[int | None, Parameter(validator=Number(gte=16))] = None,
+    detail: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
     max_pixels: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     memory: str | None = None,
     tiles: Literal["auto", "exact", "fast"] = "auto",
@@ -59,6 +60,8 @@ def stylize(
         quality: Of JPEG, WebP and AVIF results, 1 to 100; high by default.
         max_side: Reduce pictures with a longer side to this many pixels before, and enlarge the
             result to the picture's own size. Saves memory and time; makes the strokes larger.
+        detail: With --max-side, how much of the photograph's fine light and shade comes back afterwards: 1 is
+            all that was lost by painting smaller.
         max_pixels: Refuse to read pictures with more pixels than this. By default PNG, JPEG and TIFF have no
             limit, and what has to be decoded whole one of 89 million.
         memory: How much the process may take at its peak, such as 2G; by default what is free. Pictures that
@@ -104,6 +107,7 @@ def stylize(
         device=device,
         precision=precision,
         max_side=max_side,
+        detail=detail,
         tiles=tiles,
         memory=limit,
         batch=batch,

@@ -53,6 +53,13 @@ class Identity:
         return content_images
 
 
+class OneColour:
+    """An engine that paints everything in one colour."""
+
+    def __call__(self, content_images: NDArray[Any]) -> NDArray[Any]:
+        return np.broadcast_to(np.array((120, 110, 130), np.uint8), content_images.shape)
+
+
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (64, 97), (33, 130)])
 def test_size_and_alpha_are_kept(stylizer: Stylizer, size: tuple[int, int]) -> None:
     given = picture(*size)
@@ -106,6 +113,38 @@ def test_max_side_reduces_before_and_enlarges_after() -> None:
     assert engine.sizes == [(16, 32)]
     assert result.shape == (50, 101, 3)
     assert (result == 77).all()
+
+
+@pytest.mark.parametrize("kind", ["array", "tensor"])
+def test_detail_that_was_lost_by_reducing_comes_back(kind: str) -> None:
+    grey = np.random.default_rng(0).integers(60, 190, (64, 72, 1), np.uint8).repeat(3, axis=2)
+    tensor = torch.from_numpy(grey).permute(2, 0, 1) / 255
+
+    def painted(detail: float) -> torch.Tensor:
+        stylizer = Stylizer(Identity(), max_side=36, detail=detail)
+        if kind == "tensor":
+            return stylizer(tensor)
+        return torch.from_numpy(stylizer(grey)).permute(2, 0, 1) / 255
+
+    assert (painted(1) - tensor).abs().max() <= 1.01 / 255
+    halfway = (painted(0) + tensor) / 2
+    assert (painted(0) - tensor).abs().mean() > 10 / 255
+    assert (painted(0.5) - halfway).abs().max() <= 1.01 / 255
+
+
+def test_detail_changes_light_and_not_colour() -> None:
+    noise = np.random.default_rng(0).integers(60, 190, (64, 72, 3), np.uint8)
+    stylizer = Stylizer(OneColour(), max_side=36, detail=1)
+    change = stylizer(noise).astype(int) - np.array([120, 110, 130])
+    assert change.std() > 5
+    assert (change == change[..., :1]).all()
+
+
+def test_detail_needs_what_loses_it() -> None:
+    with pytest.raises(ValueError, match="only with a max_side"):
+        Stylizer(Identity(), detail=1)
+    with pytest.raises(ValueError, match="detail is -1; expected at least 0"):
+        Stylizer(Identity(), max_side=32, detail=-1)
 
 
 def test_max_side_leaves_small_and_thin_pictures_alone() -> None:

@@ -94,7 +94,7 @@ class DataSettings(BaseModel):
     """Read pictures from where rows of a table only name a file or URL, instead of skipping them."""
     batch_size: int = Field(default=4, ge=1)
     """Pictures a step and device."""
-    crop_size: int = Field(default=256, ge=32)
+    crop_size: int = Field(default=192, ge=32)
     """Side of the square crops in pixels."""
     val_pictures: int = Field(default=16, ge=1)
     """Photographs held out for validation and the previews."""
@@ -151,7 +151,7 @@ class OptimizerSettings(ScheduleSettings):
     lr: Resumable[float | None] = Field(default=None, gt=0)
     """Peak learning rate; 1e-2 with muon (a tenth of it for biases, norms and the ends), 2e-3 with adam."""
 
-    ema_decay: float = Field(default=0.999, ge=0, lt=1)
+    ema_decay: float = Field(default=0.99, ge=0, lt=1)
     """Decay of the moving average of the weights, which is what is saved."""
     precision: Resumable[Literal["auto", Precision]] = "auto"
     """bf16-mixed where the hardware computes in bfloat16, otherwise 32-true."""
