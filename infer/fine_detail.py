@@ -29,7 +29,9 @@ def add_detail_to_array(
     return np.clip(enlarged + detail[..., None], 0, 255).astype(np.uint8)
 
 
-def add_detail_to_tensor(enlarged: "Tensor", photograph: "Tensor", softened: "Tensor", amount: float) -> "Tensor":
+def add_detail_to_tensor(
+    enlarged: "Tensor", photograph: "Tensor", softened: "Tensor", amount: float
+) -> "Tensor":
     """Return the same for floats in [0, 1], `(B, 3, H, W)`."""
     weights = enlarged.new_tensor(LUMINANCE)[:, None, None]
     detail = ((photograph - softened) * weights).sum(1, keepdim=True)

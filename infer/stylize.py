@@ -184,7 +184,9 @@ class Stylizer:
         def run(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
             return np.asarray(self._engine(pixels[None])[0], np.uint8)
 
-        return self._within_max_side(rgb, (rgb.shape[0], rgb.shape[1]), run, _resize_array, add_detail_to_array)
+        return self._within_max_side(
+            rgb, (rgb.shape[0], rgb.shape[1]), run, _resize_array, add_detail_to_array
+        )
 
     def _stylize_tensor(self, images: "Tensor") -> "Tensor":
         import torch
