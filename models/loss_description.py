@@ -35,6 +35,8 @@ class LossDescription(BaseModel):
     strength: float | None = None
     style_size: int | None = None
     """Shorter side of the style picture in pixels; None where it was as large as it is."""
+    style_scales: int = 1
+    """Sizes of the style picture in one objective, each half of the one before."""
     loss_network: str | None = None
     content_layers: tuple[str, ...] = ()
     style_layers: tuple[str, ...] = ()

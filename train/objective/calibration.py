@@ -33,6 +33,7 @@ def calibrate(
     strength: float,
     tv_weight: float | None = None,
     formula: LossFormula | None = None,
+    scales: int = 1,
 ) -> LossWeights:
     """Return weights under which every layer's loss lies between 0 and about 1.
 
@@ -49,10 +50,11 @@ def calibrate(
         strength: Style against content; 1 is the default balance.
         tv_weight: Absolute weight of the total variation, instead of the calibrated one.
         formula: How style and total variation are computed; means over everything by default.
+        scales: Sizes of the style picture whose mean is the target, as for `style_targets`.
     """
     content_layers, style_layers = tuple(content_layers), tuple(style_layers)
     formula = formula or LossFormula()
-    targets = style_targets(loss_network, style_image, dict.fromkeys(style_layers), formula.style)
+    targets = style_targets(loss_network, style_image, style_layers, formula.style, scales=scales)
     painting = {layer: moments(x) for layer, x in loss_network(style_image, content_layers).items()}
     content = dict.fromkeys(content_layers, 0.0)
     style = dict.fromkeys(style_layers, 0.0)

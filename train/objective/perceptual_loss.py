@@ -1,10 +1,11 @@
 """The objective a style is trained against: content, style and total variation in one module."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss_description import LossWeights
@@ -103,6 +104,8 @@ def style_targets(
     style_image: Tensor,
     layers: Iterable[str],
     style_loss: StyleLoss | None = None,
+    *,
+    scales: int = 1,
 ) -> dict[str, Tensor]:
     """Return what a style loss keeps of the style image by layer: Gram matrices, `(1, C, C)`, by default.
 
@@ -111,7 +114,21 @@ def style_targets(
         style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
         layers: Names of the style layers.
         style_loss: The style loss.
+        scales: Sizes of the style picture, each half of the one before, of which the mean is kept.
     """
     layers, style_loss = tuple(layers), style_loss or MEAN_GRAM
-    features = loss_network(style_image, layers)
-    return {layer: style_loss.target(features[layer]) for layer in layers}
+    kept: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+    for image in _halved(style_image, scales):
+        features = loss_network(image, layers)
+        for layer in layers:
+            kept[layer].append(style_loss.target(features[layer]))
+    return {layer: torch.stack(targets).mean(0) for layer, targets in kept.items()}
+
+
+def _halved(image: Tensor, scales: int) -> Iterator[Tensor]:
+    """Yield an image, half of it, a quarter, and so on, as long as a side has 32 pixels."""
+    for _ in range(scales):
+        yield image
+        if min(image.shape[-2:]) < 64:
+            return
+        image = F.interpolate(image, scale_factor=0.5, mode="bilinear", antialias=True).clamp(0, 1)

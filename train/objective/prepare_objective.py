@@ -151,8 +151,11 @@ def build_loss(
             strength=settings.strength,
             tv_weight=settings.tv_weight,
             formula=formula,
+            scales=settings.style_scales,
         )
-    targets = style_targets(loss_network, style_image, weights.style, formula.style)
+    targets = style_targets(
+        loss_network, style_image, weights.style, formula.style, scales=settings.style_scales
+    )
     return PerceptualLoss(loss_network, targets, weights, formula)
 
 

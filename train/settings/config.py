@@ -43,6 +43,8 @@ class LossSettings(BaseModel):
     """Style against content: 2 paints more boldly, 0.5 stays closer to the photograph."""
     style_size: ByPreset[int | None] = Field(default=384, ge=16)
     """Shorter side of the style picture in pixels, never enlarged: larger gives larger strokes."""
+    style_scales: int = Field(default=1, ge=1, le=4)
+    """Sizes of the style picture in one objective, each half of the one before: strokes of several sizes."""
     loss_network: ByPreset[Literal["auto", "vgg19", "vgg16", "compact"]] = "auto"
     """Network whose features are compared; auto is vgg19 where its weights can be had, else compact."""
     loss_weights: Resumable[File[Path | None]] = None

@@ -311,3 +311,18 @@ def test_lengstrom_equals_the_yardstick(shared: Path, tmp_path: Path) -> None:
     terms = build_loss(settings, network, style_image)(pictures[1], pictures[0])
     for name, value in zip(TERMS, expected, strict=True):
         assert terms[name].item() == pytest.approx(float(value), rel=1e-4), name
+
+
+def test_settings_say_how_many_sizes_of_the_style_picture_count(small_weights_file: Path) -> None:
+    style = torch.rand(1, 3, 128, 128)
+    layers = {"content_layers": ("relu2_1",), "style_layers": ("relu2_1",)}
+    one, two = (
+        LossSettings(style_scales=scales, loss_weights=small_weights_file, **layers) for scales in (1, 2)
+    )
+    network = load_loss_network(one)
+    photographs = [torch.rand(1, 3, 64, 64)]
+    targets = [
+        build_loss(settings, network, style, photographs=photographs).target("relu2_1")
+        for settings in (one, two)
+    ]
+    assert not torch.allclose(*targets, rtol=1e-3)

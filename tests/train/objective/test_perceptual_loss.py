@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss_description import LossWeights
@@ -85,6 +86,34 @@ def test_gradient_reaches_the_transformer_and_nothing_else(loss: PerceptualLoss)
     assert content.grad is None
     assert list(loss.parameters()) == []
     assert not any(buffer.requires_grad for buffer in loss.buffers())
+
+
+def test_scales_keep_the_mean_of_a_picture_and_its_halves(loss_network: LossNetwork) -> None:
+    style = torch.rand(1, 3, 128, 96)
+    half = F.interpolate(style, scale_factor=0.5, mode="bilinear", antialias=True)
+    whole, smaller = (style_targets(loss_network, image, STYLE_LAYERS) for image in (style, half))
+    both = style_targets(loss_network, style, STYLE_LAYERS, scales=2)
+    too_small_for_more = style_targets(loss_network, style, STYLE_LAYERS, scales=4)
+    for layer in STYLE_LAYERS:
+        assert not torch.allclose(whole[layer], smaller[layer], rtol=1e-2)
+        torch.testing.assert_close(both[layer], (whole[layer] + smaller[layer]) / 2)
+        assert torch.equal(too_small_for_more[layer], both[layer])
+
+
+def test_calibration_measures_style_from_all_scales(loss_network: LossNetwork) -> None:
+    style, photographs = torch.rand(1, 3, 128, 128), 0.5 + 0.1 * torch.rand(2, 3, 64, 64)
+    weights = calibrate(
+        loss_network,
+        style,
+        [photographs],
+        content_layers=["relu2_1"],
+        style_layers=["relu2_1"],
+        strength=1,
+        scales=2,
+    )
+    targets = style_targets(loss_network, style, ["relu2_1"], scales=2)
+    untouched = PerceptualLoss(loss_network, targets, weights)(photographs, photographs)
+    assert untouched["style"].item() == pytest.approx(style_shares(["relu2_1"])["relu2_1"], rel=1e-4)
 
 
 def test_nothing_of_the_loss_enters_a_checkpoint(loss: PerceptualLoss) -> None:
