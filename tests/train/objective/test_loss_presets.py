@@ -321,8 +321,8 @@ def test_settings_say_how_many_sizes_of_the_style_picture_count(small_weights_fi
     )
     network = load_loss_network(one)
     photographs = [torch.rand(1, 3, 64, 64)]
-    targets = [
+    first, second = (
         build_loss(settings, network, style, photographs=photographs).target("relu2_1")
         for settings in (one, two)
-    ]
-    assert not torch.allclose(*targets, rtol=1e-3)
+    )
+    assert not torch.allclose(first, second, rtol=1e-3)
