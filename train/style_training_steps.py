@@ -26,6 +26,7 @@ from .loop.style_module import StyleTransferModule
 from .loop.time_estimate import advice
 from .objective.perceptual_loss import PerceptualLoss
 from .objective.prepare_objective import check_loss_layers, prepare_objectives
+from .objective.temporal_consistency import temporal_consistency
 from .rank_zero import is_first_process
 from .run_folder import RunFolder
 from .settings.config import TrainConfig
@@ -91,7 +92,7 @@ def train_in_folder(
         weights=loss_weights_in(checkpoint) if checkpoint else None,
     )
     network = initial_network(init, config.transformer, config.seed)
-    module = StyleTransferModule(network, loss, config)
+    module = StyleTransferModule(network, loss, config, temporal_consistency(config))
     module.suit(device.type)
     if is_first_process():
         header = style_header(style_picture, config, loss, steps=0, validation={})

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from allaprima.__main__ import build_app
 from allaprima.models.bundled_styles import bundled_styles, find_style
-from allaprima.models.network_settings import NetworkSettings
+from allaprima.models.network_presets import NETWORKS
 from allaprima.models.style_file import load_style, read_header
 from allaprima.train.settings.flags_from_settings import typed_settings
 from allaprima.train.settings.parsing import load_config
@@ -33,9 +33,9 @@ def test_there_are_some_and_they_have_names_to_type() -> None:
     assert [name for name in STYLES if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)] == []
 
 
-def test_it_is_the_papers_network_in_half_precision(name: str) -> None:
+def test_it_is_a_network_with_a_name_in_half_precision(name: str) -> None:
     network, header = load_style(name)
-    assert network.settings == NetworkSettings()
+    assert network.settings in (NETWORKS["paper"], NETWORKS["fast"])
     assert header.dtype == "float16"
     assert {tensor.dtype for tensor in load_file(STYLES[name]).values()} == {torch.float16}
     assert STYLES[name].stat().st_size < 3_400_000
@@ -65,7 +65,8 @@ def test_its_command_is_one_and_trains_such_a_network(name: str) -> None:
     )
     assert config.style is not None
     assert config.style.name == header.style_name
-    assert (header.network.width, config.transformer.width, config.dtype) == (32, 32, "float16")
+    assert config.transformer == header.network
+    assert config.dtype == "float16"
     assert (config.author, config.licence) == (header.author, header.licence)
     # auto is VGG-19 where its weights are given, as the command of a style that was trained with it says.
     assert config.loss_network in ("auto", header.loss.loss_network)

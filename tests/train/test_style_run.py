@@ -125,6 +125,21 @@ def test_training_lowers_the_objective(settings: dict[str, Any], tmp_path: Path)
     assert after.advice.startswith("more time would help most: the held-out objective still fell by ")
 
 
+def test_a_run_for_films_counts_steadiness_and_resumes_exactly(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    result = start(settings, whole, temporal=1, final_lr=1)
+    assert result.validation.keys() == {"content", "style", "tv", "temporal", "total"}
+    assert result.validation["temporal"] > 0
+    parts = [value for name, value in result.validation.items() if name != "total"]
+    assert result.validation["total"] == pytest.approx(sum(parts), rel=1e-4)
+    assert read_header(result.style_file).validation["temporal"] > 0
+    start(settings, halved, temporal=1, final_lr=1, max_steps=3, checkpoint_every=3)
+    resume_style(halved, {"max_steps": 6})
+    assert_same_weights(whole, halved)
+
+
 def test_resumed_run_equals_uninterrupted_one(settings: dict[str, Any], tmp_path: Path) -> None:
     """Two halves give, bit for bit, what one whole run with the same schedule gives."""
     constant = {"final_lr": 1.0, "warmup_steps": 0}

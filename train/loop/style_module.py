@@ -7,6 +7,7 @@ from torch import Tensor
 from allaprima.images.tensors import to_unit_range
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
+from allaprima.train.objective.temporal_consistency import TemporalConsistency, objective_terms
 from allaprima.train.settings.config import OptimizerSettings
 
 from . import hardware
@@ -20,13 +21,19 @@ class StyleTransferModule(AveragedModule):
         network: The network that learns.
         loss: The objective; none of it gets into checkpoints but the resolved weights.
         settings: Optimiser, schedule and average.
+        temporal: What else counts, steadiness from frame to frame.
     """
 
     def __init__(
-        self, network: TransformerNetwork, loss: PerceptualLoss, settings: OptimizerSettings
+        self,
+        network: TransformerNetwork,
+        loss: PerceptualLoss,
+        settings: OptimizerSettings,
+        temporal: TemporalConsistency | None = None,
     ) -> None:
         super().__init__(network, settings)
         self.loss = loss
+        self.temporal = temporal
 
     def forward(self, content_image: Tensor) -> Tensor:
         """Return the averaged network's stylised picture, `(B, 3, H, W)`, RGB in [0, 1]."""
@@ -36,7 +43,7 @@ class StyleTransferModule(AveragedModule):
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         """Return the objective of one batch, `(B, 3, H, W)`, uint8."""
         content_image = to_unit_range(batch)
-        terms = self.loss(self.form(content_image), content_image)
+        terms = objective_terms(self.loss, self.temporal, self.form, content_image, self.global_step)
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         total: Tensor = terms["total"]
         return total
@@ -44,7 +51,7 @@ class StyleTransferModule(AveragedModule):
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Log the averaged network's terms on held-out photographs."""
         content_image = to_unit_range(batch)
-        terms = self.loss(self.averaged(content_image), content_image)
+        terms = objective_terms(self.loss, self.temporal, self.averaged, content_image, batch_idx)
         self.log_dict(
             {f"val/{name}": value for name, value in terms.items()}, batch_size=len(batch), sync_dist=True
         )

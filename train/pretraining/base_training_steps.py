@@ -15,6 +15,7 @@ from allaprima.train.loop.interruption import Interruption
 from allaprima.train.loop.progress import PreparationProgress
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.objective.prepare_objective import check_loss_layers, prepare_objectives
+from allaprima.train.objective.temporal_consistency import temporal_consistency
 from allaprima.train.rank_zero import is_first_process
 from allaprima.train.reproducing_command import training_command
 from allaprima.train.run_folder import RunFolder
@@ -74,7 +75,7 @@ def train_in_folder(
         partial(calibration_batches, data, config.batch_size, device),
     )
     network = initial_network(init, config.transformer, config.seed)
-    module = BaseModule(network, losses, config)
+    module = BaseModule(network, losses, config, temporal_consistency(config))
     module.suit(device.type)
     if is_first_process():
         folder.save_config(config)

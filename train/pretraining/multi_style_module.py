@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from allaprima.images.tensors import to_unit_range
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.loop.ema_module import AveragedModule
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
+from allaprima.train.objective.temporal_consistency import TemporalConsistency, objective_terms
 from allaprima.train.settings.config import OptimizerSettings
 
 
@@ -23,12 +25,18 @@ class BaseModule(AveragedModule):
         network: The network that learns.
         losses: The objective of each style.
         settings: Optimiser, schedule and average.
+        temporal: What else counts, steadiness from frame to frame.
     """
 
     def __init__(
-        self, network: TransformerNetwork, losses: Sequence[PerceptualLoss], settings: OptimizerSettings
+        self,
+        network: TransformerNetwork,
+        losses: Sequence[PerceptualLoss],
+        settings: OptimizerSettings,
+        temporal: TemporalConsistency | None = None,
     ) -> None:
         super().__init__(network, settings)
+        self.temporal = temporal
         self.losses = nn.ModuleList(losses)
         self.style_names = normalisation_names(network)
         parameters = dict(network.named_parameters())
@@ -51,8 +59,8 @@ class BaseModule(AveragedModule):
         """Return the objective of one style for a batch, `(B, 3, H, W)`, uint8."""
         index = self.global_step % len(self.losses)
         content_image = to_unit_range(batch)
-        stylized_image = _painted(self.form, self._values(self.styles[index]), content_image)
-        terms = self.losses[index](stylized_image, content_image)
+        paint = partial(_painted, self.form, self._values(self.styles[index]))
+        terms = objective_terms(self.losses[index], self.temporal, paint, content_image, self.global_step)
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         total: Tensor = terms["total"]
         return total
@@ -61,7 +69,8 @@ class BaseModule(AveragedModule):
         """Log the terms on held-out photographs, as the mean over all styles."""
         content_image = to_unit_range(batch)
         for loss, style in zip(self.losses, self.averaged_styles, strict=True):
-            terms = loss(_painted(self.averaged, self._values(style), content_image), content_image)
+            paint = partial(_painted, self.averaged, self._values(style))
+            terms = objective_terms(loss, self.temporal, paint, content_image, batch_idx)
             self.log_dict(
                 {f"val/{name}": value / len(self.losses) for name, value in terms.items()},
                 batch_size=len(batch),

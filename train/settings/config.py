@@ -83,6 +83,16 @@ def preset_settings(preset: PresetName) -> dict[str, Any]:
     return {name: getattr(recipe, name) for name in LossSettings.model_fields if name in decided}
 
 
+class TemporalSettings(BaseModel):
+    """What counts besides for films."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    temporal: float = Field(default=0.0, ge=0)
+    """Steadiness from frame to frame against content and style, for video: 1 is a start. A calibrated
+    objective has terms of about 1; a preset's may be in the millions."""
+
+
 class DataSettings(BaseModel):
     """The photographs."""
 
@@ -226,6 +236,7 @@ class TrainConfig(
     OptimizerSettings,
     TransformerSettings,
     DataSettings,
+    TemporalSettings,
     LossSettings,
     RunSettings,
     InputSettings,
