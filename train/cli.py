@@ -37,8 +37,8 @@ def train(
     """Train a network that paints any picture in one style.
 
     Args:
-        config: Settings as YAML, a file or a packaged one's name: default, quick, demo, paper; flags win over
-            it.
+        config: Settings as YAML, a file or a packaged one's name: default, quick, demo, paper, video; flags
+            win over it.
         resume: Run folder of an earlier run to go on with, with its settings.
     """
     overrides = typed_settings(settings, unknown)
