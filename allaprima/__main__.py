@@ -19,6 +19,7 @@ COMMANDS = {
     ),
     "stylize": ("allaprima.infer.jobs.cli:stylize", "Paint pictures in a trained style."),
     "video": ("allaprima.infer.video.cli:video", "Paint a video in a trained style."),
+    "live": ("allaprima.infer.live.cli:live", "Paint a camera, stream or file as it plays."),
     "optimize": (
         "allaprima.train.image_optimization.cli:optimize",
         "Paint one picture by optimising its pixels.",

@@ -15,6 +15,7 @@ _EXTRAS = {
     ),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "openvino": ("openvino",),
+    "live": ("pygame", "pyvirtualcam"),
     "heif": ("pillow_heif",),
 }
 """The modules that `pip install 'allaprima[EXTRA]'` brings, apart from what they need themselves."""

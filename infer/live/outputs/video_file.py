@@ -1,0 +1,62 @@
+"""Live pictures into a file, at the times at which they came."""
+
+import logging
+from fractions import Fraction
+
+from allaprima.images.video.protocol import Beside
+from allaprima.infer.live.state.shown import Displayed, Shown
+from allaprima.infer.video.writing import Encoding, FilmWriter
+from allaprima.infer.video.writing.encoders import Format
+from allaprima.infer.video.writing.part_file import PartFile
+
+_log = logging.getLogger(__name__)
+
+_MILLISECOND = Fraction(1, 1000)
+
+
+class VideoFileOutput:
+    """A clip that grows; it plays under its `.part` name, and gets its own when it is closed.
+
+    Args:
+        part: The file.
+        size: Height and width.
+        rate: Frames per second, roughly.
+        displayed: Called for each picture that the encoder has.
+
+    Raises:
+        ValueError: If its suffix names no container.
+    """
+
+    def __init__(self, part: PartFile, size: tuple[int, int], rate: Fraction, displayed: Displayed) -> None:
+        self._part, self._displayed = part, displayed
+        self._writer = FilmWriter(part, Encoding(), Format(*size, rate, _MILLISECOND), Beside())
+        self._lasting = max(1, round(1 / rate / _MILLISECOND))
+        self._began: float | None = None
+        self._last = -1
+        self._failed = False
+
+    def show(self, shown: Shown) -> None:
+        """Write a picture.
+
+        Raises:
+            OSError: If the disk is full, or otherwise not to be written to.
+        """
+        self._began = shown.captured if self._began is None else self._began
+        self._last = max(self._last + 1, round(1000 * (shown.captured - self._began)))
+        try:
+            self._writer.write(shown.picture, self._last, self._lasting)
+        except OSError:
+            self._failed = True
+            raise
+        self._displayed(shown)
+
+    def close(self) -> None:
+        """Complete the file; one that nothing was written to, or that failed, does not get its name.
+
+        Raises:
+            OSError: As `show`.
+        """
+        if self._writer.count and not self._failed:
+            self._writer.finish()
+        elif self._writer.stop():
+            _log.warning("'%s' has the first %d pictures and plays", self._part.path, self._writer.count)

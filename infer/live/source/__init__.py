@@ -1,0 +1,1 @@
+"""Where live pictures come from: cameras, files at their own pace, streams."""
