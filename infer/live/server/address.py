@@ -34,15 +34,16 @@ def parse_address(text: str) -> Address:
     Raises:
         ValueError: If it is none.
     """
+    wrong = ValueError(
+        f"output '{text}' is no address to listen at; expected for example mjpeg://127.0.0.1:8080"
+    )
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        port = None
+        raise wrong from None
     if port is None or parts.path.strip("/") or parts.query or parts.username is not None:
-        raise ValueError(
-            f"output '{text}' is no address to listen at; expected for example mjpeg://127.0.0.1:8080"
-        )
+        raise wrong
     return Address(parts.hostname or _LOOPBACK, port)
 
 

@@ -72,7 +72,11 @@ class PageHandler(BaseHTTPRequestHandler):
             return
         if path in _FILES:
             name, kind = _FILES[path]
-            self._answer(200, files(__package__).joinpath(name).read_bytes(), f"{kind}; charset=utf-8")
+            self._answer(
+                200,
+                files("allaprima.infer.live.server").joinpath(name).read_bytes(),
+                f"{kind}; charset=utf-8",
+            )
         elif path == "/status":
             self._answer_json(200, self._server.status())
         elif path == "/stream":
