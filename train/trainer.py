@@ -14,9 +14,10 @@ from .loop.checkpoint_errors import Restoring
 from .loop.checkpoints import keep_newest, save_last
 from .loop.interruption import Interruption
 from .loop.limits import DivergenceError, DivergenceGuard, RunLimits
-from .loop.progress import ImageRate, Previews, TrainingProgress
+from .loop.progress import TrainingProgress
 from .loop.quiet_lightning import without_advice
 from .loop.scheduled_module import ScheduledModule
+from .loop.tensorboard_metrics import ImageRate, Previews
 from .loop.time_estimate import Outlook
 from .run_folder import RunFolder
 from .settings.config import TrainConfig

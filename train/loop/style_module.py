@@ -12,6 +12,7 @@ from allaprima.train.settings.config import OptimizerSettings
 
 from . import hardware
 from .ema_module import AveragedModule
+from .tensorboard_metrics import log_training_terms, log_validation_terms
 
 
 class StyleTransferModule(AveragedModule):
@@ -44,7 +45,7 @@ class StyleTransferModule(AveragedModule):
         """Return the objective of one batch, `(B, 3, H, W)`, uint8."""
         content_image = to_unit_range(batch)
         terms = objective_terms(self.loss, self.temporal, self.form, content_image, self.global_step)
-        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
+        log_training_terms(self, terms)
         total: Tensor = terms["total"]
         return total
 
@@ -52,9 +53,7 @@ class StyleTransferModule(AveragedModule):
         """Log the averaged network's terms on held-out photographs."""
         content_image = to_unit_range(batch)
         terms = objective_terms(self.loss, self.temporal, self.averaged, content_image, batch_idx)
-        self.log_dict(
-            {f"val/{name}": value for name, value in terms.items()}, batch_size=len(batch), sync_dist=True
-        )
+        log_validation_terms(self, terms, len(batch))
 
     def suit(self, device_type: str) -> None:
         """Compile too, where the settings, or else the device, ask for it: the network itself, in place."""

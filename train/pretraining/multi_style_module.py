@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from allaprima.images.tensors import to_unit_range
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.loop.ema_module import AveragedModule
+from allaprima.train.loop.tensorboard_metrics import log_training_terms, log_validation_terms
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.objective.temporal_consistency import TemporalConsistency, objective_terms
 from allaprima.train.settings.config import OptimizerSettings
@@ -61,21 +62,19 @@ class BaseModule(AveragedModule):
         content_image = to_unit_range(batch)
         paint = partial(_painted, self.form, self._values(self.styles[index]))
         terms = objective_terms(self.losses[index], self.temporal, paint, content_image, self.global_step)
-        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
+        log_training_terms(self, terms)
         total: Tensor = terms["total"]
         return total
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Log the terms on held-out photographs, as the mean over all styles."""
         content_image = to_unit_range(batch)
+        by_style = []
         for loss, style in zip(self.losses, self.averaged_styles, strict=True):
             paint = partial(_painted, self.averaged, self._values(style))
-            terms = objective_terms(loss, self.temporal, paint, content_image, batch_idx)
-            self.log_dict(
-                {f"val/{name}": value / len(self.losses) for name, value in terms.items()},
-                batch_size=len(batch),
-                reduce_fx="sum",
-            )
+            by_style.append(objective_terms(loss, self.temporal, paint, content_image, batch_idx))
+        means = {name: torch.stack([terms[name] for terms in by_style]).mean() for name in by_style[0]}
+        log_validation_terms(self, means, len(batch))
 
     def more_parameters(self) -> list[nn.Parameter]:
         """Return the styles' own parameters."""
