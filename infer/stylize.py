@@ -170,15 +170,17 @@ class Stylizer:
         if stream is None or self._max_side is not None:
             yield from ([self(picture) for picture in batch] for batch in batches)
             return
-        flying: deque[list[Picture]] = deque()
+        pending: deque[list[Picture]] = deque()
 
         def arrays() -> Iterator[NDArray[np.uint8]]:
             for batch in batches:
-                flying.append(batch)
+                pending.append(batch)
                 yield np.stack([picture.rgb for picture in batch])
 
         for painted in stream(arrays()):
-            yield [Picture(rgb, given.alpha) for rgb, given in zip(painted, flying.popleft(), strict=True)]
+            yield [
+                Picture(rgb, original.alpha) for rgb, original in zip(painted, pending.popleft(), strict=True)
+            ]
 
     def _stylize_array(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         def run(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -42,8 +42,8 @@ def _directions(parts: Labels) -> Field:
     x, y = coordinates(side)
     outline = (distance_to_edges(parts, 4) < 2).astype(np.float32)
     # Angles are doubled: a row has a direction, but no way that it points.
-    around = 2 * np.arctan2(y - 0.5, x - 0.5)
-    right, down = 1e-3 * np.cos(around), 1e-3 * np.sin(around)
+    tangent = 2 * np.arctan2(y - 0.5, x - 0.5)
+    right, down = 1e-3 * np.cos(tangent), 1e-3 * np.sin(tangent)
     for radius in (0.008, 0.02, 0.05):
         slope_down, slope_right = np.gradient(blur(outline, radius * side), 1024 / side)
         strength, across = np.hypot(slope_down, slope_right), 2 * np.arctan2(slope_down, slope_right)

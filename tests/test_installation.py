@@ -24,15 +24,15 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 def names(requirements: list[str]) -> set[str]:
     """Return the distributions that requirements name, but for the project itself."""
-    found = {re.split(r"[\[>]", requirement)[0].lower() for requirement in requirements}
-    return {name for name in found if not name.startswith("allaprima")}
+    packages = {re.split(r"[\[>]", requirement)[0].lower() for requirement in requirements}
+    return {name for name in packages if not name.startswith("allaprima")}
 
 
 @pytest.mark.parametrize("extra", ["train", "onnx", "openvino", "live"])
 def test_every_package_of_an_extra_is_told_of(extra: str) -> None:
     distributions = packages_distributions()
-    told = {distributions[module][0].lower() for module in missing_extras._EXTRAS[extra]}
-    assert told == names(PROJECT["optional-dependencies"][extra])
+    packages = {distributions[module][0].lower() for module in missing_extras._EXTRAS[extra]}
+    assert packages == names(PROJECT["optional-dependencies"][extra])
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_every_package_of_an_extra_is_told_of(extra: str) -> None:
 def test_a_missing_package_is_told_with_the_command(words: str, module: str, tmp_path: Path) -> None:
     Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
     program = f"import sys; sys.modules[{module!r}] = None; from allaprima.__main__ import main; main()"
-    said = _run([sys.executable, "-c", program, *words.split()], expected=2, folder=tmp_path)
-    told = f"error: this needs {module}, which is not installed: pip install 'allaprima[train]'"
-    assert said.splitlines()[-1] == told
+    output = _run([sys.executable, "-c", program, *words.split()], expected=2, folder=tmp_path)
+    message = f"error: this needs {module}, which is not installed: pip install 'allaprima[train]'"
+    assert output.splitlines()[-1] == message
 
 
 def test_painting_with_a_style_file_names_both_ways_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,8 +63,8 @@ def test_painting_with_a_style_file_names_both_ways_out(run: Run, monkeypatch: p
 
 def test_python_is_told_too() -> None:
     program = "import sys; sys.modules['torch'] = None; from allaprima.train import TrainedStyle"
-    said = _run([sys.executable, "-c", program], expected=1)
-    assert said.endswith("needs torch, which is not installed: pip install 'allaprima[train]'\n")
+    output = _run([sys.executable, "-c", program], expected=1)
+    assert output.endswith("needs torch, which is not installed: pip install 'allaprima[train]'\n")
 
 
 def test_an_unknown_package_is_nobodys_extra() -> None:

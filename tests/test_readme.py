@@ -31,12 +31,12 @@ def commands() -> list[list[str]]:
     """Return every allaprima command line, without the program's name."""
     lines = "\n".join(blocks("sh")).replace("\\\n", " ").splitlines()
     lines += re.findall(r"`(allaprima [^`]*)`", README)
-    found = []
+    commands = []
     for line in lines:
         words = shlex.split(line, comments=True)
         if "allaprima" in words:
-            found.append([word for word in words[words.index("allaprima") + 1 :] if word != "..."])
-    return found
+            commands.append([word for word in words[words.index("allaprima") + 1 :] if word != "..."])
+    return commands
 
 
 @pytest.fixture

@@ -31,10 +31,10 @@ class Turn:
         The matrix maps x and y of the stored picture to a x + c y and b x + d y (libavutil's `display.h`).
         """
         side_data: Any = frame.side_data
-        found = side_data.get(Type.DISPLAYMATRIX)
-        if found is None:
+        matrix = side_data.get(Type.DISPLAYMATRIX)
+        if matrix is None:
             return cls()
-        a, b, _, c, d = np.frombuffer(bytes(found), np.int32)[:5].astype(int)
+        a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].astype(int)
         if abs(a) + abs(d) >= abs(b) + abs(c):
             return cls(False, bool(a < 0), bool(d < 0))
         return cls(True, bool(c < 0), bool(b < 0))

@@ -84,8 +84,8 @@ def parse_time(text: str) -> Fraction:
     Raises:
         ValueError: If it is no time.
     """
-    found = _CLOCK.fullmatch(text.strip())
-    if not found:
+    match = _CLOCK.fullmatch(text.strip())
+    if not match:
         raise ValueError(f"'{text}' is not a time; expected seconds or h:m:s, for example 90, 1:30 or 1:30.5")
-    hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
+    hours, minutes, seconds = (Fraction(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + seconds

@@ -66,19 +66,19 @@ class VideoFile:
             whole = self._reader(self.info.height, self.info.width)
         waiting: list[Packet[Any]] = []
         begun = False
-        for found in self._inside(set(wanted.streams)):
-            if isinstance(found, Packet):
-                waiting.append(found)
+        for item in self._inside(set(wanted.streams)):
+            if isinstance(item, Packet):
+                waiting.append(item)
                 if len(waiting) < _PACKETS_AT_ONCE:
                     continue
             if waiting:
                 yield Packets(waiting)
                 waiting = []
-            if isinstance(found, Shown):
-                self._note(found)
-                times = (self._window.moved(found.pts, self.info.time_base), found.duration)
-                again = found.instead and begun
-                yield Repeat(*times) if again else Frame(*_read(found.frame, reader, whole), *times)
+            if isinstance(item, Shown):
+                self._note(item)
+                times = (self._window.moved(item.pts, self.info.time_base), item.duration)
+                again = item.instead and begun
+                yield Repeat(*times) if again else Frame(*_read(item.frame, reader, whole), *times)
                 begun = True
         if waiting:
             yield Packets(waiting)
@@ -88,13 +88,13 @@ class VideoFile:
 
     def _inside(self, streams: set[int]) -> "Iterator[Shown | Packet[Any]]":
         """Yield what is inside the section; packets count their time from its start."""
-        for found in self._found(streams):
-            if isinstance(found, Shown):
-                if self._window.holds(found.pts * self.info.time_base):
-                    yield found
+        for item in self._found(streams):
+            if isinstance(item, Shown):
+                if self._window.holds(item.pts * self.info.time_base):
+                    yield item
                 continue
-            if self._window.admits(found):
-                yield found
+            if self._window.admits(item):
+                yield item
 
     def _found(self, streams: set[int]) -> "Iterator[Shown | Packet[Any]]":
         """Yield what the file holds, from the key frame before the section's start until after its end."""

@@ -125,15 +125,15 @@ def label(row: dict[str, Any]) -> str:
 def circumstances(device: str) -> dict[str, Any]:
     """Return machine, threads and versions."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found: dict[str, Any] = {"machine": _processor(), "threads": cores, "device": device}
+    facts: dict[str, Any] = {"machine": _processor(), "threads": cores, "device": device}
     if limit := os.environ.get("OMP_NUM_THREADS"):
-        found["OMP_NUM_THREADS"] = limit  # binds PyTorch and not the others; taskset binds all
+        facts["OMP_NUM_THREADS"] = limit  # binds PyTorch and not the others; taskset binds all
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            facts[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return facts
 
 
 def _choices(plan: Plan) -> list[tuple[Path, EngineRecord, PrecisionChoice]]:

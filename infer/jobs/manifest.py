@@ -95,8 +95,8 @@ def manifest_path(output: Path, shard: tuple[int, int] | None) -> Path:
 def _last_settings(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
-    found = [line["job"] for line in read_manifest(path) if isinstance(line.get("job"), dict)]
-    return found[-1] if found else None
+    settings = [line["job"] for line in read_manifest(path) if isinstance(line.get("job"), dict)]
+    return settings[-1] if settings else None
 
 
 def _refuse_other_settings(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:

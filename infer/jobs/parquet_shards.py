@@ -85,8 +85,8 @@ def _rows(file: Any, column: str, tables: deque[Any]) -> Iterator[_Row]:
         if len(batch):
             tables.append(pa.table(batch))
         for value in batch.column(column):
-            found = value.as_py()
-            yield _Row(number, found["bytes"] if isinstance(found, dict) else found)
+            cell = value.as_py()
+            yield _Row(number, cell["bytes"] if isinstance(cell, dict) else cell)
             number += 1
 
 
@@ -105,9 +105,9 @@ def _picture_column(source: Path, schema: Any) -> str:
         if pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0
     ]
     binary = [field.name for field in schema if pa.types.is_binary(field.type) and field.name in _USUAL_NAMES]
-    for found in (*named, *structs, *binary):
-        if found != COLUMN:
-            return str(found)
+    for column in (*named, *structs, *binary):
+        if column != COLUMN:
+            return str(column)
     raise ValueError(
         f"'{source}' has no column of pictures; its columns are {', '.join(schema.names)}, and one would be "
         "an image of the Hugging Face library, a struct with bytes, or bytes called "
@@ -126,7 +126,7 @@ def _with_column(schema: Any) -> Any:
     extended = schema.append(pa.field(COLUMN, _PICTURES))
     metadata = dict(schema.metadata or {})
     if b"huggingface" in metadata:
-        said = json.loads(metadata[b"huggingface"])
-        said.setdefault("info", {}).setdefault("features", {})[COLUMN] = {"_type": "Image"}
-        metadata[b"huggingface"] = json.dumps(said).encode()
+        description = json.loads(metadata[b"huggingface"])
+        description.setdefault("info", {}).setdefault("features", {})[COLUMN] = {"_type": "Image"}
+        metadata[b"huggingface"] = json.dumps(description).encode()
     return extended.with_metadata(metadata)

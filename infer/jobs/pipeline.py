@@ -59,15 +59,15 @@ class Done(Generic[Item, Result]):
 class _Read(Generic[Item]):
     item: Item
     started: float
-    given: Picture | PictureFacts | Exception
+    picture: Picture | PictureFacts | Exception
 
     @property
     def kind(self) -> type:
-        return Exception if isinstance(self.given, Exception) else type(self.given)
+        return Exception if isinstance(self.picture, Exception) else type(self.picture)
 
     def done(self, result: Result | Exception) -> Done[Item, Result]:
-        known = None if isinstance(self.given, Exception) else (self.given.height, self.given.width)
-        return Done(self.item, result, perf_counter() - self.started, known)
+        size = None if isinstance(self.picture, Exception) else (self.picture.height, self.picture.width)
+        return Done(self.item, result, perf_counter() - self.started, size)
 
 
 def run_pipeline(
@@ -129,16 +129,16 @@ def _painted(
 
 def _tagged(reads: Iterator[_Read[Item]]) -> Iterator[tuple[_Read[Item], Picture]]:
     for read in reads:
-        assert isinstance(read.given, Picture)
-        yield read, read.given
+        assert isinstance(read.picture, Picture)
+        yield read, read.picture
 
 
 def _ended(read: _Read[Item], work: Work[Item, Result]) -> Result | Exception:
-    if isinstance(read.given, Exception):
-        return read.given
-    assert isinstance(read.given, PictureFacts)
+    if isinstance(read.picture, Exception):
+        return read.picture
+    assert isinstance(read.picture, PictureFacts)
     try:
-        return work.paint_large(read.item, read.given)
+        return work.paint_large(read.item, read.picture)
     except FAILURES as error:
         return error
 

@@ -97,10 +97,10 @@ class _FileWork:
     on_share: Callable[[float], None]
 
     def read(self, job: Job) -> Picture | PictureFacts:
-        given = self._read(job)
+        picture = self._read(job)
         job.target.parent.mkdir(parents=True, exist_ok=True)
         require_writable(job.target)  # before the work
-        return given
+        return picture
 
     def _read(self, job: Job) -> Picture | PictureFacts:
         if self.large is not None:

@@ -58,8 +58,8 @@ def stylize_tar(
         with write_atomically(job.target) as temporary, tarfile.open(temporary, "w") as out:
             work = Work[_Item, Member](read, write, lambda item, _: item.picture)
             for done in run_pipeline(_items(job.source, rest), work, stylizer):
-                found = [] if isinstance(done.result, Exception) else [done.result]
-                for info, data in [*done.item.before, *found]:
+                members = [] if isinstance(done.result, Exception) else [done.result]
+                for info, data in [*done.item.before, *members]:
                     out.addfile(info, io.BytesIO(data))
                 name = done.item.picture[0].name
                 yield outcome_of(Job(job.source / name, job.target / name), done)

@@ -87,11 +87,11 @@ class Passes:
 
     def _compute(self, part: Part, tile: Window) -> list[Tensor]:
         window = tile.expanded(part.margin).within(self._whole)
-        given = [self._read(kind, window) for kind in part.inputs]
+        inputs = [self._read(kind, window) for kind in part.inputs]
         inner = tile.inside(window)
         return [
             _cut(result, inner.times(kind.per_cell))
-            for kind, result in zip(part.outputs, part.run(*given), strict=True)
+            for kind, result in zip(part.outputs, part.run(*inputs), strict=True)
         ]
 
     def _read(self, kind: MapKind, window: Window) -> Tensor:

@@ -130,10 +130,10 @@ class _Tracer(fx.Tracer):
 
 def _before(wanted: Iterable[fx.Node], but: Collection[fx.Node] = ()) -> set[fx.Node]:
     """Return nodes and all that they are computed from, not looking behind those in `but`."""
-    found, waiting = set[fx.Node](), list(wanted)
+    nodes, waiting = set[fx.Node](), list(wanted)
     while waiting:
         node = waiting.pop()
-        if node not in found:
-            found.add(node)
+        if node not in nodes:
+            nodes.add(node)
             waiting.extend(() if node in but else node.all_input_nodes)
-    return found
+    return nodes

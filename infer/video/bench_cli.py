@@ -57,7 +57,7 @@ def bench_video(
     from allaprima.infer.bench.sizes import parse_size
     from allaprima.infer.engines import load_engine
 
-    wanted = [parse_size(size) for size in sizes.split(",")]
+    picture_sizes = [parse_size(size) for size in sizes.split(",")]
     open_clip(clip).close()
     check_outputs((json_file,), overwrite=True)
     ready = load_engine(style, engine=engine, device=device, precision=precision, trust=trust)
@@ -68,23 +68,23 @@ def bench_video(
     endurance = None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for size in wanted:
+        for size in picture_sizes:
             source = make_clip(clip, folder / "source.mp4", size, seconds)
             rates[size] = measure_rates(ready, source, folder, batch)
         if minutes:
-            long = make_clip(clip, folder / "source.mp4", wanted[0], 60 * minutes)
+            long = make_clip(clip, folder / "source.mp4", picture_sizes[0], 60 * minutes)
             endurance = measure_endurance(long, folder)
-    around = circumstances(device)
-    _show(rates, endurance, around)
+    environment = circumstances(device)
+    _show(rates, endurance, environment)
     if json_file:
-        rows = [{"height": size[0], "width": size[1], **found.as_dict()} for size, found in rates.items()]
-        report = {"rates": rows, "endurance": endurance and asdict(endurance), **around}
+        rows = [{"height": size[0], "width": size[1], **rate.as_dict()} for size, rate in rates.items()]
+        report = {"rates": rows, "endurance": endurance and asdict(endurance), **environment}
         write_whole(json_file, (json.dumps(report, indent=2) + "\n").encode())
     return 0
 
 
 def _show(
-    rates: "dict[tuple[int, int], Rates]", endurance: "Endurance | None", around: dict[str, Any]
+    rates: "dict[tuple[int, int], Rates]", endurance: "Endurance | None", environment: dict[str, Any]
 ) -> None:
     from rich.box import SIMPLE
     from rich.console import Console
@@ -95,12 +95,12 @@ def _show(
     table = Table(box=SIMPLE, pad_edge=False)
     for heading in ("size", "read", "around the network", "network alone", "file to file", "cost"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for (height, width), found in rates.items():
-        figures = (found.decoded, found.around, found.network, found.film)
+    for (height, width), rate in rates.items():
+        figures = (rate.decoded, rate.unchanged, rate.network, rate.stylized)
         table.add_row(
             f"{width}x{height}",
             *(f"{figure.rate:.1f} ({figure.processor_ms:.1f} ms)" for figure in figures),
-            f"{100 * found.cost:.1f} %",
+            f"{100 * rate.cost:.1f} %",
         )
     console.print(table)
     console.print(
@@ -115,4 +115,4 @@ def _show(
             f"{endurance.frames_lost} frames lost; sound and pictures end within "
             f"{1000 * endurance.drift:.1f} ms of the clip's"
         )
-    console.print(", ".join(f"{name} {value}" for name, value in around.items()))
+    console.print(", ".join(f"{name} {value}" for name, value in environment.items()))

@@ -59,14 +59,14 @@ class Rates:
     """
 
     decoded: Timing
-    around: Timing
+    unchanged: Timing
     network: Timing
-    film: Timing
+    stylized: Timing
 
     @property
     def cost(self) -> float:
         """How much longer a clip takes than the network alone."""
-        return self.network.rate / self.film.rate - 1
+        return self.network.rate / self.stylized.rate - 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures by name."""
@@ -119,9 +119,9 @@ def measure_rates(engine: StreamingEngine, source: Path, folder: Path, batch: in
     for _ in engine.stream(iter([np.stack(pictures[:size])] * 3)):  # warmed up
         pass
     alone = _timed(lambda: sum(map(len, engine.stream(_batches(pictures, count, size)))))
-    around = _timed(lambda: _stylized(Unchanged(), source, folder / "unchanged.mp4", size))
-    film = _timed(lambda: _stylized(engine, source, folder / "stylized.mp4", size))
-    return Rates(decoded, around, alone, film)
+    unchanged = _timed(lambda: _stylized(Unchanged(), source, folder / "unchanged.mp4", size))
+    stylized = _timed(lambda: _stylized(engine, source, folder / "stylized.mp4", size))
+    return Rates(decoded, unchanged, alone, stylized)
 
 
 def measure_endurance(source: Path, folder: Path) -> Endurance:
@@ -143,14 +143,14 @@ def measure_endurance(source: Path, folder: Path) -> Endurance:
     done.set()
     sampling.join()
     tenth = max(1, len(samples) // 10)
-    given, written = _ends(source), _ends(target)
+    read, written = _ends(source), _ends(target)
     return Endurance(
-        seconds=given["video"][1],
+        seconds=read["video"][1],
         rate=rate,
         early=round(statistics.median(samples[tenth : 2 * tenth] or [0])),
         late=round(statistics.median(samples[-tenth:] or [0])),
-        frames_lost=int(given["video"][0] - written["video"][0]),
-        drift=max(abs(given[kind][1] - written[kind][1]) for kind in given),
+        frames_lost=int(read["video"][0] - written["video"][0]),
+        drift=max(abs(read[kind][1] - written[kind][1]) for kind in read),
     )
 
 
@@ -192,11 +192,11 @@ def _ends(path: Path) -> dict[str, tuple[int, float]]:
     """Return how many packets of pictures and of sound a file has, and when the last begins."""
     import av
 
-    found = {}
+    ends = {}
     for kind in ("video", "audio"):
         with av.open(str(path)) as container:
             if not getattr(container.streams, kind):
                 continue
             times = [p.pts * p.time_base for p in container.demux(**{kind: 0}) if p.pts is not None]
-            found[kind] = (len(times), float(max(times)))
-    return found
+            ends[kind] = (len(times), float(max(times)))
+    return ends

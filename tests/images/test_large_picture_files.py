@@ -31,8 +31,8 @@ def noise(bands: int) -> np.ndarray:
 def by_strips(path: Path) -> Picture:
     facts = picture_facts(path)
     assert reads_strips(facts)
-    with read_strips(path, facts) as found:
-        pieces = list(found)
+    with read_strips(path, facts) as pieces_read:
+        pieces = list(pieces_read)
     rgb = np.concatenate([piece.rgb for piece in pieces])
     assert rgb.shape[:2] == (facts.height, facts.width)
     opacity = [piece.alpha for piece in pieces if piece.alpha is not None]
@@ -40,11 +40,11 @@ def by_strips(path: Path) -> Picture:
 
 
 def assert_same(path: Path) -> None:
-    expected, found = read_picture(path), by_strips(path)
-    np.testing.assert_array_equal(found.rgb, expected.rgb)
-    assert (found.alpha is None) == (expected.alpha is None)
-    if expected.alpha is not None and found.alpha is not None:
-        np.testing.assert_array_equal(found.alpha, expected.alpha)
+    expected, actual = read_picture(path), by_strips(path)
+    np.testing.assert_array_equal(actual.rgb, expected.rgb)
+    assert (actual.alpha is None) == (expected.alpha is None)
+    if expected.alpha is not None and actual.alpha is not None:
+        np.testing.assert_array_equal(actual.alpha, expected.alpha)
 
 
 @pytest.mark.parametrize(

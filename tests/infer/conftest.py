@@ -69,12 +69,12 @@ def onnx_file(program: torch.export.ExportedProgram, tmp_path_factory: pytest.Te
 def static_bytes_onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One picture a call, 32x24, as bytes, which stay as they are."""
     onnx = pytest.importorskip("onnx")
-    given, painted = (
+    content, painted = (
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, [1, 24, 32, 3])
         for name in ("content_image", "stylized_image")
     )
     node = onnx.helper.make_node("Identity", ["content_image"], ["stylized_image"])
-    graph = onnx.helper.make_graph([node], "same", [given], [painted])
+    graph = onnx.helper.make_graph([node], "same", [content], [painted])
     model = onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", 18)])
     model.metadata_props.add(key="allaprima", value=header(uint8=True, static=[24, 32]))
     path: Path = tmp_path_factory.mktemp("static") / "small.onnx"

@@ -62,22 +62,22 @@ class OneColour:
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (64, 97), (33, 130)])
 def test_size_and_alpha_are_kept(stylizer: Stylizer, size: tuple[int, int]) -> None:
-    given = picture(*size)
-    result = stylizer(given)
+    content = picture(*size)
+    result = stylizer(content)
     assert result.rgb.shape == (*size, 3)
-    assert result.alpha is given.alpha
-    assert (result.rgb != given.rgb).any()
+    assert result.alpha is content.alpha
+    assert (result.rgb != content.rgb).any()
 
 
 def test_every_kind_gives_the_same_pixels(stylizer: Stylizer, tmp_path: Path) -> None:
-    given = Picture(picture(20, 37).rgb)
-    write_picture(given, tmp_path / "a.png")
-    expected = stylizer(given).rgb
+    content = Picture(picture(20, 37).rgb)
+    write_picture(content, tmp_path / "a.png")
+    expected = stylizer(content).rgb
 
-    array = stylizer(given.rgb)
-    image = stylizer(given.to_image())
+    array = stylizer(content.rgb)
+    image = stylizer(content.to_image())
     from_path, from_text = stylizer(tmp_path / "a.png"), stylizer(str(tmp_path / "a.png"))
-    tensor = stylizer(torch.from_numpy(given.rgb.copy()).permute(2, 0, 1).float() / 255)
+    tensor = stylizer(torch.from_numpy(content.rgb.copy()).permute(2, 0, 1).float() / 255)
 
     assert isinstance(array, np.ndarray)
     assert (array == expected).all()
@@ -88,10 +88,10 @@ def test_every_kind_gives_the_same_pixels(stylizer: Stylizer, tmp_path: Path) ->
 
 
 def test_pillow_image_keeps_alpha(stylizer: Stylizer) -> None:
-    given = picture(20, 20)
-    image = stylizer(given.to_image())
+    content = picture(20, 20)
+    image = stylizer(content.to_image())
     assert image.mode == "RGBA"
-    assert (np.array(image)[..., 3] == given.alpha).all()
+    assert (np.array(image)[..., 3] == content.alpha).all()
 
 
 def test_tensor_batch_keeps_shape_and_type(stylizer: Stylizer) -> None:
@@ -156,7 +156,7 @@ def test_max_side_leaves_small_and_thin_pictures_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "message"),
+    ("content", "error", "message"),
     [
         (np.zeros((15, 40, 3), np.uint8), ValueError, "40x15 pixels; the smallest that works is 16x16"),
         (np.zeros((20, 20), np.uint8), ValueError, r"expected uint8 \(20, 20, 3\)"),
@@ -171,10 +171,10 @@ def test_max_side_leaves_small_and_thin_pictures_alone() -> None:
     ],
 )
 def test_unusable_input_is_explained(
-    stylizer: Stylizer, given: Any, error: type[Exception], message: str
+    stylizer: Stylizer, content: Any, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        stylizer(given)
+        stylizer(content)
 
 
 def test_unknown_device_names_the_present(style_file: Path) -> None:

@@ -25,9 +25,9 @@ def test_it_survives_the_file(tmp_path: Path) -> None:
 
 def test_what_is_not_said_stays_so(tmp_path: Path) -> None:
     """`style_size: null` asks for the picture as it is; an older file without a word of it does not."""
-    said = stored(LossDescription(style_size=None), tmp_path / "a.safetensors")
+    description = stored(LossDescription(style_size=None), tmp_path / "a.safetensors")
     silent = stored(LossDescription(fingerprint="ab"), tmp_path / "b.safetensors")
-    assert said.model_dump() == {"style_size": None}
+    assert description.model_dump() == {"style_size": None}
     assert silent.model_dump() == {"fingerprint": "ab"}
 
 

@@ -69,5 +69,5 @@ def test_an_earlier_style_stays_until_there_is_another(
     trained = train_style(load_config(None, {**settings, **changes}))
     assert read_header(resume_style(tmp_path / "run", {"max_steps": 3}).style_file).steps == 3
     files = [path for path in trained.style_file.parent.iterdir() if path.is_file()]
-    seen = sorted(path.suffix for path in files if path.suffix)  # the lock has none
-    assert seen == [".png", ".safetensors", ".yaml"]
+    suffixes = sorted(path.suffix for path in files if path.suffix)  # the lock has none
+    assert suffixes == [".png", ".safetensors", ".yaml"]

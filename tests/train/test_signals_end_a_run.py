@@ -50,8 +50,8 @@ def test_a_signal_ends_a_run_with_its_results(
     assert (result.steps, result.interrupted, result.exit_code) == (3, True, CODES[signal.Signals(number)])
     assert load_style(result.style_file).header.steps == 3
     assert is_whole(tmp_path / "run" / "checkpoints" / "3.ckpt")
-    said = [message for message in caplog.messages if "finishing" in message]
-    assert said == [f"finishing the current step; {signal.Signals(number).name} again to abort"]
+    messages = [message for message in caplog.messages if "finishing" in message]
+    assert messages == [f"finishing the current step; {signal.Signals(number).name} again to abort"]
     assert signal.getsignal(number) == signal.SIG_DFL
 
 
@@ -145,16 +145,16 @@ def test_a_closed_terminal_ends_a_run_with_its_results(settings: dict[str, Any],
     import pty
 
     root = tmp_path / "run"
-    ours, theirs = pty.openpty()
+    controller, terminal = pty.openpty()
     process = subprocess.Popen(
         ["setsid", "--ctty", *command(settings | {"max_steps": 100_000}, "--output", str(root))],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
     )
-    os.close(theirs)
+    os.close(terminal)
     wait_for_checkpoint(root, process)
-    os.close(ours)
+    os.close(controller)
     assert process.wait(timeout=100) == 129
     assert read_header(root / "waves.safetensors").steps > 0
 
@@ -202,13 +202,13 @@ def test_optimize_keeps_the_best_picture(
     monkeypatch.setattr(lbfgs._Evaluations, "_take_note", interrupted)
     output, curve = tmp_path / "out.png", tmp_path / "curve.json"
     layers = ("--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")
-    code, said, _ = run(
+    code, output, _ = run(
         "optimize",
         photographs / "00.jpg",
         *("--style", style_picture, "--loss-weights", small_weights_file, "--steps", "9", *layers),
         *("-o", output, "--curve", curve),
     )
     assert code == {signal.SIGTERM: 143, signal.SIGINT: 0}[signal.Signals(number)]
-    assert "stopped early; the best picture is kept" in said
+    assert "stopped early; the best picture is kept" in output
     assert output.exists()
     assert len(json.loads(curve.read_text())) == 4  # the one that was being computed is the last

@@ -121,8 +121,8 @@ def _chunks(content: bytearray) -> Iterator[tuple[bytes, int]]:
 class _Clock:
     """Converts times to a coarser unit, rising all the same."""
 
-    def __init__(self, given: Fraction, unit: Fraction) -> None:
-        self._factor = given / unit
+    def __init__(self, time_base: Fraction, unit: Fraction) -> None:
+        self._factor = time_base / unit
         self._next = 0
 
     def __call__(self, pts: int, duration: int) -> tuple[int, int]:

@@ -121,8 +121,8 @@ def resolve(encoding: Encoding, target: Path) -> Codec:
 def _check_quality(encoding: Encoding, codec: Codec) -> None:
     if encoding.crf is not None and encoding.bitrate is not None:
         raise ValueError("--crf asks for a quality and --bitrate for a size; give one of the two")
-    given = {"--crf": encoding.crf, "--bitrate": encoding.bitrate, "--preset": encoding.preset}
-    unknown = [flag for flag, value in given.items() if value is not None]
+    settings = {"--crf": encoding.crf, "--bitrate": encoding.bitrate, "--preset": encoding.preset}
+    unknown = [flag for flag, value in settings.items() if value is not None]
     if unknown and not codec.preset_option:
         raise ValueError(f"{codec.title} has no setting {unknown[0]}; leave it out")
     if encoding.crf is not None and not 0 <= encoding.crf <= codec.worst_crf:
@@ -137,8 +137,8 @@ def parse_bitrate(text: str) -> int:
     Raises:
         ValueError: If it is none.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmM]?)", text.strip())
-    bits = round(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmM]?)", text.strip())
+    bits = round(float(match[1]) * _UNITS[match[2].lower()]) if match else 0
     if bits < 1000:
         raise ValueError(f"'{text}' is not a bitrate; expected bits per second, for example 4M or 800k")
     return bits

@@ -37,9 +37,9 @@ def damage(path: Path, packet: int) -> None:
     """Overwrite what a packet of pictures holds, but for its first bytes, which say how long it is."""
     with av.open(str(path)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
-        found = sorted(packets, key=lambda packet: packet.pts or 0)[packet]
-        assert found.pos is not None
-        start, end = found.pos + 5, found.pos + found.size
+        broken = sorted(packets, key=lambda packet: packet.pts or 0)[packet]
+        assert broken.pos is not None
+        start, end = broken.pos + 5, broken.pos + broken.size
     content = bytearray(path.read_bytes())
     content[start:end] = bytes(end - start)
     path.write_bytes(content)
@@ -195,11 +195,11 @@ def test_animated_webp(tmp_path: Path, section: Section) -> None:
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=[50, 200, 100, 70], lossless=True)
     clip = open_clip(path, section=section)
     assert (clip.info.frames, clip.info.seconds, clip.info.rate) == (4, 0.42, Fraction(4000, 420))
-    found = frames_of(clip)
+    clip_frames = frames_of(clip)
     times = [(0, 50), (50, 200), (250, 100), (350, 70)]
     expected = times if section.end is None else [(0, 200), (200, 100)]
-    assert [(frame.pts, frame.duration) for frame in found] == expected
-    assert (found[0].picture == picture(0 if section.end is None else 1)).all()
+    assert [(frame.pts, frame.duration) for frame in clip_frames] == expected
+    assert (clip_frames[0].picture == picture(0 if section.end is None else 1)).all()
 
 
 def test_files_that_are_no_clips_are_explained(tmp_path: Path) -> None:

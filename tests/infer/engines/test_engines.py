@@ -59,45 +59,45 @@ def test_exported_file_paints_as_eager(
     name: str, size: tuple[int, int, int], eager: Engine, request: pytest.FixtureRequest
 ) -> None:
     engine = loaded(request.getfixturevalue(name))
-    given = pictures(*size)
-    before = given.copy()
-    result, expected = engine(given), eager(given)
-    assert (result.shape, result.dtype) == (given.shape, given.dtype)
+    images = pictures(*size)
+    before = images.copy()
+    result, expected = engine(images), eager(images)
+    assert (result.shape, result.dtype) == (images.shape, images.dtype)
     assert abs(result.astype(int) - expected).max() <= 1
     assert (result != expected).mean() < 0.01
-    result, expected = engine(floats(given)), eager(floats(given))
+    result, expected = engine(floats(images)), eager(floats(images))
     assert result.shape == (size[0], 3, *size[1:])
     assert result.dtype == np.float32
     assert abs(result - expected).max() < 1e-4
-    assert (given == before).all()
+    assert (images == before).all()
 
 
 def test_eager_paints_as_the_network(small_style: Path, eager: Engine) -> None:
-    given = floats(pictures(2, 21, 34))
+    images = floats(pictures(2, 21, 34))
     with torch.inference_mode():
-        expected = load_style(small_style).network(torch.from_numpy(given)).numpy()
-    assert abs(eager(given) - expected).max() < 1e-5
+        expected = load_style(small_style).network(torch.from_numpy(images)).numpy()
+    assert abs(eager(images) - expected).max() < 1e-5
 
 
 @pytest.mark.slow
 def test_compiled_paints_as_eager(small_style: Path, eager: Engine) -> None:
     engine = load_engine(small_style, engine="compiled", device="cpu")
     for size in ((1, 16, 16), (2, 33, 50), (1, 40, 64)):
-        given = pictures(*size)
-        assert abs(engine(given).astype(int) - eager(given)).max() <= 1
+        images = pictures(*size)
+        assert abs(engine(images).astype(int) - eager(images)).max() <= 1
 
 
 def test_stream_is_in_order_and_of_any_size(small_style: Path, eager: Engine) -> None:
     assert isinstance(eager, EagerEngine)
-    given: list[NDArray[Any]] = [
+    batches: list[NDArray[Any]] = [
         pictures(1, 16, 20),
         pictures(2, 33, 18),
         floats(pictures(1, 20, 16)),
         pictures(1, 40, 40),
     ]
-    found = list(eager.stream(iter(given)))
-    assert [len(stylized) for stylized in found] == [1, 2, 1, 1]
-    for stylized, content_images in zip(found, given, strict=True):
+    results = list(eager.stream(iter(batches)))
+    assert [len(stylized) for stylized in results] == [1, 2, 1, 1]
+    for stylized, content_images in zip(results, batches, strict=True):
         assert (stylized == eager(content_images)).all()
     stream = eager.stream([pictures(1, 16, 16), pictures(1, 8, 8)])
     assert next(stream).shape == (1, 16, 16, 3)
@@ -134,13 +134,13 @@ def test_cuda_paints_as_the_cpu_and_streams(
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     on_cuda = load_engine(small_style, engine=engine, device="cuda", precision=precision)
-    given = [pictures(1, 24 + 8 * index, 40) for index in range(5)]
-    for stylized, content_images in zip(on_cuda.stream(given), given, strict=True):
+    batches = [pictures(1, 24 + 8 * index, 40) for index in range(5)]
+    for stylized, content_images in zip(on_cuda.stream(batches), batches, strict=True):
         assert abs(stylized.astype(int) - on_cuda(content_images)).max() <= 1
         assert abs(stylized.astype(int) - eager(content_images)).max() <= levels
-    stylized = on_cuda(floats(given[0]))
-    assert abs(stylized - eager(floats(given[0]))).max() < levels / 255
-    stream = on_cuda.stream([*given[:2], pictures(1, 8, 8)])
+    stylized = on_cuda(floats(batches[0]))
+    assert abs(stylized - eager(floats(batches[0]))).max() < levels / 255
+    stream = on_cuda.stream([*batches[:2], pictures(1, 8, 8)])
     assert len([next(stream), next(stream)]) == 2
     with pytest.raises(ValueError, match="smallest that works"):
         next(stream)
@@ -148,9 +148,9 @@ def test_cuda_paints_as_the_cpu_and_streams(
 
 def test_static_graph_of_bytes(static_bytes_onnx_file: Path) -> None:
     engine = load_engine(static_bytes_onnx_file)
-    given = pictures(3, 24, 32)  # and the graph takes one at a time
-    assert (engine(given) == given).all()
-    assert abs(engine(floats(given)) - floats(given)).max() < 1e-6
+    images = pictures(3, 24, 32)  # and the graph takes one at a time
+    assert (engine(images) == images).all()
+    assert abs(engine(floats(images)) - floats(images)).max() < 1e-6
     message = "takes pictures of 32x24 pixels only, and this one has 33x24; resize it, or export .*--static"
     with pytest.raises(ValueError, match=message):
         engine(pictures(1, 24, 33))
@@ -368,18 +368,18 @@ def test_style_files_are_converted_once(
         assert type(engine).__module__ == f"allaprima.infer.engines.{runtime}"
         assert caplog.text.count("converting") == 1, number
     for size in ((1, 16, 16), (2, 33, 50), (3, 19, 64)):
-        given = pictures(*size)
-        assert abs(engine(given).astype(int) - eager(given)).max() <= 1
-        assert abs(engine(floats(given)) - eager(floats(given))).max() < 1 / 255  # it works on bytes
+        images = pictures(*size)
+        assert abs(engine(images).astype(int) - eager(images)).max() <= 1
+        assert abs(engine(floats(images)) - eager(floats(images))).max() < 1 / 255  # it works on bytes
     (file,) = (tmp_path / "cache" / "engines").glob("*/*.onnx" if runtime == "onnx" else "*/*.xml")
     file.write_bytes(file.read_bytes()[:100])
-    assert abs(load_engine(style, engine=runtime)(given).astype(int) - eager(given)).max() <= 1
+    assert abs(load_engine(style, engine=runtime)(images).astype(int) - eager(images)).max() <= 1
     assert caplog.text.count("converting") == 2  # a damaged file is made again
     weights = file.with_suffix(".bin") if runtime == "openvino" else file
     data = bytearray(weights.read_bytes())
     data[len(data) // 2] ^= 0x40  # an exponent or so: the header and all sizes are as they were
     weights.write_bytes(data)
-    assert abs(load_engine(style, engine=runtime)(given).astype(int) - eager(given)).max() <= 1
+    assert abs(load_engine(style, engine=runtime)(images).astype(int) - eager(images)).max() <= 1
     assert caplog.text.count("converting") == 3
 
 
@@ -460,12 +460,12 @@ def machine_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_machine_code_runs(machine_code: Path) -> None:
-    given = floats(pictures(3, 17, 40))
+    images = floats(pictures(3, 17, 40))
     with pytest.raises(ValueError, match=r"is machine code, .* --trust \(trust=True\)"):
         load_engine(machine_code)
-    assert np.allclose(load_engine(machine_code, trust=True)(given), given / 2)
+    assert np.allclose(load_engine(machine_code, trust=True)(images), images / 2)
     engine = load_engine(machine_code, engine="aoti", device="cpu", trust=True)
-    assert np.allclose(engine(given[:1]), given[:1] / 2)
+    assert np.allclose(engine(images[:1]), images[:1] / 2)
 
 
 @pytest.mark.slow
@@ -475,8 +475,8 @@ def test_style_file_as_machine_code(
     monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path))
     engine = load_engine(small_style, engine="aoti", device="cpu")
     for size in ((1, 16, 16), (2, 33, 50)):
-        given = pictures(*size)
-        assert abs(engine(given).astype(int) - eager(given)).max() <= 1
+        images = pictures(*size)
+        assert abs(engine(images).astype(int) - eager(images)).max() <= 1
 
 
 @pytest.mark.slow

@@ -109,8 +109,8 @@ def test_text_that_torch_would_evaluate_is_not(pt2_file: Path, tmp_path: Path) -
         content["models/model.json"], lambda file: file.update(guards_code=[guard])
     )
     path = write(tmp_path / "evil.pt2", content)
-    given = np.full((1, 3, 20, 30), 0.5, np.float32)
-    assert np.array_equal(load_engine(path)(given), load_engine(pt2_file)(given))
+    images = np.full((1, 3, 20, 30), 0.5, np.float32)
+    assert np.array_equal(load_engine(path)(images), load_engine(pt2_file)(images))
     assert not ran.exists()
 
 

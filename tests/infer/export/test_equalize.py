@@ -21,10 +21,10 @@ def test_channels_get_one_range_and_the_picture_stays(name: NetworkName) -> None
     photographs = [natural_picture(40, 52, seed=seed)[None] for seed in range(3)]
     equal = equalize(network, photographs)
 
-    found: list[torch.Tensor] = []
+    outputs: list[torch.Tensor] = []
 
     def keep(conv: nn.Module, pictures: object, features: torch.Tensor) -> None:
-        found.append(features)
+        outputs.append(features)
 
     first = equal.encoder.get_submodule("1.0")
     first.register_forward_hook(keep)
@@ -32,7 +32,7 @@ def test_channels_get_one_range_and_the_picture_stays(name: NetworkName) -> None
         for photograph in photographs:
             picture = torch.from_numpy(np.asarray(photograph))
             assert (equal(picture) - network(picture)).abs().max() < 1e-3
-    channels = torch.cat(found).transpose(0, 1).flatten(1)
+    channels = torch.cat(outputs).transpose(0, 1).flatten(1)
     assert torch.allclose(channels.mean(1), torch.zeros(8), atol=1e-4)
     assert torch.allclose(channels.std(1, correction=0), torch.ones(8), atol=1e-3)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

@@ -48,7 +48,7 @@ def expected(style: Path, data: bytes) -> np.ndarray:
 
 
 def test_a_shard_comes_out_as_a_shard(style: Path, tmp_path: Path, run: Run) -> None:
-    given = {
+    contents = {
         "0.json": b"{}",
         "0.png": encoded(0),
         "0.txt": b"a caption",
@@ -57,17 +57,17 @@ def test_a_shard_comes_out_as_a_shard(style: Path, tmp_path: Path, run: Run) -> 
         "deep/3.png": encoded(3),
         "3.cls": b"7",
     }
-    source = make_tar(tmp_path / "a.tar", given)
+    source = make_tar(tmp_path / "a.tar", contents)
     arguments = ("stylize", style, source, "-o", tmp_path / "out", "--engine", "eager")
     code, out, error = run(*arguments)
     assert (code, error.count("\n")) == (1, 1)
     assert out.startswith("3 pictures stylised, 1 failed")
     assert "a.tar/2.png'" in error
-    found = members(tmp_path / "out" / "a.tar")
-    assert list(found) == ["0.json", "0.png", "0.txt", "1.png", "deep/3.png", "3.cls"]
-    assert [found[name] for name in ("0.json", "0.txt", "3.cls")] == [b"{}", b"a caption", b"7"]
+    results = members(tmp_path / "out" / "a.tar")
+    assert list(results) == ["0.json", "0.png", "0.txt", "1.png", "deep/3.png", "3.cls"]
+    assert [results[name] for name in ("0.json", "0.txt", "3.cls")] == [b"{}", b"a caption", b"7"]
     for name in ("0.png", "deep/3.png"):
-        np.testing.assert_array_equal(read_picture(found[name]).rgb, expected(style, given[name]))
+        np.testing.assert_array_equal(read_picture(results[name]).rgb, expected(style, contents[name]))
     assert "1 skipped" in run(*arguments)[1]
 
 

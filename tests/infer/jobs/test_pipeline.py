@@ -125,16 +125,16 @@ def test_what_was_done_is_recorded(style: Path, tmp_path: Path, run: Run) -> Non
 def test_a_job_goes_on_where_it_stopped_and_not_with_another_style(
     style: Path, tmp_path: Path, run: Run
 ) -> None:
-    folder, out, mine = make(tmp_path / "in", 3), tmp_path / "out", tmp_path / "mine.safetensors"
-    mine.write_bytes(style.read_bytes())
-    arguments = ("stylize", mine, folder, "-o", out, "--engine", "eager")
+    folder, out, style_file = make(tmp_path / "in", 3), tmp_path / "out", tmp_path / "mine.safetensors"
+    style_file.write_bytes(style.read_bytes())
+    arguments = ("stylize", style_file, folder, "-o", out, "--engine", "eager")
     assert run(*arguments)[0] == 0
     (out / "01.png").unlink()
     record = out.with_name("out.manifest.jsonl")
     record.write_text(record.read_text() + '{"input": "kil', encoding="utf-8")
     assert "1 picture stylised, 2 skipped" in run(*arguments)[1]
     assert len(manifest(out)) == 8
-    save_style(mine, small_network("tiny"), StyleHeader(style_name="b", style_sha256=""))
+    save_style(style_file, small_network("tiny"), StyleHeader(style_name="b", style_sha256=""))
     code, _, error = run(*arguments)
     assert code == 2
     assert "style_sha256 was" in error
@@ -205,9 +205,9 @@ def test_lists_patterns_and_names_that_are_no_text(tmp_path: Path, monkeypatch: 
     names = [b"a b.png", b"\xff\xfe.png", "\u00e4\n.png".encode()]
     Path("list.txt").write_bytes(b"\n".join(names[:2]) + b"\n")
     assert expand_inputs([Path("@list.txt")]) == [Path(os.fsdecode(name)) for name in names[:2]]
-    given = io.BytesIO(b"\0".join(names) + b"\0")
-    found = expand_inputs([Path("-")], null_separated=True, stdin=given)
-    assert found == [Path(os.fsdecode(name)) for name in names]
+    stdin = io.BytesIO(b"\0".join(names) + b"\0")
+    inputs = expand_inputs([Path("-")], null_separated=True, stdin=stdin)
+    assert inputs == [Path(os.fsdecode(name)) for name in names]
     (tmp_path / "sub" / "deep").mkdir(parents=True)
     for name in ("b.jpg", "sub/deep/c.jpg", "x[1].jpg", "@odd"):
         (tmp_path / name).touch()

@@ -77,10 +77,10 @@ def test_normalisation_keeps_the_layout_and_is_pytorchs() -> None:
     norm.bias.normal_()
     spread = torch.tensor([0.2, 0.5, 1, 2, 5])[:, None, None]
     features = (torch.randn(3, 5, 7, 9) * spread + 1).to(memory_format=torch.channels_last)
-    given = features.clone()
+    original = features.clone()
     normalised = ChannelsLastInstanceNorm(norm)(features)
     assert normalised.is_contiguous(memory_format=torch.channels_last)
-    assert torch.equal(features, given)
+    assert torch.equal(features, original)
     assert torch.allclose(normalised, norm(features), atol=1e-5)
 
 

@@ -24,12 +24,12 @@ def test_file_gives_back_what_was_written(dtype: torch.dtype, tmp_path: Path) ->
 
 
 def test_tiles_cover_everything_once() -> None:
-    seen = torch.zeros(37, 50, dtype=torch.int)
+    visits = torch.zeros(37, 50, dtype=torch.int)
     for tile in tiles_of(Window(0, 37, 0, 50), 16):
         assert tile.height <= 16
         assert tile.width <= 16
-        seen[tile.top : tile.bottom, tile.left : tile.right] += 1
-    assert (seen == 1).all()
+        visits[tile.top : tile.bottom, tile.left : tile.right] += 1
+    assert (visits == 1).all()
 
 
 def test_window_with_a_margin_ends_at_the_picture() -> None:

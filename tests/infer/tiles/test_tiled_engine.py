@@ -91,16 +91,16 @@ def test_the_way_is_chosen_by_the_disk_and_said(
     caplog.set_level(logging.INFO)
     image = paint(64, 80, seed=3)
 
-    def said(tiles: str, free: float) -> str:
+    def info_line(tiles: str, free: float) -> str:
         caplog.clear()
         monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": free}))
         Stylizer.load(style, engine="eager", memory=TINY_BUDGET, tiles=tiles)(image)  # type: ignore[arg-type]
         return caplog.text
 
-    assert "with exact statistics\n" in said("auto", 1e12)
-    assert "statistics of a reduced picture" in said("auto", 0)
-    assert "with exact statistics, slowly" in said("exact", 0)
-    assert "statistics of a reduced picture" in said("fast", 1e12)
+    assert "with exact statistics\n" in info_line("auto", 1e12)
+    assert "statistics of a reduced picture" in info_line("auto", 0)
+    assert "with exact statistics, slowly" in info_line("exact", 0)
+    assert "statistics of a reduced picture" in info_line("fast", 1e12)
 
 
 def test_too_small_is_too_small_in_tiles_too(style: Path) -> None:

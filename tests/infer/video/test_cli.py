@@ -133,10 +133,10 @@ def test_damage_is_told(run: Run, small_style: Path, tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", Making(options={"crf": "2", "bf": "0", "g": "1"}))
     with av.open(str(source)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
-        found = packets[5]
-        assert found.pos is not None
+        broken = packets[5]
+        assert broken.pos is not None
     content = bytearray(source.read_bytes())
-    content[found.pos + 5 : found.pos + found.size] = bytes(found.size - 5)
+    content[broken.pos + 5 : broken.pos + broken.size] = bytes(broken.size - 5)
     source.write_bytes(content)
     code, out, err = run("video", small_style, source, "-o", tmp_path / "b.mp4")
     assert code == 1

@@ -13,7 +13,7 @@ from tests.images.video.conftest import picture
 
 def cuts(pictures: list[np.ndarray]) -> list[int]:
     starts_scene = CutDetector()
-    return [index for index, found in enumerate(pictures) if starts_scene(found)]
+    return [index for index, image in enumerate(pictures) if starts_scene(image)]
 
 
 def test_a_cut_is_found_where_it_is() -> None:
@@ -34,12 +34,12 @@ def test_light_that_rises_makes_no_scene() -> None:
 @pytest.mark.shared
 def test_cuts_of_real_clips(shared: Path) -> None:
     """The clip with a jump at its end, one with a cut, and one that a hand holds and turns."""
-    found = {}
+    cuts_by_clip = {}
     for name in ("video-dev/armwrestle.mp4", "bad-inputs/multi_stream.mp4", "video-dev/cockatoo.mp4"):
         clip = open_clip(shared / "data" / name)
         items = clip.items(Wanted(144, 144 * clip.info.width // clip.info.height))
-        found[name] = cuts([item.picture for item in items if isinstance(item, Frame)])
-    assert list(found.values()) == [[268], [240], []]
+        cuts_by_clip[name] = cuts([item.picture for item in items if isinstance(item, Frame)])
+    assert list(cuts_by_clip.values()) == [[268], [240], []]
 
 
 def test_flicker_of_what_stands_still_is_less() -> None:

@@ -47,8 +47,8 @@ def test_batches_keep_the_order(tmp_path: Path, batch: int) -> None:
     assert engine.batches == [batch] * full + [rest] * (rest > 0)
     times, pictures = read_frames(tmp_path / "b.mp4")
     assert times == read_frames(source)[0]
-    for index, found in enumerate(pictures):
-        assert abs(found.astype(int) - picture(index)).mean() < 4
+    for index, actual in enumerate(pictures):
+        assert abs(actual.astype(int) - picture(index)).mean() < 4
 
 
 def test_engines_that_are_a_batch_behind(tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_engines_that_are_a_batch_behind(tmp_path: Path) -> None:
 
     source = make_clip(tmp_path / "a.mp4")
     run(Behind(), source, tmp_path / "b.mp4", Settings(encoding=Encoding(crf=1)))
-    for index, found in enumerate(read_frames(tmp_path / "b.mp4")[1]):
-        assert abs(found.astype(int) - picture(index)).mean() < 4
+    for index, actual in enumerate(read_frames(tmp_path / "b.mp4")[1]):
+        assert abs(actual.astype(int) - picture(index)).mean() < 4
 
 
 def test_little_is_decoded_ahead(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def weights() -> dict[str, Tensor]:
 
 def test_features_are_projections_of_a_narrow_network(weights: dict[str, Tensor]) -> None:
     image = torch.rand(2, 3, 48, 32)
-    found = LossNetwork("compact", layer_names("compact"), weights)(image)
+    features_by_layer = LossNetwork("compact", layer_names("compact"), weights)(image)
     x = (image - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
     convolutions = [key.removesuffix(".weight") for key in weights if key.startswith("features")]
     convolutions = [key.removesuffix(".bias") for key in convolutions]
@@ -40,11 +40,11 @@ def test_features_are_projections_of_a_narrow_network(weights: dict[str, Tensor]
         if name.endswith("_1") and name != "relu1_1":
             x = F.max_pool2d(x, 2)
         x = F.relu(F.conv2d(x, weights[f"{key}.weight"], weights[f"{key}.bias"], padding=1))
-        if name in found:
+        if name in features_by_layer:
             head = f"projections.{name}"
             expected = F.relu(F.conv2d(x, weights[f"{head}.weight"], weights[f"{head}.bias"]))
-            torch.testing.assert_close(found[name], expected, rtol=1e-4, atol=1e-4)
-    assert {name: features.shape[1] for name, features in found.items()} == VGG_CHANNELS
+            torch.testing.assert_close(features_by_layer[name], expected, rtol=1e-4, atol=1e-4)
+    assert {name: features.shape[1] for name, features in features_by_layer.items()} == VGG_CHANNELS
 
 
 def test_layers_it_has_not_are_named(weights: dict[str, Tensor]) -> None:
@@ -114,10 +114,10 @@ def test_the_embedded_file_stands_in_for_vgg(shared: Path) -> None:
     images = torch.cat([to_image(read_style_picture(path, 128).pixels[:128, :128]) for path in paths])
     layers = layer_names("compact")
     own = LossNetwork("compact", layers, embedded_weights())(images)
-    found = errors(own, LossNetwork("vgg19", layers, teacher)(images))
-    assert float(found["feature"]["relu1_1"]) < 0.02
-    assert float(found["feature"]["relu4_2"]) < 0.4
-    assert float(found["gram"]["relu4_1"]) < 0.15
+    deviations = errors(own, LossNetwork("vgg19", layers, teacher)(images))
+    assert float(deviations["feature"]["relu1_1"]) < 0.02
+    assert float(deviations["feature"]["relu4_2"]) < 0.4
+    assert float(deviations["gram"]["relu4_1"]) < 0.15
 
 
 def test_the_embedded_file_is_small_and_whole() -> None:

@@ -33,16 +33,16 @@ def test_features_equal_torchvisions(architecture: str, random_weights: MakeWeig
     reference.load_state_dict({name.removeprefix("features."): value for name, value in weights.items()})
     image = torch.rand(1, 3, 32, 40)
     names = layer_names(architecture)
-    ours = LossNetwork(architecture, names, weights)(image)
+    own = LossNetwork(architecture, names, weights)(image)
     x = (image - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
-    theirs = {}
+    reference = {}
     with torch.no_grad():
         for index, layer in enumerate(reference):
             x = layer(x)
-            theirs[index] = x.clone()
+            reference[index] = x.clone()
     for name in names:
         torch.testing.assert_close(
-            ours[name], theirs[conv_index(architecture, name) + 1], rtol=1e-4, atol=1e-4
+            own[name], reference[conv_index(architecture, name) + 1], rtol=1e-4, atol=1e-4
         )
 
 
@@ -63,11 +63,11 @@ def test_goes_no_deeper_than_asked(small_weights: dict[str, Tensor]) -> None:
 
 
 def test_other_networks_weights_are_refused_by_name() -> None:
-    for wanted, given in (("vgg19", "compact"), ("compact", "vgg19")):
+    for architecture, stored in (("vgg19", "compact"), ("compact", "vgg19")):
         with pytest.raises(
-            ValueError, match=rf"weights of {given}, and {wanted} is wanted.*--loss-network {given}"
+            ValueError, match=rf"weights of {stored}, and {architecture} is wanted.*--loss-network {stored}"
         ):
-            LossNetwork(wanted, ["relu1_1"], random_loss_weights(given))
+            LossNetwork(architecture, ["relu1_1"], random_loss_weights(stored))
 
 
 def test_layers_that_serve_others_alone_are_refused() -> None:

@@ -70,8 +70,8 @@ def take(batches: StepBatches, count: int) -> list[Tensor]:
     return list(islice(batches, count))
 
 
-def numbers(found: Sequence[Tensor]) -> list[int]:
-    return [int(value) // 10 for value in torch.cat(list(found))[:, 0, 0, 0]]
+def numbers(batches: Sequence[Tensor]) -> list[int]:
+    return [int(value) // 10 for value in torch.cat(list(batches))[:, 0, 0, 0]]
 
 
 def test_batches_are_uint8(make_samples: SamplesOf) -> None:

@@ -78,11 +78,11 @@ class Recorder(LightningModule):
         super().__init__()
         self.save_to = save_to
         self.weight = nn.Parameter(torch.zeros(()))
-        self.seen: list[Tensor] = []
+        self.batches: list[Tensor] = []
         self.validated: list[Tensor] = []
 
     def training_step(self, batch: Tensor) -> Tensor:
-        self.seen.append(batch.clone())
+        self.batches.append(batch.clone())
         return self.weight * batch.float().mean()
 
     def on_train_batch_end(self, *_: object, **__: object) -> None:
@@ -128,9 +128,9 @@ def test_a_resumed_run_sees_what_it_would_have_seen(tmp_path: Path, kind: str, w
     }
     whole = fit(content, tmp_path / "4.ckpt", None, **settings)
     resumed = fit(content, None, tmp_path / "4.ckpt", **settings)
-    assert len(whole.seen) == 10
-    assert len(resumed.seen) == 6
-    assert all(map(torch.equal, whole.seen[4:], resumed.seen))
+    assert len(whole.batches) == 10
+    assert len(resumed.batches) == 6
+    assert all(map(torch.equal, whole.batches[4:], resumed.batches))
     assert len(whole.validated) >= 3
 
 
@@ -218,9 +218,9 @@ def test_identity_follows_the_column_of_a_table(tmp_path: Path) -> None:
     files = [(write_pictures(tmp_path / "photos", 12, None) / f"{number:02}.png") for number in range(12)]
     pictures = [file.read_bytes() for file in files]
     pq.write_table(pa.table({"jpg": pictures, "png": pictures[::-1]}), path)
-    found = {column: ready(path, stream=True, image_column=column).identity for column in ("jpg", "png")}
-    assert found["jpg"] != found["png"]
-    assert ready(path, stream=True).identity == found["jpg"]
+    identities = {column: ready(path, stream=True, image_column=column).identity for column in ("jpg", "png")}
+    assert identities["jpg"] != identities["png"]
+    assert ready(path, stream=True).identity == identities["jpg"]
 
 
 def test_identity_is_known_after_setup(tmp_path: Path) -> None:

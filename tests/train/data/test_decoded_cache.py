@@ -90,12 +90,12 @@ def test_every_kind_of_picture_is_read_right(tmp_path: Path) -> None:
     Image.new("P", (12, 8), 0).save(tmp_path / "palette.png")
     Image.new("RGB", (12, 8), (0, 0, 255)).save(tmp_path / "rotated.jpg", exif=sideways, quality=100)
     cache = opened(tmp_path, tmp_path / "cache")
-    found = {cache.name(index): cache[index] for index in range(len(cache))}
-    assert found["rotated.jpg"].shape == (12, 8, 3)
-    assert found["cmyk.jpg"][4, 4, 0] > 180 > 90 > found["cmyk.jpg"][4, 4, 1]
-    assert abs(int(found["deep.png"][0, 0, 1]) - 128) <= 1
-    assert found["grey.png"][0, 0].tolist() == [100, 100, 100]
-    assert found["palette.png"].shape == (8, 12, 3)
+    pictures = {cache.name(index): cache[index] for index in range(len(cache))}
+    assert pictures["rotated.jpg"].shape == (12, 8, 3)
+    assert pictures["cmyk.jpg"][4, 4, 0] > 180 > 90 > pictures["cmyk.jpg"][4, 4, 1]
+    assert abs(int(pictures["deep.png"][0, 0, 1]) - 128) <= 1
+    assert pictures["grey.png"][0, 0].tolist() == [100, 100, 100]
+    assert pictures["palette.png"].shape == (8, 12, 3)
 
 
 def test_broken_pictures_keep_their_number_and_are_named(

@@ -14,8 +14,8 @@ from allaprima.train.evaluate.against_optimizer import Comparison, equivalent_ev
 )
 def test_evaluations_between_known_points(level: float, evaluations: float | None) -> None:
     totals = [100.0, 10.0, 50.0, 1.0, 2.0]  # the third is a step that a line search takes back
-    found = equivalent_evaluations(totals, level)
-    assert found == (None if evaluations is None else pytest.approx(evaluations, rel=1e-4))
+    equivalent = equivalent_evaluations(totals, level)
+    assert equivalent == (None if evaluations is None else pytest.approx(evaluations, rel=1e-4))
 
 
 def test_a_perfect_result_of_the_optimiser_is_a_bound() -> None:

@@ -57,16 +57,16 @@ def test_every_optimiser_lowers_the_objective(
     small_weights: dict[str, Tensor], settings: dict[str, Any], share: float
 ) -> None:
     loss = make_loss(small_weights)
-    seen = []
+    numbers = []
     descent = minimize(
         loss,
         CONTENT,
         CONTENT,
         MinimizeSettings(steps=40, **settings),
-        watch=lambda number, terms, image: seen.append(number),
+        watch=lambda number, terms, image: numbers.append(number),
     )
     totals = [terms["total"] for terms in descent.curve]
-    assert seen == list(range(1, 41))
+    assert numbers == list(range(1, 41))
     assert descent.curve[0]["content"] == 0
     assert totals[descent.best - 1] == min(totals) < share * totals[0]
     assert loss(descent.image, CONTENT)["total"].item() == pytest.approx(min(totals), rel=1e-5)

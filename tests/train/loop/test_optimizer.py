@@ -37,14 +37,14 @@ def test_the_small_product_gives_what_five_steps_on_the_matrix_give() -> None:
 
 def test_what_is_no_kernel_is_changed_as_by_adam() -> None:
     start = torch.randn(7, generator=torch.Generator().manual_seed(2))
-    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
-    muon = Muon([{"params": [ours], "lr": 0.01, "orthogonal": False}], weight_decay=0.1)
-    adam = torch.optim.AdamW([theirs], lr=0.01, weight_decay=0.1)
+    muon_weight, adam_weight = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    muon = Muon([{"params": [muon_weight], "lr": 0.01, "orthogonal": False}], weight_decay=0.1)
+    adam = torch.optim.AdamW([adam_weight], lr=0.01, weight_decay=0.1)
     for step in range(5):
-        for parameter, optimizer in ((ours, muon), (theirs, adam)):
+        for parameter, optimizer in ((muon_weight, muon), (adam_weight, adam)):
             parameter.grad = (parameter.detach() + step).sin()
             optimizer.step()
-    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(muon_weight, adam_weight)
 
 
 def test_muon_takes_the_kernels_between_feature_maps() -> None:
@@ -76,12 +76,12 @@ def test_the_form_for_training_has_the_network_s_values_and_gradients(name: str,
     torch.testing.assert_close(result, expected, rtol=0, atol=1e-12)
     direction = torch.rand_like(expected)
     parameters = list(network.parameters())
-    for ours, theirs in zip(
+    for resumed, reference in zip(
         torch.autograd.grad(result, parameters, direction),
         torch.autograd.grad(expected, parameters, direction),
         strict=True,
     ):
-        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-10)
+        torch.testing.assert_close(resumed, reference, rtol=1e-9, atol=1e-10)
 
 
 def test_the_form_for_training_follows_the_network() -> None:

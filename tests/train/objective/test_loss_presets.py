@@ -250,9 +250,9 @@ def test_a_preset_on_the_command_line_wins_over_the_file(tmp_path: Path) -> None
     assert load_config(path, {"loss_preset": "johnson"}).style_layers == ("relu1_1",)
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("jonson", "johnson"), ("lengstorm", "lengstrom")])
-def test_unknown_presets_are_named_with_a_suggestion(typed: str, meant: str) -> None:
-    with pytest.raises(ConfigError, match=rf"loss_preset is '{typed}'.*\(did you mean {meant}\?\)"):
+@pytest.mark.parametrize(("typed", "suggested"), [("jonson", "johnson"), ("lengstorm", "lengstrom")])
+def test_unknown_presets_are_named_with_a_suggestion(typed: str, suggested: str) -> None:
+    with pytest.raises(ConfigError, match=rf"loss_preset is '{typed}'.*\(did you mean {suggested}\?\)"):
         load_config(None, {"loss_preset": typed})
 
 
@@ -274,8 +274,8 @@ def test_weights_of_another_lineage_are_said_and_used(
                 {"loss_preset": preset, "loss_weights": tmp_path / f"{file}.safetensors", **SMALL_LAYERS}
             )
         )
-        said = [text for text in caplog.messages if "weights of the loss network" in text]
-        assert (message in said[0]) if message else not said
+        warnings = [text for text in caplog.messages if "weights of the loss network" in text]
+        assert (message in warnings[0]) if message else not warnings
 
 
 @pytest.mark.shared

@@ -30,8 +30,8 @@ def test_a_preset_decides_all_of_a_recipe_but_where_it_is_from(preset: PresetNam
 
 
 def test_a_style_file_says_every_loss_setting_but_where_weights_lie() -> None:
-    said = LossSettings.model_fields.keys() - marked(LossSettings, Mark.FILE)
-    assert said < LossDescription.model_fields.keys()
+    described = LossSettings.model_fields.keys() - marked(LossSettings, Mark.FILE)
+    assert described < LossDescription.model_fields.keys()
 
 
 def test_a_run_may_go_on_with_other_lengths_machines_and_labels_and_no_other_objective() -> None:

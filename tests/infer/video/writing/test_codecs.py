@@ -9,8 +9,8 @@ from allaprima.infer.video.writing.codecs import CODECS, SUFFIXES, Encoding, par
 
 
 def test_the_container_names_the_codec() -> None:
-    found = {suffix: resolve(Encoding(), Path(f"a{suffix}")).title for suffix in (".mp4", ".webm", ".GIF")}
-    assert found == {".mp4": "H.264", ".webm": "VP9", ".GIF": "GIF"}
+    titles = {suffix: resolve(Encoding(), Path(f"a{suffix}")).title for suffix in (".mp4", ".webm", ".GIF")}
+    assert titles == {".mp4": "H.264", ".webm": "VP9", ".GIF": "GIF"}
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,8 @@ def test_timestamps_of_a_variable_rate_are_kept(tmp_path: Path, suffix: str) -> 
     start = times[0] if suffix == ".ts" else 0
     unit = {".mkv": Fraction(1, 1000), ".ts": Fraction(1, 90_000)}.get(suffix, Fraction(0))
     assert len(times) == len(expected)
-    for found, wanted in zip(times, expected, strict=True):
-        assert abs(found - start - wanted) <= unit
+    for actual, target in zip(times, expected, strict=True):
+        assert abs(actual - start - target) <= unit
     if suffix == ".mp4":
         with av.open(str(tmp_path / "b.mp4")) as container:
             assert container.duration == pytest.approx(sum(UNEVEN) * TICK * 1_000_000, abs=2000)
@@ -198,12 +198,12 @@ def test_metadata_and_chapters_are_kept(tmp_path: Path, suffix: str) -> None:
     target = written(source, tmp_path / f"b{suffix}")
     with av.open(str(target)) as container:
         assert container.metadata["title"] == "Night"
-        found = [
+        subtitles = [
             (chapter["start"] * chapter["time_base"], chapter["metadata"]["title"])
             for chapter in container.chapters()
             if chapter["time_base"]
         ]
-    assert found == [(0, "one"), (Fraction(1, 5), "two")]
+    assert subtitles == [(0, "one"), (Fraction(1, 5), "two")]
     cut = written(source, tmp_path / f"c{suffix}", Settings(section=Section(Fraction(3, 10))))
     with av.open(str(cut)) as container:
         (last,) = container.chapters()
@@ -264,9 +264,9 @@ def test_gif_and_webp_keep_their_times(tmp_path: Path) -> None:
 def test_a_lower_working_size_keeps_the_size(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4")
     target = written(source, tmp_path / "b.mp4", Settings(height=24, encoding=BEST))
-    found = in_rgb(target)
-    assert found[0].shape == (48, 64, 3)
-    assert abs(found[0] - picture(0)).mean() < 6
+    frames = in_rgb(target)
+    assert frames[0].shape == (48, 64, 3)
+    assert abs(frames[0] - picture(0)).mean() < 6
 
 
 def test_side_by_side_and_blended(tmp_path: Path) -> None:
@@ -279,10 +279,10 @@ def test_side_by_side_and_blended(tmp_path: Path) -> None:
     settings = Settings(view=View(0.25, side_by_side=True), encoding=BEST, height=24)
     with PartFile(tmp_path / "b.mp4", overwrite=False) as part:
         stylize_clip(Invert(), clip, part, settings)
-    found = in_rgb(tmp_path / "b.mp4")[0]
-    assert found.shape == (48, 128, 3)
-    assert abs(found[:, :64] - picture(0)).mean() < 3
-    assert abs(found[:, 64:] - (0.75 * picture(0) + 0.25 * (255 - picture(0).astype(int)))).mean() < 4
+    frame = in_rgb(tmp_path / "b.mp4")[0]
+    assert frame.shape == (48, 128, 3)
+    assert abs(frame[:, :64] - picture(0)).mean() < 3
+    assert abs(frame[:, 64:] - (0.75 * picture(0) + 0.25 * (255 - picture(0).astype(int)))).mean() < 4
 
 
 def test_bitrate_and_quality_set_the_size(tmp_path: Path) -> None:
