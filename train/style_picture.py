@@ -1,6 +1,7 @@
 """The style picture: its pixels at the training size, and its checksum."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def read_style_picture(path: Path, size: int | None) -> StylePicture:
         raise type(error)(f"style '{path}' {str(error).removeprefix('picture ')}") from error
     sha256 = hashlib.sha256(contents).hexdigest()
     return StylePicture(path, sha256, _reduced(pixels, path, size), min(pixels.shape[:2]))
+
+
+def joint_checksum(style_pictures: Sequence[StylePicture]) -> str:
+    """Return the checksum of one style picture, or one for several together, in hexadecimal."""
+    first, *more = (style_picture.sha256 for style_picture in style_pictures)
+    return hashlib.sha256("".join([first, *more]).encode()).hexdigest() if more else first
 
 
 def checksum(file: Path) -> str:

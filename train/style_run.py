@@ -34,9 +34,9 @@ def train_style(config: TrainConfig) -> "TrainedStyle":
     """
     style, content = required_inputs(config)
     with new_run(config.output, style) as folder:
-        from .style_training_steps import train_in_folder  # torch and Lightning
+        from .style_training_steps import train_style_in_folder  # torch and Lightning
 
-        return train_in_folder(config, style, content, folder)
+        return train_style_in_folder(config, style, content, folder)
 
 
 def resume_style(root: Path, changes: Mapping[str, Any] | None = None) -> "TrainedStyle":
@@ -56,6 +56,6 @@ def resume_style(root: Path, changes: Mapping[str, Any] | None = None) -> "Train
     folder, config, checkpoint = open_run_folder(root, changes)
     style, content = required_inputs(config)
     with folder.in_use():
-        from .style_training_steps import train_in_folder  # torch and Lightning
+        from .style_training_steps import train_style_in_folder  # torch and Lightning
 
-        return train_in_folder(config, style, content, folder, checkpoint)
+        return train_style_in_folder(config, style, content, folder, checkpoint)

@@ -13,26 +13,21 @@ from allaprima.images.pixels import Pixels
 from allaprima.models.style_file import encode_style, save_style
 from allaprima.models.transformer import TransformerNetwork
 
-from .calibration_batches import calibration_batches
 from .data.data_module import ContentDataModule
 from .evaluate.report import sheet
 from .evaluate.scores import Photograph, Scores, collect, score_picture
-from .initial_network import initial_file, initial_network
-from .loop import hardware
-from .loop.checkpoints import SameInputs, loss_weights_in
-from .loop.interruption import Interruption
-from .loop.progress import PreparationProgress
+from .loop.checkpoints import loss_weights_in
 from .loop.style_module import StyleTransferModule
 from .loop.time_estimate import advice
 from .objective.perceptual_loss import PerceptualLoss
-from .objective.prepare_objective import check_loss_layers, prepare_objectives
 from .objective.temporal_consistency import temporal_consistency
 from .rank_zero import is_first_process
 from .run_folder import RunFolder
+from .run_setup import set_up_run
 from .settings.config import TrainConfig
 from .style_header import style_header
-from .style_picture import StylePicture, read_style_picture
-from .trainer import build_trainer, fit
+from .style_picture import StylePicture
+from .trainer import fit
 
 SCORED = 4
 """Held-out photographs on the contact sheet, whose figures go into the style file."""
@@ -54,14 +49,10 @@ class TrainedStyle:
     """What a program that made it should end with: 143 or 129 if SIGTERM or SIGHUP ended it early."""
 
 
-def train_in_folder(
+def train_style_in_folder(
     config: TrainConfig, style: Path, content: str, folder: RunFolder, checkpoint: Path | None = None
 ) -> TrainedStyle:
     """Train one style and write its file and contact sheet into the run folder.
-
-    What can be wrong is looked at from quick to slow: settings, devices, the style picture, the
-    loss network's weights, the photographs. The style picture is read once: what becomes of its file
-    during the run does not matter.
 
     Args:
         config: The settings.
@@ -73,33 +64,24 @@ def train_in_folder(
     Raises:
         Exception: What `train_style` and `resume_style` raise.
     """
-    check_loss_layers(config)
-    init = Path("none") if checkpoint else config.init  # the checkpoint has the weights
-    initial_file(init, config.transformer)
-    style_picture = read_style_picture(style, config.style_size)
-    if is_first_process():
-        require_writable(folder.style_file(style))
-        require_writable(folder.contact_sheet)
-    interruption = Interruption()
-    trainer = build_trainer(config, folder, [SameInputs(style_picture.sha256), interruption])
-    data = ContentDataModule(content, config, progress=PreparationProgress())
-    device = hardware.device(config.accelerator)
-    config, (loss,) = prepare_objectives(
+    run = set_up_run(
         config,
-        [style_picture.pixels],
-        device,
-        partial(calibration_batches, data, config.batch_size, device),
+        [style],
+        content,
+        folder,
+        checkpoint,
+        outputs=(folder.style_file(style), folder.contact_sheet),
         weights=loss_weights_in(checkpoint) if checkpoint else None,
     )
-    network = initial_network(init, config.transformer, config.seed)
-    module = StyleTransferModule(network, loss, config, temporal_consistency(config))
-    module.suit(device.type)
+    config, (loss,), (style_picture,) = run.config, run.losses, run.style_pictures
+    module = StyleTransferModule(run.network, loss, config, temporal_consistency(config))
+    module.suit(run.device.type)
     if is_first_process():
         header = style_header(style_picture, config, loss, steps=0, validation={})
-        require_writable(folder.style_file(style), needed=len(encode_style(network, header)))
+        require_writable(folder.style_file(style), needed=len(encode_style(run.network, header)))
         folder.save_config(config)
-    with interruption.listening(folder.kept):  # to the end, so that one signal leaves nothing half done
-        result = fit(trainer, interruption, module, data, folder, checkpoint)
+    with run.interruption.listening(folder.kept):  # to the end, so that one signal leaves nothing half done
+        result = fit(run.trainer, run.interruption, module, run.data, folder, checkpoint)
         trained = TrainedStyle(
             folder=folder.root,
             style_file=folder.style_file(style),
@@ -108,10 +90,10 @@ def train_in_folder(
             validation=result.validation,
             interrupted=result.is_interrupted,
             advice=advice(result.curve, style_size=config.style_size, style_side=style_picture.shorter_side),
-            exit_code=interruption.exit_code,
+            exit_code=run.interruption.exit_code,
         )
-        if trainer.is_global_zero:
-            _write(trained, style_picture, config, module, data)
+        if run.trainer.is_global_zero:
+            _write(trained, style_picture, config, module, run.data)
     return trained
 
 

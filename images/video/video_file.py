@@ -88,7 +88,7 @@ class VideoFile:
 
     def _inside(self, streams: set[int]) -> "Iterator[Shown | Packet[Any]]":
         """Yield what is inside the section; packets count their time from its start."""
-        for item in self._found(streams):
+        for item in self._items_of(streams):
             if isinstance(item, Shown):
                 if self._window.holds(item.pts * self.info.time_base):
                     yield item
@@ -96,7 +96,7 @@ class VideoFile:
             if self._window.admits(item):
                 yield item
 
-    def _found(self, streams: set[int]) -> "Iterator[Shown | Packet[Any]]":
+    def _items_of(self, streams: set[int]) -> "Iterator[Shown | Packet[Any]]":
         """Yield what the file holds, from the key frame before the section's start until after its end."""
         decoder = Decoder(self._video, self.info.rate)
         over = False

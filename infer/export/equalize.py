@@ -27,7 +27,7 @@ def equalize(network: TransformerNetwork, photographs: Sequence[Batch]) -> Trans
         photographs: What mean and variance are measured on.
     """
     equal = deepcopy(network)
-    convolutions = list(_normalised(equal))
+    convolutions = list(_normalized(equal))
     sums = {conv: torch.zeros(3, conv.out_channels, dtype=torch.float64) for conv in convolutions}
 
     def add(conv: nn.Module, inputs: tuple[Tensor, ...], features: Tensor) -> None:
@@ -49,7 +49,7 @@ def equalize(network: TransformerNetwork, photographs: Sequence[Batch]) -> Trans
     return equal
 
 
-def _normalised(network: nn.Module) -> Iterator[nn.Conv2d]:
+def _normalized(network: nn.Module) -> Iterator[nn.Conv2d]:
     """Yield the convolutions that instance normalisation follows."""
     for sequence in network.modules():
         if isinstance(sequence, nn.Sequential):

@@ -37,10 +37,10 @@ def write_onnx(program: ExportedProgram, request: Request, photographs: Sequence
     _name_sizes(model.graph, request)
     onnx.save(model, path)
     if request.precision == "int8":
-        quantise(path, [as_input(batch, request) for batch in photographs], float_outputs=False)
+        quantize(path, [as_input(batch, request) for batch in photographs], float_outputs=False)
 
 
-def quantise(path: Path, inputs: Sequence[NDArray[Any]], *, float_outputs: bool) -> None:
+def quantize(path: Path, inputs: Sequence[NDArray[Any]], *, float_outputs: bool) -> None:
     """Make the inner convolutions of an ONNX file int8, in place.
 
     The first and last convolution stay in float: they hold 1 % of the weights and cost 1 to 4 dB. So do

@@ -17,7 +17,7 @@ from .formats import Request
 from .header import METADATA_KEY
 from .openvino_core import openvino_core
 from .parity import Runner
-from .to_onnx import as_input, quantise, write_onnx
+from .to_onnx import as_input, quantize, write_onnx
 
 _HINTS = {"bfloat16": "bf16"}
 
@@ -40,7 +40,7 @@ def write_openvino(
     between = path.with_suffix(".onnx")
     write_onnx(program, replace(request, precision="float32"), (), between)
     if request.precision == "int8":
-        quantise(between, [as_input(batch, request) for batch in photographs], float_outputs=True)
+        quantize(between, [as_input(batch, request) for batch in photographs], float_outputs=True)
     openvino.save_model(
         openvino.convert_model(between), path, compress_to_fp16=request.precision == "float16"
     )

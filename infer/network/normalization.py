@@ -16,7 +16,7 @@ def in_best_layout(
     """
     half = dtype.itemsize < 4
     if device_type == "cpu" and not half:
-        normalise_channels_last(network)
+        normalize_channels_last(network)
     return network, torch.channels_last if half or device_type == "cpu" else torch.contiguous_format
 
 
@@ -48,10 +48,10 @@ class ChannelsLastInstanceNorm(nn.Module):
         return torch.addcmul(self.bias - mean * scale, features, scale, out=work)
 
 
-def normalise_channels_last(module: nn.Module) -> None:
+def normalize_channels_last(module: nn.Module) -> None:
     """Replace every instance normalisation in a module, in place."""
     for name, child in module.named_children():
         if isinstance(child, nn.InstanceNorm2d):
             setattr(module, name, ChannelsLastInstanceNorm(child))
         else:
-            normalise_channels_last(child)
+            normalize_channels_last(child)

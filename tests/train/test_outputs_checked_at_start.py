@@ -40,9 +40,7 @@ def test_names_that_are_no_text_are_trained_and_saved(
 def test_a_name_that_is_too_long_is_refused_before_the_photographs_are_read(
     settings: dict[str, Any], style_picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "allaprima.train.style_training_steps.ContentDataModule", lambda *_, **__: pytest.fail("read")
-    )
+    monkeypatch.setattr("allaprima.train.run_setup.ContentDataModule", lambda *_, **__: pytest.fail("read"))
     style = tmp_path / f"{'a' * 246}.png"
     shutil.copy(style_picture, style)
     config = load_config(None, {**settings, "style": str(style), "output": tmp_path / "run"})

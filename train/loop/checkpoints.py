@@ -15,7 +15,7 @@ from allaprima.train.data.data_module import ContentDataModule
 
 from .checkpoint_errors import foreign
 from .checkpoint_files import by_step, is_whole, newest_whole
-from .style_module import StyleTransferModule
+from .ema_module import AveragedModule
 
 _log = logging.getLogger(__name__)
 
@@ -73,8 +73,8 @@ class SameInputs(Callback):
         """
         if isinstance(data := getattr(trainer, "datamodule", None), ContentDataModule):
             self._inputs["photographs"] = data.identity
-        assert isinstance(pl_module, StyleTransferModule)
-        fingerprint = self._inputs["loss network"] = pl_module.loss.loss_network.fingerprint
+        assert isinstance(pl_module, AveragedModule)
+        fingerprint = self._inputs["loss network"] = pl_module.loss_network.fingerprint
         agreed = trainer.strategy.broadcast(fingerprint) == fingerprint
         if not trainer.strategy.reduce_boolean_decision(agreed, all=True):
             raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.settings.config import OptimizerSettings
 
@@ -42,6 +43,11 @@ class AveragedModule(ScheduledModule):
             self.to(memory_format=torch.channels_last)
         if device_type == "cpu":
             self._form = (training_form(self.network),)
+
+    @property
+    def loss_network(self) -> LossNetwork:
+        """The frozen network of its objectives."""
+        raise NotImplementedError
 
     def more_parameters(self) -> list[nn.Parameter]:
         """Return what learns besides the network."""

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from allaprima.images.tensors import to_unit_range
+from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.objective.temporal_consistency import TemporalConsistency, objective_terms
@@ -35,6 +36,11 @@ class StyleTransferModule(AveragedModule):
         super().__init__(network, settings)
         self.loss = loss
         self.temporal = temporal
+
+    @property
+    def loss_network(self) -> LossNetwork:
+        """The frozen network of the objective."""
+        return self.loss.loss_network
 
     def forward(self, content_image: Tensor) -> Tensor:
         """Return the averaged network's stylised picture, `(B, 3, H, W)`, RGB in [0, 1]."""

@@ -35,9 +35,9 @@ def train_base(config: BaseConfig) -> "TrainedBase":
     styles, content = _required_inputs(config)
     assert config.styles is not None
     with new_run(config.output, config.styles) as folder:
-        from .base_training_steps import train_in_folder  # torch and Lightning
+        from .base_training_steps import train_base_in_folder  # torch and Lightning
 
-        return train_in_folder(config, styles, content, folder)
+        return train_base_in_folder(config, styles, content, folder)
 
 
 def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> "TrainedBase":
@@ -56,9 +56,9 @@ def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> "Traine
     folder, config, checkpoint = open_run(BaseConfig, root, changes or {})
     styles, content = _required_inputs(config)
     with folder.in_use():
-        from .base_training_steps import train_in_folder  # torch and Lightning
+        from .base_training_steps import train_base_in_folder  # torch and Lightning
 
-        return train_in_folder(config, styles, content, folder, checkpoint)
+        return train_base_in_folder(config, styles, content, folder, checkpoint)
 
 
 def _required_inputs(config: BaseConfig) -> tuple[list[Path], str]:

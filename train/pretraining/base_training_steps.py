@@ -1,27 +1,19 @@
 """The steps of a run that trains a base, once its folder stands."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from allaprima.models.style_file import StyleHeader, save_style
-from allaprima.train.calibration_batches import calibration_batches
-from allaprima.train.data.data_module import ContentDataModule
-from allaprima.train.initial_network import initial_file, initial_network
-from allaprima.train.loop import hardware
-from allaprima.train.loop.interruption import Interruption
-from allaprima.train.loop.progress import PreparationProgress
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
-from allaprima.train.objective.prepare_objective import check_loss_layers, prepare_objectives
 from allaprima.train.objective.temporal_consistency import temporal_consistency
 from allaprima.train.rank_zero import is_first_process
 from allaprima.train.reproducing_command import training_command
 from allaprima.train.run_folder import RunFolder
+from allaprima.train.run_setup import set_up_run
 from allaprima.train.style_header import describe_loss, style_header
-from allaprima.train.style_picture import StylePicture, read_style_picture
-from allaprima.train.trainer import Fit, build_trainer, fit
+from allaprima.train.style_picture import StylePicture, joint_checksum
+from allaprima.train.trainer import Fit, fit
 
 from .config import BaseConfig
 from .multi_style_module import BaseModule
@@ -41,7 +33,7 @@ class TrainedBase:
     """What a program that made it should end with: 143 or 129 if SIGTERM or SIGHUP ended it early."""
 
 
-def train_in_folder(
+def train_base_in_folder(
     config: BaseConfig,
     styles: Sequence[Path],
     content: str,
@@ -60,29 +52,17 @@ def train_in_folder(
     Raises:
         Exception: What `train_base` and `resume_base` raise.
     """
-    check_loss_layers(config)
-    init = config.init if config.init and not checkpoint else Path("none")
-    initial_file(init, config.transformer)
-    style_pictures = [read_style_picture(file, config.style_size) for file in styles]
-    interruption = Interruption()
-    trainer = build_trainer(config, folder, [interruption])
-    data = ContentDataModule(content, config, progress=PreparationProgress())
-    device = hardware.device(config.accelerator)
-    config, losses = prepare_objectives(
-        config,
-        [style_picture.pixels for style_picture in style_pictures],
-        device,
-        partial(calibration_batches, data, config.batch_size, device),
-    )
-    network = initial_network(init, config.transformer, config.seed)
-    module = BaseModule(network, losses, config, temporal_consistency(config))
-    module.suit(device.type)
+    trained_base = folder.root / RESULT
+    run = set_up_run(config, styles, content, folder, checkpoint, outputs=[trained_base])
+    config, style_pictures, losses = run.config, run.style_pictures, run.losses
+    module = BaseModule(run.network, losses, config, temporal_consistency(config))
+    module.suit(run.device.type)
     if is_first_process():
         folder.save_config(config)
-    with interruption.listening(folder.kept):
-        result = fit(trainer, interruption, module, data, folder, checkpoint)
-        trained = TrainedBase(folder.root / RESULT, folder.root / "styles", interruption.exit_code)
-        if trainer.is_global_zero:
+    with run.interruption.listening(folder.kept):
+        result = fit(run.trainer, run.interruption, module, run.data, folder, checkpoint)
+        trained = TrainedBase(trained_base, folder.root / "styles", run.interruption.exit_code)
+        if run.trainer.is_global_zero:
             header = _header(config, style_pictures, losses, result)
             save_style(trained.file, module.common_network(), header)
             _write_styles(trained.styles, style_pictures, config, module, result)
@@ -106,11 +86,10 @@ def _write_styles(
 def _header(
     config: BaseConfig, style_pictures: Sequence[StylePicture], losses: Sequence[PerceptualLoss], result: Fit
 ) -> StyleHeader:
-    checksums = "".join(style_picture.sha256 for style_picture in style_pictures)
     return StyleHeader(
         dtype=config.dtype,
         style_name=f"base of {len(style_pictures)} styles",
-        style_sha256=hashlib.sha256(checksums.encode()).hexdigest(),
+        style_sha256=joint_checksum(style_pictures),
         loss=describe_loss(config, losses[0].loss_network, None),
         steps=result.steps,
         validation={name: round(value, 6) for name, value in result.validation.items()},

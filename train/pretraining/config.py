@@ -13,5 +13,7 @@ class BaseConfig(TrainConfig):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    init: File[Path | None] = Path("none")
+    """Style file or bundled style to start from; `none` for random weights."""
     styles: File[Path | None] = None
     """Folder of the style pictures."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from allaprima.images.tensors import to_unit_range
+from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.loop.ema_module import AveragedModule
 from allaprima.train.loop.tensorboard_metrics import log_training_terms, log_validation_terms
@@ -39,13 +40,20 @@ class BaseModule(AveragedModule):
         super().__init__(network, settings)
         self.temporal = temporal
         self.losses = nn.ModuleList(losses)
-        self.style_names = normalisation_names(network)
+        self.style_names = normalization_names(network)
         parameters = dict(network.named_parameters())
         self.styles = nn.ModuleList(
             nn.ParameterList(nn.Parameter(parameters[name].detach().clone()) for name in self.style_names)
             for _ in losses
         )
         self.averaged_styles = deepcopy(self.styles).requires_grad_(False)
+
+    @property
+    def loss_network(self) -> LossNetwork:
+        """The frozen network that all objectives share."""
+        loss = self.losses[0]
+        assert isinstance(loss, PerceptualLoss)
+        return loss.loss_network
 
     def forward(self, content_image: Tensor) -> Tensor:
         """Return pictures of the averaged network, `(B, 3, H, W)`, picture k in style k."""
@@ -93,11 +101,11 @@ class BaseModule(AveragedModule):
         """Return the averaged network in each of the styles, float32, on the CPU."""
         return [self._network_with(list(style.parameters())) for style in self.averaged_styles]
 
-    def _network_with(self, normalisation: Sequence[Tensor]) -> TransformerNetwork:
+    def _network_with(self, normalization: Sequence[Tensor]) -> TransformerNetwork:
         network = deepcopy(self.averaged).float().cpu().eval()
         parameters = dict(network.named_parameters())
         with torch.no_grad():
-            for name, values in zip(self.style_names, normalisation, strict=True):
+            for name, values in zip(self.style_names, normalization, strict=True):
                 parameters[name].copy_(values)
         return network
 
@@ -105,7 +113,7 @@ class BaseModule(AveragedModule):
         return dict(zip(self.style_names, style.parameters(), strict=True))
 
 
-def normalisation_names(network: nn.Module) -> list[str]:
+def normalization_names(network: nn.Module) -> list[str]:
     """Return the names of the parameters of all instance normalisations."""
     return [
         f"{name}.{kind}"
@@ -115,6 +123,6 @@ def normalisation_names(network: nn.Module) -> list[str]:
     ]
 
 
-def _painted(network: nn.Module, normalisation: Mapping[str, Tensor], content_image: Tensor) -> Tensor:
-    painted: Tensor = torch.func.functional_call(network, dict(normalisation), (content_image,))
+def _painted(network: nn.Module, normalization: Mapping[str, Tensor], content_image: Tensor) -> Tensor:
+    painted: Tensor = torch.func.functional_call(network, dict(normalization), (content_image,))
     return painted

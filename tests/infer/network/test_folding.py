@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from allaprima.infer.network.byte_network import ByteNetwork
 from allaprima.infer.network.folding import FoldedEnd, FoldedUpsampling, fold
-from allaprima.infer.network.normalization import ChannelsLastInstanceNorm, normalise_channels_last
+from allaprima.infer.network.normalization import ChannelsLastInstanceNorm, normalize_channels_last
 from allaprima.models.layers import UpsampleBlock, padded_conv
 from allaprima.models.network_presets import NetworkName
 from allaprima.models.transformer import TransformerNetwork
@@ -78,10 +78,10 @@ def test_normalisation_keeps_the_layout_and_is_pytorchs() -> None:
     spread = torch.tensor([0.2, 0.5, 1, 2, 5])[:, None, None]
     features = (torch.randn(3, 5, 7, 9) * spread + 1).to(memory_format=torch.channels_last)
     original = features.clone()
-    normalised = ChannelsLastInstanceNorm(norm)(features)
-    assert normalised.is_contiguous(memory_format=torch.channels_last)
+    normalized = ChannelsLastInstanceNorm(norm)(features)
+    assert normalized.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(features, original)
-    assert torch.allclose(normalised, norm(features), atol=1e-5)
+    assert torch.allclose(normalized, norm(features), atol=1e-5)
 
 
 def test_normalisation_is_precise_on_large_pictures() -> None:
@@ -89,7 +89,7 @@ def test_normalisation_is_precise_on_large_pictures() -> None:
     features = torch.randn(1, 2, 2048, 2048).mul_(0.3).add_(2).to(memory_format=torch.channels_last)
     norm = nn.InstanceNorm2d(2, affine=True).requires_grad_(False)
     network = nn.Sequential(nn.Sequential(norm))
-    normalise_channels_last(network)
+    normalize_channels_last(network)
     assert _count(network, nn.InstanceNorm2d) == 0
     expected = norm.double()(features.double())
     assert (network(features) - expected).abs().max() < 1e-5

@@ -60,7 +60,7 @@ def gatys_style(style: Array, combination: Array, pixels: int) -> float:
     return float((difference**2).sum() / (4.0 * channels**2 * (height * width) ** 2))
 
 
-def normalised_style(style: Array, combination: Array, pixels: int) -> float:
+def normalized_style(style: Array, combination: Array, pixels: int) -> float:
     one, other = summed_gram(style) / style.size, summed_gram(combination) / combination.size
     return float(((one - other) ** 2).mean())
 
@@ -105,15 +105,15 @@ DEFINITIONS = {
     "chollet2": Definition(
         "vgg19", "relu5_2", FIRST, sum_of_squares, seed_style, powered, (2.5e-8, 1e-6 / 5, 1e-6)
     ),
-    "johnson": Definition("vgg16", "relu3_3", LAST, mean_of_squares, normalised_style, halved, (1, 5, 1e-6)),
+    "johnson": Definition("vgg16", "relu3_3", LAST, mean_of_squares, normalized_style, halved, (1, 5, 1e-6)),
     "pytorch-examples": Definition(
-        "vgg16", "relu2_2", LAST, mean_of_squares, normalised_style, no_variation, (1e5, 1e10, 0)
+        "vgg16", "relu2_2", LAST, mean_of_squares, normalized_style, no_variation, (1e5, 1e10, 0)
     ),
     "gatys": Definition(
         "vgg19", "relu4_2", FIRST, sum_of_squares, gatys_style, no_variation, (0.5e-3, 1.0 / 5, 0)
     ),
     "lengstrom": Definition(
-        "vgg19", "relu4_2", FIRST, mean_of_squares, normalised_style, means, (7.5, 100, 200)
+        "vgg19", "relu4_2", FIRST, mean_of_squares, normalized_style, means, (7.5, 100, 200)
     ),
 }
 

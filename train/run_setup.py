@@ -1,0 +1,98 @@
+"""What every training run prepares before it begins: pictures, photographs, objectives, network, trainer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import torch
+from lightning import Trainer
+
+from allaprima.atomic import require_writable
+from allaprima.models.loss_description import LossWeights
+from allaprima.models.transformer import TransformerNetwork
+
+from .calibration_batches import calibration_batches
+from .data.data_module import ContentDataModule
+from .initial_network import initial_file, initial_network
+from .loop import hardware
+from .loop.checkpoints import SameInputs
+from .loop.interruption import Interruption
+from .loop.progress import PreparationProgress
+from .objective.perceptual_loss import PerceptualLoss
+from .objective.prepare_objective import check_loss_layers, prepare_objectives
+from .rank_zero import is_first_process
+from .run_folder import RunFolder
+from .settings.config import TrainConfig
+from .style_picture import StylePicture, joint_checksum, read_style_picture
+from .trainer import build_trainer
+
+Config = TypeVar("Config", bound=TrainConfig)
+
+
+@dataclass(frozen=True)
+class RunSetup(Generic[Config]):
+    """A run that only lacks the module to train."""
+
+    config: Config
+    """The settings, with the loss network that `auto` comes to."""
+    style_pictures: list[StylePicture]
+    losses: list[PerceptualLoss]
+    """The objective of each style."""
+    network: TransformerNetwork
+    """As it begins; a checkpoint's weights are restored later."""
+    data: ContentDataModule
+    device: torch.device
+    trainer: Trainer
+    interruption: Interruption
+
+
+def set_up_run(
+    config: Config,
+    styles: Sequence[Path],
+    content: str,
+    folder: RunFolder,
+    checkpoint: Path | None,
+    *,
+    outputs: Sequence[Path],
+    weights: LossWeights | None = None,
+) -> RunSetup[Config]:
+    """Read and prepare everything that a run needs.
+
+    What can be wrong is looked at from quick to slow: settings, style pictures, outputs, devices, the
+    loss network's weights, the photographs. Style pictures are read once: what becomes of their files
+    during the run does not matter.
+
+    Args:
+        config: The settings.
+        styles: The style pictures.
+        content: The photographs.
+        folder: Where checkpoints and logs go.
+        checkpoint: Where to go on from.
+        outputs: Files that are written at the end.
+        weights: Loss weights found earlier.
+
+    Raises:
+        Exception: What `train_style` raises.
+    """
+    check_loss_layers(config)
+    init = Path("none") if checkpoint else config.init  # the checkpoint has the weights
+    initial_file(init, config.transformer)
+    style_pictures = [read_style_picture(file, config.style_size) for file in styles]
+    if is_first_process():
+        for file in outputs:
+            require_writable(file)
+    interruption = Interruption()
+    trainer = build_trainer(config, folder, [SameInputs(joint_checksum(style_pictures)), interruption])
+    data = ContentDataModule(content, config, progress=PreparationProgress())
+    device = hardware.device(config.accelerator)
+    config, losses = prepare_objectives(
+        config,
+        [style_picture.pixels for style_picture in style_pictures],
+        device,
+        partial(calibration_batches, data, config.batch_size, device),
+        weights=weights,
+    )
+    network = initial_network(init, config.transformer, config.seed)
+    return RunSetup(config, style_pictures, losses, network, data, device, trainer, interruption)
