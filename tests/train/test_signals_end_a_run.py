@@ -202,13 +202,13 @@ def test_optimize_keeps_the_best_picture(
     monkeypatch.setattr(lbfgs._Evaluations, "_take_note", interrupted)
     output, curve = tmp_path / "out.png", tmp_path / "curve.json"
     layers = ("--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")
-    code, output, _ = run(
+    code, text, _ = run(
         "optimize",
         photographs / "00.jpg",
         *("--style", style_picture, "--loss-weights", small_weights_file, "--steps", "9", *layers),
         *("-o", output, "--curve", curve),
     )
     assert code == {signal.SIGTERM: 143, signal.SIGINT: 0}[signal.Signals(number)]
-    assert "stopped early; the best picture is kept" in output
+    assert "stopped early; the best picture is kept" in text
     assert output.exists()
     assert len(json.loads(curve.read_text())) == 4  # the one that was being computed is the last

@@ -35,14 +35,14 @@ def test_features_equal_torchvisions(architecture: str, random_weights: MakeWeig
     names = layer_names(architecture)
     own = LossNetwork(architecture, names, weights)(image)
     x = (image - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
-    reference = {}
+    outputs = {}
     with torch.no_grad():
         for index, layer in enumerate(reference):
             x = layer(x)
-            reference[index] = x.clone()
+            outputs[index] = x.clone()
     for name in names:
         torch.testing.assert_close(
-            own[name], reference[conv_index(architecture, name) + 1], rtol=1e-4, atol=1e-4
+            own[name], outputs[conv_index(architecture, name) + 1], rtol=1e-4, atol=1e-4
         )
 
 
