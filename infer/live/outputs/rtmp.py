@@ -76,10 +76,10 @@ class _Link:
 
     def __init__(self, url: str, format: Format) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=send_pictures, args=(url, format, theirs), daemon=True)
+        self._pipe, far_end = context.Pipe()
+        self._process = context.Process(target=send_pictures, args=(url, format, far_end), daemon=True)
         self._process.start()
-        theirs.close()
+        far_end.close()
         self._began: float | None = None
         self._last = -1
         try:

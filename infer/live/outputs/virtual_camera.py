@@ -32,8 +32,8 @@ class VirtualCamera:
         try:
             self._camera: Any = pyvirtualcam.Camera(width, height, float(rate))
         except RuntimeError as error:
-            found = " ".join(str(error).split())
-            raise OSError(f"there is no virtual camera: {_WHAT_TO_INSTALL} ({found})") from error
+            reason = " ".join(str(error).split())
+            raise OSError(f"there is no virtual camera: {_WHAT_TO_INSTALL} ({reason})") from error
         self._displayed = displayed
         self.device: str = self._camera.device
 
