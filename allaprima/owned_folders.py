@@ -1,8 +1,10 @@
 """Folders that this program made and may delete again, told from all others by a marker in them."""
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 
 from .atomic import write_whole
 
@@ -34,8 +36,19 @@ def remove_owned(folder: Path, names: Iterable[str]) -> None:
         folder.rmdir()
 
 
+def is_this_users(path: Path) -> bool:
+    """Return whether a file or folder, or a link of that name, belongs to who runs this program."""
+    try:
+        return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
+    except OSError:
+        return False
+
+
 def _is_owned(folder: Path) -> bool:
     try:
-        return not folder.is_symlink() and (folder / MARKER).read_bytes() == _TEXT
+        status = (folder / MARKER).lstat()
+        if folder.is_symlink() or not is_this_users(folder) or not S_ISREG(status.st_mode):
+            return False
+        return status.st_size == len(_TEXT) and (folder / MARKER).read_bytes() == _TEXT
     except OSError:
         return False

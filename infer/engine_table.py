@@ -112,7 +112,7 @@ _RECORDS = (
             "ONNX Runtime",
             ".onnx",
             writer="allaprima.infer.export.to_onnx:ONNX",
-            header="allaprima.infer.export.header:read_onnx",
+            header="allaprima.infer.export.onnx_contents:read_onnx",
             packages=_ONNX_PACKAGES,
             refused={
                 "bfloat16": "ONNX Runtime has no bfloat16 convolutions on CPUs; choose --precision float16, "
@@ -131,7 +131,7 @@ _RECORDS = (
             "OpenVINO",
             ".xml",
             writer="allaprima.infer.export.to_openvino:OPENVINO",
-            header="allaprima.infer.export.header:read_openvino",
+            header="allaprima.infer.export.openvino_contents:read_openvino",
             weights=".bin",
             packages=("openvino", *_ONNX_PACKAGES),
         ),

@@ -15,7 +15,7 @@ from allaprima.cache_dir import default_cache_dir
 from allaprima.infer.engine_table import FORMATS, EngineRecord
 from allaprima.infer.export.formats import Request, check_request, format_named
 from allaprima.infer.export.header import read_export_header
-from allaprima.owned_folders import mark_as_owned, owned_folders, remove_owned
+from allaprima.owned_folders import is_this_users, mark_as_owned, owned_folders, remove_owned
 
 _log = logging.getLogger(__name__)
 
@@ -42,13 +42,16 @@ def converted(style_file: Path, engine: EngineRecord, request: Request) -> Path:
 
     Raises:
         ValueError: If the style file is unusable, format and precision do not go together here, what
-            an export needs is not installed, or the result would not be what the network paints.
+            an export needs is not installed, the result would not be what the network paints, or
+            machine code in the cache is another user's.
         OSError: If the style cannot be read or the cache not be written.
     """
     engines = default_cache_dir() / "engines"
     name = f"{style_file.stem}-{_key(style_file, engine, request)}"
     path = engines / name / f"{name}{format_named(request.format).suffix}"
     files = format_named(request.format).files(path)
+    if format_named(request.format).machine_code:
+        _refuse_others(path)
     if not _is_whole(files):
         _log.info(
             "converting '%s' for %s in %s; kept in '%s'", style_file, engine.name, request.precision, engines
@@ -61,6 +64,15 @@ def converted(style_file: Path, engine: EngineRecord, request: Request) -> Path:
     with suppress(OSError):  # somebody else's cache
         os.utime(path.parent)
     return path
+
+
+def _refuse_others(path: Path) -> None:
+    """Raise ValueError if somebody else made what would run."""
+    for place in (path.parent, path):
+        if os.path.lexists(place) and not is_this_users(place):
+            raise ValueError(
+                f"'{place}' is another user's, and machine code: set ALLAPRIMA_CACHE to a folder of your own"
+            )
 
 
 def _forget_oldest(engines: Path, but: Path) -> None:

@@ -95,9 +95,20 @@ class ExportedEngine(BaseEngine):
         if given_bytes != takes_bytes:
             content_images = as_floats(content_images) if given_bytes else as_bytes(content_images)
         stylized = self._run_batches(np.ascontiguousarray(content_images))
+        self._check_result(content_images, stylized)
         if given_bytes != takes_bytes:
             return as_bytes(stylized) if given_bytes else as_floats(stylized)
         return stylized
+
+    def _check_result(self, given: NDArray[Any], stylized: NDArray[Any]) -> None:
+        """Raise ValueError if what came out are no pictures of the size that went in."""
+        if stylized.shape != given.shape or stylized.dtype != given.dtype:
+            wrong = f"{stylized.dtype} {stylized.shape} of {given.dtype} {given.shape}"
+        elif stylized.dtype != np.uint8 and not np.isfinite(stylized).all():
+            wrong = "numbers that are not finite"
+        else:
+            return
+        raise ValueError(f"'{self._path}' does not paint pictures: it makes {wrong}")
 
     def _run_batches(self, images: NDArray[Any]) -> NDArray[Any]:
         size = self._model.batch
@@ -114,6 +125,14 @@ def _read_header(path: Path) -> ExportHeader:
         return ExportHeader.model_validate(read_export_header(path))
     except ValidationError as error:
         raise ValueError(f"'{path}' has a header that cannot be read: {one_line(error)}") from error
+
+
+def checked(path: Path, check: Callable[[Path], None]) -> None:
+    """Look at what a file holds before a runtime does, or raise ValueError that names it."""
+    try:
+        check(path)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"'{path}' is damaged, or not as allaprima export writes it: {error}") from error
 
 
 def unreadable(path: Path, runtime: str, error: Exception) -> ValueError:

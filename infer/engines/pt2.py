@@ -86,6 +86,10 @@ def _module(
     with torch.device("meta"):
         folded = fold(TransformerNetwork(**network.model_dump()).eval())
         module = wrapped(folded, dtype, uint8=export.uint8, exact=dtype == torch.float32)
+    expected = module.state_dict()
+    for name, weight in weights.items():
+        if name in expected and expected[name].dtype != getattr(torch, weight.dtype):
+            raise ValueError(f"{name} is {weight.dtype}")
     module.load_state_dict({name: _tensor(name, weight) for name, weight in weights.items()}, assign=True)
     return module.requires_grad_(False)
 

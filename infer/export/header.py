@@ -1,12 +1,10 @@
 """What an exported file says of itself, read without the runtime that it is for."""
 
-import io
 import xml.etree.ElementTree as ET
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from allaprima.infer.engine_table import exported_suffixes, formats_named_like, resolve
 from allaprima.json_text import LARGEST, parse_json
@@ -17,17 +15,10 @@ METADATA_KEY = "allaprima"
 JSON_NAME = f"{METADATA_KEY}.json"
 AOTI_METADATA_END = "_metadata.json"
 
-LARGEST_XML = 1 << 24
-"""Bytes; an exported OpenVINO model has 200,000."""
-
 _DAMAGE = (
     *(EOFError, ET.ParseError, zipfile.BadZipFile, zlib.error, ValueError, LookupError),
     *(NotImplementedError, RuntimeError),  # of archives that are encrypted, or packed in a way nobody knows
 )
-
-# Field numbers of onnx.proto: ModelProto.metadata_props, and key and value of StringStringEntryProto.
-_METADATA_PROPS, _KEY, _VALUE = 14, 1, 2
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def read_export_header(path: Path) -> dict[str, Any]:
@@ -88,80 +79,6 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     if not isinstance(header, dict) or not isinstance(header.get("export"), dict):
         raise ValueError(f"'{path}' has a header that does not say what was exported; export the style again")
     return header
-
-
-def read_onnx(path: Path) -> str | None:
-    """Return the header in the metadata of an ONNX file."""
-    text = None
-    with path.open("rb") as file:
-        end = path.stat().st_size
-        if end == 0:
-            raise EOFError("the file is empty")
-        for number, content in _fields(file, end, wanted={_METADATA_PROPS}):
-            if number == _METADATA_PROPS:
-                entry = dict(_entry(content))
-                if entry.get(_KEY) == METADATA_KEY.encode():
-                    text = entry.get(_VALUE, b"").decode()
-    return text
-
-
-def _entry(content: bytes) -> Iterator[tuple[int, bytes]]:
-    return _fields(io.BytesIO(content), len(content), wanted={_KEY, _VALUE})
-
-
-def _fields(file: IO[bytes], end: int, wanted: set[int]) -> Iterator[tuple[int, bytes]]:
-    """Yield number and content of a protobuf message's byte fields; those not wanted are skipped, empty."""
-    while file.tell() < end:
-        tag = _varint(file)
-        number, kind = tag >> 3, tag & 7
-        length = {_FIXED64: 8, _FIXED32: 4}.get(kind, 0)
-        if kind == _VARINT:
-            _varint(file)
-        elif kind == _BYTES:
-            length = _varint(file)
-        elif kind not in (_FIXED64, _FIXED32):
-            raise EOFError(f"unknown wire type {kind}")
-        if number == 0 or file.tell() + length > end:
-            raise EOFError(f"a field ends {file.tell() + length - end} bytes after the file")
-        if kind == _BYTES and number in wanted:
-            if length > LARGEST:
-                raise ValueError(f"its metadata has {length} bytes, more than {LARGEST}")
-            yield number, file.read(length)
-        else:
-            file.seek(length, 1)
-
-
-def _varint(file: IO[bytes]) -> int:
-    value = 0
-    for shift in range(0, 64, 7):
-        byte = file.read(1)
-        if not byte:
-            raise EOFError("it ends inside a number")
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-    raise EOFError("a number is too long")
-
-
-def read_openvino(path: Path) -> str | None:
-    """Return the header in the runtime information of an IR whose weights are whole."""
-    weights = path.with_suffix(".bin")
-    if not weights.is_file():
-        raise FileNotFoundError(f"'{path}' needs its weights beside it: '{weights}' does not exist")
-    if (size := path.stat().st_size) > LARGEST_XML:
-        raise ValueError(f"it has {size} bytes, more than {LARGEST_XML}")
-    root = ET.parse(path).getroot()
-    needed = max(
-        (
-            int(data.get("offset", 0)) + int(data.get("size", 0))
-            for data in root.iterfind("layers/layer/data")
-        ),
-        default=0,
-    )
-    if weights.stat().st_size < needed:
-        raise EOFError(f"'{weights}' has {weights.stat().st_size} of {needed} bytes")
-    element = root.find(f"rt_info/{METADATA_KEY}")
-    return None if element is None else element.get("value")
 
 
 def read_archive(path: Path) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from allaprima.json_text import parse_json
 
@@ -30,7 +30,8 @@ _KNOWN = {
     *(".data/version", ".data/serialization_id", ".format_version", ".storage_alignment"),
 }
 _WEIGHTS_FOLDER = "data/weights/"
-_WEIGHT = re.compile(r"weight_\d+")
+_WEIGHT = re.compile(r"weight_[0-9]+")
+_ORDER = ("byteorder", b"little")
 
 
 @dataclass(frozen=True)
@@ -42,24 +43,30 @@ class StoredWeight:
     content: bytes
 
 
-class _Size(BaseModel):
-    as_int: int
+class _Part(BaseModel):
+    """Taken as it is written: no "no" for false."""
+
+    model_config = ConfigDict(strict=True)
 
 
-class _Tensor(BaseModel):
+class _Size(_Part):
+    as_int: NonNegativeInt
+
+
+class _Tensor(_Part):
     dtype: int
     sizes: list[_Size]
     strides: list[_Size]
     storage_offset: _Size
 
 
-class _Payload(BaseModel):
+class _Payload(_Part):
     path_name: str
     use_pickle: bool
     tensor_meta: _Tensor
 
 
-class _Config(BaseModel):
+class _Config(_Part):
     config: dict[str, _Payload]
 
 
@@ -79,13 +86,14 @@ def read_program_weights(path: Path) -> dict[str, StoredWeight]:
                 raise ValueError("its members overlap")
             if parse_json(archive.read(members[_CONSTANTS])) != {"config": {}}:
                 raise ValueError("it has constants, which an export has not")
+            if archive.read(members[_ORDER[0]]) != _ORDER[1]:
+                raise ValueError("its numbers are not little-endian")
             config = _Config.model_validate(parse_json(archive.read(members[_WEIGHTS]))).config
-            if len({payload.path_name for payload in config.values()}) != len(config):
-                raise ValueError("several weights lie in one place")
+            _refuse_unnamed(members, config)
             return {name: _read(archive, members, name, payload) for name, payload in config.items()}
     except ValidationError as error:
         raise ValueError(_refused(path, f"its weights are described otherwise: {_first(error)}")) from error
-    except (EOFError, zipfile.BadZipFile, zlib.error, ValueError, LookupError, NotImplementedError) as error:
+    except (EOFError, zipfile.BadZipFile, zlib.error, ValueError, LookupError, RuntimeError) as error:
         raise ValueError(_refused(path, str(error))) from error
 
 
@@ -114,6 +122,14 @@ def _refuse_foreign(members: Mapping[str, zipfile.ZipInfo]) -> None:
                 raise ValueError(f"'{name}' is pickled, and what is pickled may run commands")
         elif name not in _KNOWN and not re.fullmatch(rf"{_WEIGHTS_FOLDER}{_WEIGHT.pattern}", name):
             raise ValueError(f"'{name}' is not on the list of what it may hold")
+
+
+def _refuse_unnamed(members: Mapping[str, zipfile.ZipInfo], config: Mapping[str, _Payload]) -> None:
+    """Raise ValueError unless each member with a weight is that of one weight."""
+    named = sorted(_WEIGHTS_FOLDER + payload.path_name for payload in config.values())
+    held = sorted(name for name in members if name.startswith(_WEIGHTS_FOLDER) and name != _WEIGHTS)
+    if named != held:
+        raise ValueError("it holds other weights than it describes, or several in one place")
 
 
 def _read(

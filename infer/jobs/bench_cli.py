@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from allaprima.infer.engine_table import ENGINE_HELP, EngineChoice
+from allaprima.infer.engine_table import ENGINE_HELP, EngineChoice, is_style_file
 from allaprima.peak_memory import peak_memory
 from allaprima.terminal import say
 
@@ -40,6 +40,12 @@ def bench_batch(
         0.
     """
     from allaprima.infer.stylize import Stylizer
+    from allaprima.models.bundled_styles import find_style
+
+    if not is_style_file(find_style(style_file)):
+        raise ValueError(
+            f"'{style_file}' is an exported file; give the style file, which the plain loop paints too"
+        )
 
     from .benchmark import measure_batch
     from .files import plan_jobs

@@ -1,4 +1,7 @@
+import os
 from pathlib import Path
+
+import pytest
 
 from allaprima.owned_folders import MARKER, mark_as_owned, owned_folders, remove_owned
 
@@ -31,4 +34,20 @@ def test_a_file_of_that_name_is_no_marker(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / MARKER).write_text("mine")
     (tmp_path / "b" / MARKER).mkdir(parents=True)
+    assert owned_folders(tmp_path) == []
+
+
+def test_what_another_user_marked_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").mkdir()
+    mark_as_owned(tmp_path / "a")
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
+    assert owned_folders(tmp_path) == []
+
+
+def test_markers_are_files(tmp_path: Path) -> None:
+    """A pipe would be waited for, a device be read without end."""
+    for name in ("pipe", "link"):
+        (tmp_path / name).mkdir()
+    os.mkfifo(tmp_path / "pipe" / MARKER)
+    (tmp_path / "link" / MARKER).symlink_to("/dev/zero")
     assert owned_folders(tmp_path) == []

@@ -479,6 +479,20 @@ def test_style_file_as_machine_code(
         assert abs(engine(images).astype(int) - eager(images)).max() <= 1
 
 
+def test_machine_code_in_the_cache_of_another_user_does_not_run(
+    small_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path))
+    request = Request("aoti", "float32", uint8=True)
+    name = f"{small_style.stem}-{converted._key(small_style, ENGINES['aoti'], request)}"
+    path = tmp_path / "engines" / name / f"{name}.aoti.pt2"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    monkeypatch.setattr(os, "getuid", lambda: path.stat().st_uid + 1)
+    with pytest.raises(ValueError, match="is another user's, and machine code: set ALLAPRIMA_CACHE"):
+        load_engine(small_style, engine="aoti", device="cpu")
+
+
 @pytest.mark.slow
 def test_broken_machine_code_is_named(machine_code: Path, tmp_path: Path) -> None:
     broken = tmp_path / machine_code.name

@@ -16,6 +16,7 @@ import torch
 from allaprima.infer.bench.benchmark import Plan, measure
 from allaprima.infer.engines import load_engine
 from allaprima.infer.export.header import read_export_header
+from allaprima.infer.export.stored_numbers import require_finite
 from tests.conftest import Run
 
 WEIGHTS = "data/weights/model_weights_config.json"
@@ -124,6 +125,9 @@ def test_text_that_torch_would_evaluate_is_not(pt2_file: Path, tmp_path: Path) -
         (WEIGHTS, b'{"config": {}}', "damaged"),
         (WEIGHTS, b"[" * 100_000, "nested more than"),
         (CONSTANTS, b"{}", "has constants"),
+        ("byteorder", b"big", "not little-endian"),
+        ("data/weights/weight_999", b"", "other weights than it describes"),
+        ("data/weights/weight_\u0663", b"", "is not on the list"),
     ],
 )
 def test_other_members_are_refused(
@@ -139,6 +143,46 @@ def test_weights_that_are_not_finite_are_refused(pt2_file: Path, tmp_path: Path)
     content["data/weights/weight_0"] = b"\xff" * len(content["data/weights/weight_0"])
     with pytest.raises(ValueError, match="numbers that are not finite"):
         load_engine(write(tmp_path / "nan.pt2", content))
+
+
+def test_weights_of_another_type_are_refused(pt2_file: Path, tmp_path: Path) -> None:
+    """They would end every picture, one by one."""
+    content = members(pt2_file)
+    description = json.loads(content[WEIGHTS])
+    weight = next(iter(description["config"].values()))
+    weight["tensor_meta"]["dtype"] = 6
+    place = f"data/weights/{weight['path_name']}"
+    content[place] = np.frombuffer(content[place], np.float32).astype(np.float16).tobytes()
+    content[WEIGHTS] = json.dumps(description).encode()
+    with pytest.raises(ValueError, match=r"half\.pt2.* is float16"):
+        load_engine(write(tmp_path / "half.pt2", content))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda weight: weight.update(use_pickle="no"),
+        lambda weight: weight["tensor_meta"]["sizes"][0].update(as_int=-1),
+        lambda weight: weight["tensor_meta"]["sizes"][0].update(as_int=True),
+    ],
+)
+def test_descriptions_are_taken_as_they_are_written(
+    edit: Callable[[Any], object], pt2_file: Path, tmp_path: Path
+) -> None:
+    content = members(pt2_file)
+    content[WEIGHTS] = edited(content[WEIGHTS], lambda file: edit(next(iter(file["config"].values()))))
+    with pytest.raises(ValueError, match=r"odd\.pt2.*described otherwise"):
+        load_engine(write(tmp_path / "odd.pt2", content))
+
+
+def test_encrypted_weights_are_refused(pt2_file: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "secret.pt2", members(pt2_file))
+    archive = bytearray(path.read_bytes())
+    name = archive.rindex(b"archive/data/weights/weight_3")
+    archive[name - 46 + 8] |= 1  # of the flags in the directory
+    path.write_bytes(archive)
+    with pytest.raises(ValueError, match=r"secret\.pt2.*encrypted"):
+        load_engine(path)
 
 
 def test_huge_networks_of_headers_take_no_memory(pt2_file: Path, tmp_path: Path) -> None:
@@ -176,3 +220,133 @@ def test_machine_code_needs_trust(small_style: Path, tmp_path: Path, photographs
     with pytest.raises(ValueError, match="is damaged, or not a model that this machine can run"):
         load_engine(path, trust=True)
     assert run("info", path)[0] == 0
+
+
+def edited_onnx(onnx_file: Path, path: Path, edit: Callable[[Any, Any], None]) -> Path:
+    """Write a model after a change to it; the other argument of the change is the module `onnx`."""
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(onnx_file)
+    edit(onnx, model)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def nan_weight(onnx: Any, model: Any) -> None:
+    model.graph.initializer[0].raw_data = b"\xff" * len(model.graph.initializer[0].raw_data)
+
+
+def nan_weight_as_numbers(onnx: Any, model: Any) -> None:
+    weight = model.graph.initializer[0]
+    numbers = [float("inf")] * (len(weight.raw_data) // 4)
+    weight.CopyFrom(onnx.helper.make_tensor(weight.name, 1, weight.dims, numbers))
+
+
+def nan_constant(onnx: Any, model: Any) -> None:
+    tensor = onnx.numpy_helper.from_array(np.array([1, np.nan], np.float16))
+    model.graph.node.append(onnx.helper.make_node("Constant", [], ["more"], value=tensor))
+
+
+def nan_attribute(onnx: Any, model: Any) -> None:
+    model.graph.node.append(onnx.helper.make_node("Constant", [], ["more"], value_floats=[float("nan")]))
+
+
+def weight_in_another_file(onnx: Any, model: Any) -> None:
+    weight = model.graph.initializer[0]
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="beside.bin")
+    weight.ClearField("raw_data")
+
+
+def endless_loop(onnx: Any, model: Any) -> None:
+    helper = onnx.helper
+    flags = [helper.make_tensor_value_info(name, onnx.TensorProto.BOOL, []) for name in ("go", "on")]
+    count = helper.make_tensor_value_info("count", onnx.TensorProto.INT64, [])
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"])], "b", [count, flags[0]], [flags[1]]
+    )
+    model.graph.node.append(helper.make_node("Loop", ["", ""], [], body=body))
+
+
+def unknown_numbers(onnx: Any, model: Any) -> None:
+    model.graph.initializer[0].data_type = onnx.TensorProto.FLOAT8E4M3FN
+
+
+def with_functions(onnx: Any, model: Any) -> None:
+    model.functions.add(name="f", domain="d")
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (nan_weight, "not finite"),
+        (nan_weight_as_numbers, "not finite"),
+        (nan_constant, "not finite"),
+        (nan_attribute, "not finite"),
+        (weight_in_another_file, "in another file"),
+        (endless_loop, "a graph inside its graph"),
+        (unknown_numbers, "has the type 17"),
+        (with_functions, "has functions"),
+    ],
+)
+def test_onnx_files_are_looked_at_before_they_run(
+    edit: Callable[[Any, Any], None], reason: str, onnx_file: Path, tmp_path: Path
+) -> None:
+    path = edited_onnx(onnx_file, tmp_path / "foreign.onnx", edit)
+    (tmp_path / "beside.bin").write_bytes(bytes(1 << 16))
+    with pytest.raises(ValueError, match=rf"foreign\.onnx.*{reason}"):
+        load_engine(path)
+
+
+@pytest.mark.parametrize(
+    ("operator", "options", "reason"),
+    [
+        ("Transpose", {"perm": [0, 1, 3, 2]}, r"float32 \(1, 3, 30, 20\) of float32 \(1, 3, 20, 30\)"),
+        ("Acosh", {}, "not finite"),  # of what is below 1
+    ],
+)
+def test_what_is_no_picture_is_refused(
+    operator: str, options: dict[str, Any], reason: str, onnx_file: Path, tmp_path: Path
+) -> None:
+    def edit(onnx: Any, model: Any) -> None:
+        output = model.graph.output[0]
+        del output.type.tensor_type.shape.dim[:]
+        (last,) = (node for node in model.graph.node if output.name in node.output)
+        last.output[0] = "before"
+        model.graph.node.append(onnx.helper.make_node(operator, ["before"], [output.name], **options))
+
+    engine = load_engine(edited_onnx(onnx_file, tmp_path / "odd.onnx", edit))
+    with pytest.raises(ValueError, match=rf"odd\.onnx' does not paint pictures: it makes .*{reason}"):
+        engine(np.full((1, 3, 20, 30), 0.5, np.float32))
+
+
+def _openvino(
+    openvino_file: Path, path: Path, xml: Callable[[str], str], weights: bytes | None = None
+) -> Path:
+    path.write_text(xml(openvino_file.read_text()))
+    path.with_suffix(".bin").write_bytes(weights or openvino_file.with_suffix(".bin").read_bytes())
+    return path
+
+
+def test_openvino_models_are_looked_at_before_they_run(openvino_file: Path, tmp_path: Path) -> None:
+    inner = '<body><layers><layer id="0" name="a" type="Result" version="opset1"/></layers></body></net>'
+    for change, reason in (
+        (lambda xml: xml.replace("<net ", '<!DOCTYPE net SYSTEM "file:///dev/zero"><net '), "has a DOCTYPE"),
+        (lambda xml: xml.replace("</net>", inner), "a graph inside its graph"),
+        (lambda xml: xml.replace('element_type="f32"', 'element_type="string"'), "has the type string"),
+        (lambda xml: xml.replace(' offset="', ' offset="-', 1), "offset of a weight is '-"),
+        (lambda xml: xml.replace("</net>", "<a/>" * (1 << 20) + "</net>"), "more than 4194304"),
+    ):
+        path = _openvino(openvino_file, tmp_path / "foreign.xml", change)
+        with pytest.raises(ValueError, match=rf"foreign\.xml.*{reason}"):
+            load_engine(path)
+    size = openvino_file.with_suffix(".bin").stat().st_size
+    path = _openvino(openvino_file, tmp_path / "nan.xml", str, b"\xff" * size)
+    with pytest.raises(ValueError, match=r"nan\.xml.*numbers that are not finite"):
+        load_engine(path)
+
+
+def test_numbers_of_all_types_are_looked_at() -> None:
+    for dtype, infinite in (("float16", 0x7C00), ("bfloat16", 0x7F80)):
+        require_finite(np.array([1, infinite - 1, 0x8000], "<u2").tobytes(), dtype, "it")
+        with pytest.raises(ValueError, match="it holds numbers that are not finite"):
+            require_finite(np.array([1, infinite], "<u2").tobytes(), dtype, "it")

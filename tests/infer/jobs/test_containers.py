@@ -128,3 +128,11 @@ def test_containers_do_not_replace_one_another(style: Path, tmp_path: Path, run:
     second = make_tar(tmp_path / "sub" / "a.tar", {"0.png": encoded(0)})
     assert "would both be written" in run("stylize", style, first, second, "-o", tmp_path / "out")[2]
     assert "would replace an input" in run("stylize", style, first, "-o", tmp_path)[2]
+
+
+def test_only_style_files_are_measured(style: Path, tmp_path: Path, run: Run) -> None:
+    exported = tmp_path / "style.onnx"
+    exported.touch()
+    code, _, err = run("bench", "batch", exported, tmp_path)
+    assert code == 2
+    assert "style.onnx' is an exported file; give the style file" in err
