@@ -2,8 +2,12 @@
 
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cyclopts import App
 
@@ -67,7 +71,10 @@ def main() -> None:
     """Run the command line; a user's mistake ends with its message and exit code 2."""
     _setup_logging()
     try:
-        with warnings.catch_warnings():  # Pillow's, about damaged metadata, do not say which picture
+        with (
+            _ending_in_order(),
+            warnings.catch_warnings(),
+        ):  # Pillow's, about damaged metadata, do not say which picture
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
             code = build_app()(sys.argv[1:], result_action="return_value", exit_on_error=True)
     except KeyboardInterrupt:
@@ -79,6 +86,29 @@ def main() -> None:
         complain(error if isinstance(error, ProblemsError) else ProblemsError(message or repr(error)))
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the program as an exception does, so that nothing unfinished stays behind.
+
+    Commands that keep what they have by then listen themselves while there is something to keep.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]  # not under nohup
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _setup_logging() -> None:

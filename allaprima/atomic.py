@@ -1,14 +1,13 @@
 """Files that are either whole or absent: encoded in memory, written, flushed to the disk, then renamed."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from .unfinished_files import UNFINISHED, clear_abandoned, held_from_the_start
+from .unfinished_files import clear_abandoned, held_from_the_start, scratch_folder, unfinished
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
@@ -23,7 +22,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
     clear_abandoned(path.parent.absolute())
-    temporary = _unfinished(path)
+    temporary = unfinished(path.parent)
     try:
         with held_from_the_start(temporary, partial(Path.touch, exist_ok=False)):
             with temporary.open("rb+") as file:
@@ -37,24 +36,17 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that becomes `path` when the block ends well.
+    """Yield a temporary path that becomes `path` when the block ends well.
 
     For what is too large for memory, written by something that tells when it could not; everything else
-    goes through `write_whole`. The temporary file keeps the suffix, so writers that look at it work. When
-    the block raises, it is removed and an earlier `path` stays as it was.
+    goes through `write_whole`. The temporary file has the name of `path`, so writers that look at it work.
+    When the block raises, it is removed and an earlier `path` stays as it was.
 
     Raises:
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
-    temporary = _unfinished(path, path.suffix)
-    try:
-        temporary.touch(exist_ok=False)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with write_together([path]) as folder:
+        yield folder / path.name
 
 
 @contextmanager
@@ -69,18 +61,13 @@ def write_together(paths: Sequence[Path]) -> Iterator[Path]:
     Raises:
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
-    clear_abandoned(paths[0].parent.absolute())
-    folder = _unfinished(paths[0])
-    try:
-        with held_from_the_start(folder, Path.mkdir):
-            yield folder
-            for path in paths:
-                with (folder / path.name).open("rb+") as file:
-                    os.fsync(file.fileno())
-            for path in reversed(paths):
-                (folder / path.name).replace(path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch_folder(paths[0].parent) as folder:
+        yield folder
+        for path in paths:
+            with (folder / path.name).open("rb+") as file:
+                os.fsync(file.fileno())
+        for path in reversed(paths):
+            (folder / path.name).replace(path)
 
 
 def require_writable(path: Path, needed: int = 0) -> None:
@@ -107,25 +94,14 @@ def require_writable(path: Path, needed: int = 0) -> None:
 def _try(path: Path) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"it is a folder: '{path}'")
-    trial = _unfinished(path)
-    try:
-        with held_from_the_start(trial, partial(Path.touch, exist_ok=False)):
-            trial.write_bytes(b"\0" * 4096)
-            if not os.path.lexists(path):
-                trial.rename(path)
-                trial = path
-    finally:
-        trial.unlink(missing_ok=True)
+    with scratch_folder(path.parent) as folder:
+        (folder / path.name).write_bytes(b"\0" * 4096)
 
 
 def _reason(error: OSError, path: Path) -> str:
     if isinstance(error, FileNotFoundError):
         return f"there is no folder '{path.parent}'"
     return (error.strerror or str(error)).lower()
-
-
-def _unfinished(path: Path, suffix: str = "") -> Path:
-    return path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}{suffix}")
 
 
 def _sync(descriptor: int, size: int, path: Path) -> None:

@@ -33,7 +33,7 @@ def say(*lines: object, file: TextIO | None = None) -> None:
 
 def say_json(value: Any) -> None:
     """Print a value as JSON, indented, in ASCII."""
-    print(json.dumps(value, indent=2))
+    print(json.dumps(value, indent=2).replace("\x7f", "\\u007f"))
 
 
 def complain(error: object) -> None:

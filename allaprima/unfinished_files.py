@@ -2,10 +2,12 @@
 
 import os
 import re
+import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 try:
@@ -16,7 +18,32 @@ except ImportError:  # Windows lets nobody delete what is open, and has nothing 
 UNFINISHED = ".unfinished-allaprima-"
 """How the names of files and folders begin that are not whole yet; 16 hexadecimal digits follow."""
 
-_NAME = re.compile(re.escape(UNFINISHED) + "[0-9a-f]{16}")
+_NAME = re.compile(re.escape(UNFINISHED) + r"[0-9a-f]{16}(\.new)?")
+
+_NEW_FOR = 3600.0
+"""Seconds after which what is about to be held is a killed program's: as a rule it is held at once."""
+
+
+def unfinished(folder: Path) -> Path:
+    """Return a name in a folder that nobody has, for what is not whole yet."""
+    return folder / f"{UNFINISHED}{secrets.token_hex(8)}"
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Yield a hidden folder for this user alone, which is removed after: at the latest by the next program
+    that makes one there, should this one be killed.
+
+    Raises:
+        OSError: If `parent` is missing or unwritable.
+    """
+    clear_abandoned(parent.absolute())
+    folder = unfinished(parent)
+    try:
+        with held_from_the_start(folder, partial(Path.mkdir, mode=0o700)):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -63,9 +90,11 @@ def clear_abandoned(folder: Path) -> None:
         return
     with suppress(OSError):
         for entry in os.scandir(folder):
-            if _NAME.fullmatch(entry.name) and not entry.is_symlink():
+            match = _NAME.fullmatch(entry.name)
+            if match is not None and not entry.is_symlink():
                 with suppress(OSError):
-                    _remove_unless_held(Path(entry.path))
+                    if match[1] is None or time.time() - entry.stat().st_mtime > _NEW_FOR:
+                        _remove_unless_held(Path(entry.path))
 
 
 def _remove_unless_held(path: Path) -> None:

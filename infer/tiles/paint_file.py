@@ -1,6 +1,5 @@
 """A picture's file to a painted file, neither of them ever whole in memory."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from allaprima.images.large_picture_files import (
     reads_strips,
 )
 from allaprima.images.picture_files import Picture, read_picture, write_picture
+from allaprima.unfinished_files import scratch_folder
 
 from .feature_maps import FileMap
 from .painter import TilePainter
@@ -44,9 +44,7 @@ def paint_file(
         OSError: If the disk is full or the target cannot be written.
     """
     with ExitStack() as stack:
-        scratch = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(dir=target.parent, prefix=".unfinished-"))
-        )
+        scratch = stack.enter_context(scratch_folder(target.parent))
         size = (facts.height, facts.width)
         rgb, alpha, painted = (
             stack.enter_context(closing(FileMap(scratch / name, *size, depth, torch.uint8)))

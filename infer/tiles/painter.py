@@ -14,6 +14,7 @@ from PIL import Image
 
 from allaprima.freed_memory import give_back_freed_memory
 from allaprima.infer.engines.protocol import check_sides
+from allaprima.unfinished_files import scratch_folder
 
 from .feature_maps import Map, MemoryMap
 from .memory_budget import Budget, Tiles, tile_side
@@ -58,9 +59,7 @@ class TilePainter:
         network = self._network
         side = tile_side(self._budget.left(network.free_memory()), network.bytes_per_pixel, network.margin)
         with ExitStack() as stack:
-            scratch = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-"))
-            )
+            scratch = stack.enter_context(scratch_folder(folder or Path(tempfile.gettempdir())))
             way = self._way(source.height, source.width, scratch)
             _log.info(
                 "%s has %dx%d pixels, too many for one piece: painting tiles of up to %d, %s",

@@ -90,6 +90,27 @@ def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_nothing_ever_has_the_name_that_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill would leave it there, and what another program writes meanwhile would be replaced."""
+    names: list[str] = []
+    rename, write = Path.rename, Path.write_bytes
+
+    def watched_rename(path: Path, target: Path) -> Path:
+        names.append(target.name)
+        return rename(path, target)
+
+    def watched_write(path: Path, data: bytes) -> int:
+        names.append(path.relative_to(tmp_path).as_posix())
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "rename", watched_rename)
+    monkeypatch.setattr(Path, "write_bytes", watched_write)
+    require_writable(tmp_path / "a.png")
+    assert any(name.endswith("/a.png") for name in names)
+    assert "a.png" not in names
+    assert not list(tmp_path.iterdir())
+
+
 def test_files_written_together_are_all_there_or_none(tmp_path: Path) -> None:
     paths = [tmp_path / "a.xml", tmp_path / "a.bin"]
     with write_together(paths) as folder:

@@ -11,8 +11,8 @@ from allaprima.models.transformer import TransformerNetwork
 from allaprima.terminal import PrintableFormatter, ProblemsError, complain, printable, say, say_json
 from tests.conftest import Run
 
-EVIL = "a\x1b[2J\x1b]0;title\x07b\rerror: c\nerror: d\u202ee\x9b31mf"
-SHOWN = r"a\x1b[2J\x1b]0;title\x07b\rerror: c\nerror: d\u202ee\x9b31mf"
+EVIL = "\x7fa\x1b[2J\x1b]0;title\x07b\rerror: c\nerror: d\u202ee\x9b31mf"
+SHOWN = r"\x7fa\x1b[2J\x1b]0;title\x07b\rerror: c\nerror: d\u202ee\x9b31mf"
 
 
 def test_what_a_terminal_would_carry_out_is_shown() -> None:
@@ -33,7 +33,7 @@ def test_every_problem_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     say_json({"a": EVIL})
     out = capsys.readouterr().out
     assert out.startswith(f"{SHOWN}\nb\n")
-    assert not set(out) & set("\x1b\r\x07\x9b\u202e")
+    assert not set(out) & set("\x7f\x1b\r\x07\x9b\u202e")
 
 
 def test_log_lines_are_printable() -> None:
@@ -55,7 +55,7 @@ def test_headers_are_shown_and_not_carried_out(evil_style: Path, run: Run) -> No
     for arguments in (("info", evil_style), ("info", "--json", evil_style)):
         code, out, _ = run(*arguments)
         assert code == 0
-        assert not set(out) & set("\x1b\r\x07\x9b\u202e")
+        assert not set(out) & set("\x7f\x1b\r\x07\x9b\u202e")
         assert "\nerror:" not in out
     assert SHOWN in run("info", evil_style)[1]
 
@@ -73,4 +73,4 @@ def test_file_names_forge_no_errors(evil_style: Path, tmp_path: Path, run: Run) 
     assert err.count("\n") == 1
     code, _, err = run("evaluate", evil_style, "--content", folder / f"{EVIL}.jpg", "--style", "x")
     assert code == 2
-    assert not set(err) & set("\x1b\r\x07\x9b\u202e")
+    assert not set(err) & set("\x7f\x1b\r\x07\x9b\u202e")

@@ -15,10 +15,15 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs locks of files an
 WRITER = """
 import sys, time
 from pathlib import Path
-from allaprima import atomic
+from allaprima import atomic, unfinished_files
 folder = Path(sys.argv[1])
-with atomic.write_together([folder / "whole.txt"]) as unfinished:
-    (unfinished / "whole.txt").write_text("half")
+unfinished = {
+    "together": lambda: atomic.write_together([folder / "whole.txt"]),
+    "atomically": lambda: atomic.write_atomically(folder / "whole.tif"),
+    "scratch": lambda: unfinished_files.scratch_folder(folder),
+}[sys.argv[2]]
+with unfinished() as path:
+    ((path / "whole.txt") if path.is_dir() else path).write_text("half")
     print("writing", flush=True)
     time.sleep(60)
 """
@@ -31,8 +36,9 @@ def another_process() -> None:
     clear_abandoned.cache_clear()
 
 
-def test_what_a_killed_program_left_is_removed(tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
+@pytest.mark.parametrize("kind", ["together", "atomically", "scratch"])
+def test_what_a_killed_program_left_is_removed(kind: str, tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), kind], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"writing\n"
     (unfinished,) = tmp_path.iterdir()
@@ -78,3 +84,12 @@ def test_files_of_another_user_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "getuid", lambda: (tmp_path / FILE).stat().st_uid + 1)
     clear_abandoned(tmp_path)
     assert (tmp_path / FILE).exists()
+
+
+def test_what_was_not_held_yet_is_removed_after_a_while(tmp_path: Path) -> None:
+    new, old = (tmp_path / f"{UNFINISHED}{digit * 16}.new" for digit in "12")
+    for path in (new, old):
+        path.touch()
+    os.utime(old, (0, 0))
+    clear_abandoned(tmp_path)
+    assert list(tmp_path.iterdir()) == [new]

@@ -14,10 +14,12 @@ import pytest
 from torch import Tensor
 
 from allaprima.models.style_file import load_style, read_header
+from allaprima.train.data.data_module import ContentDataModule
 from allaprima.train.loop.checkpoint_files import is_whole
 from allaprima.train.loop.signals import asked_to_end
 from allaprima.train.loop.style_module import StyleTransferModule
 from allaprima.train.run_folder import RunFolder, create_run_folder
+from tests.conftest import Run
 from tests.train.test_style_run import command, start, wait_for_checkpoint
 
 CODES = {signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -73,6 +75,17 @@ def test_a_second_signal_says_what_is_kept(
 def test_what_is_kept_before_the_first_checkpoint(tmp_path: Path) -> None:
     folder = create_run_folder(tmp_path / "run", Path("a.png"))
     assert folder.kept() == f"nothing is kept in '{folder.root}', which has no checkpoint yet"
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_before_the_first_step_leaves_nothing(
+    number: int, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.setattr(ContentDataModule, "setup", lambda *_: os.kill(os.getpid(), number))
+    arguments = command(settings, "--output", str(tmp_path / "run"))
+    assert run(*arguments[arguments.index("train") :])[0] == CODES[signal.Signals(number)]
+    assert not (tmp_path / "run").exists()
+    assert signal.getsignal(number) == signal.SIG_DFL
 
 
 def test_nohup_goes_on() -> None:

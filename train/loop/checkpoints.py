@@ -1,6 +1,7 @@
 """Checkpoints: when they are written, how many are kept, and whether one can be gone on from."""
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,8 @@ class _Pruning(Callback):
         kept = newest_whole(self._folder)
         for path in by_step(self._folder):
             if path != kept:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):  # what may not be deleted is no reason to end a run
+                    path.unlink(missing_ok=True)
 
 
 @rank_zero_only

@@ -1,5 +1,6 @@
 """Whole checkpoints: every byte counts, the newest is never removed, foreign ones are explained."""
 
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning import LightningModule, Trainer
 
 from allaprima.train.loop.checkpoint_files import checkpoint_to_resume, is_whole, newest_whole
 from allaprima.train.loop.checkpoints import keep_newest
@@ -124,3 +126,15 @@ def test_foreign_checkpoints_are_explained(
     torch.save(state, newest)
     with pytest.raises(ValueError, match=r"2.ckpt' cannot be gone on from: it is damaged or from another"):
         resume(root, max_steps=4)
+
+
+def test_what_only_looks_like_a_checkpoint_disturbs_nothing(tmp_path: Path) -> None:
+    """A pipe would be waited for, not all digits are numbers, and a folder cannot be removed as a file."""
+    whole = checkpoint(tmp_path / "1.ckpt")
+    (tmp_path / "\u00b2.ckpt").touch()
+    (tmp_path / "9.ckpt").mkdir()
+    os.mkfifo(tmp_path / "8.ckpt")
+    assert checkpoint_to_resume(tmp_path) == whole
+    pruning, _ = keep_newest(tmp_path, 1)
+    pruning.on_save_checkpoint(Trainer(logger=False), LightningModule(), {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.ckpt", "9.ckpt", "\u00b2.ckpt"]
