@@ -14,6 +14,9 @@ from .pipeline import Work, run_pipeline
 from .stream import PictureStylizer
 from .stylize_files import Outcome, outcome_of
 
+LARGEST_MEMBER = 1 << 28
+"""Bytes; a few kilobytes of a sparse or compressed file may claim any number, and each is held in memory."""
+
 Member = tuple[tarfile.TarInfo, bytes]
 
 
@@ -78,6 +81,8 @@ def _items(source: Path, rest: list[Member]) -> Iterator[_Item]:
             file = shard.extractfile(info) if info.isfile() else None
             if file is None:
                 continue
+            if info.size > LARGEST_MEMBER:
+                raise ValueError(f"'{source}/{info.name}' has {info.size} bytes, more than {LARGEST_MEMBER}")
             member = (info, file.read())
             if len(member[1]) != info.size:
                 raise tarfile.ReadError("unexpected end of data")

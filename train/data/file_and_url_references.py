@@ -36,7 +36,10 @@ class Followed:
             own = re.escape(f"hf://datasets/{self.data_set}")
             return re.fullmatch(rf"{_INSIDE_ARCHIVES}{own}[@/].*", reference) is not None
         caches = (Path(datasets.config.HF_DATASETS_CACHE), Path(HF_HUB_CACHE))
-        return any(cache.resolve() in Path(reference).resolve().parents for cache in caches)
+        try:
+            return any(cache.resolve() in Path(reference).resolve().parents for cache in caches)
+        except (OSError, ValueError, RuntimeError):  # it is no possible path, or a link to itself
+            return False
 
 
 def follow(reference: str) -> Path | bytes | NoPicture:

@@ -67,8 +67,12 @@ def tar_pictures(archive: Path, image_column: str | None) -> Iterator[TarMember]
 
 def _files(tar: tarfile.TarFile, archive: Path) -> Iterator[tarfile.TarInfo]:
     try:
-        yield from (member for member in tar if member.isfile() and not _basename(member).startswith("."))
-    except tarfile.ReadError as error:
+        for member in tar:
+            if member.size < 0:
+                raise tarfile.ReadError(f"a member has {member.size} bytes")
+            if member.isfile() and not _basename(member).startswith("."):
+                yield member
+    except (tarfile.ReadError, OSError, ValueError) as error:  # the latter of impossible places
         _log.warning("'%s' is cut short or damaged (%s); using the pictures before that", archive, error)
 
 

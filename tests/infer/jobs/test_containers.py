@@ -130,6 +130,20 @@ def test_containers_do_not_replace_one_another(style: Path, tmp_path: Path, run:
     assert "would replace an input" in run("stylize", style, first, "-o", tmp_path)[2]
 
 
+def test_members_that_would_fill_memory_are_refused(style: Path, tmp_path: Path, run: Run) -> None:
+    """A sparse member of a header alone may claim any size."""
+    header = bytearray(tarfile.TarInfo("a.png").tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[386:410] = b"00000000000\0" * 2  # an empty part at the beginning
+    header[483:495] = b"\x80" + (10**13).to_bytes(11, "big")
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "a.tar").write_bytes(header + bytes(1024))
+    code, _, error = run("stylize", style, tmp_path / "a.tar", "-o", tmp_path / "out")
+    assert code == 1
+    assert "a.tar/a.png' has 10000000000000 bytes, more than 268435456" in error
+
+
 def test_only_style_files_are_measured(style: Path, tmp_path: Path, run: Run) -> None:
     exported = tmp_path / "style.onnx"
     exported.touch()

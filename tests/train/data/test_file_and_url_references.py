@@ -149,3 +149,8 @@ def test_data_sets_lead_only_into_themselves(tmp_path: Path, monkeypatch: pytest
 def test_arrays_are_pictures_already() -> None:
     pixels = np.zeros((4, 4, 3), np.uint8)
     assert decode(pixels, 1) is pixels
+
+
+def test_impossible_references_are_not_followed() -> None:
+    for reference in ("a\0b", "x" * 5000, "file:///a\0b", "hf://datasets/owner/name\n/x"):
+        assert reference not in Followed(data_set="owner/name")

@@ -16,6 +16,7 @@ from PIL import Image
 
 from allaprima.images.picture_files import PictureError, read_picture
 from allaprima.train.data.sources import PictureSource, PictureStream, open_source, open_stream
+from allaprima.train.data.undecoded_picture import NoPicture
 
 
 @pytest.fixture(autouse=True)
@@ -151,6 +152,23 @@ def test_cut_tar_gives_the_pictures_before_the_cut(tmp_path: Path, caplog: pytes
     with pytest.raises(PictureError):
         red(source[3])
     assert "cut short or damaged" in caplog.text
+
+
+@pytest.mark.parametrize("size", ["-5000", "99999999999999"])
+def test_impossible_sizes_end_a_tar_as_a_cut_does(
+    size: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, data = tmp_path / "a.tar", encoded(3)
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name in ("a.png", "b.png"):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            info.pax_headers = {"size": size} if name == "b.png" else {}
+            tar.addfile(info, io.BytesIO(data))
+    source = open_source(str(path))
+    assert red(source[0]) == 3
+    assert all(isinstance(source[index], NoPicture) for index in range(1, len(source)))
+    assert "is cut short or damaged" in caplog.text
 
 
 def test_compressed_tar_is_refused(tmp_path: Path) -> None:
