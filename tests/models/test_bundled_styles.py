@@ -16,8 +16,10 @@ from allaprima.__main__ import build_app
 from allaprima.models.bundled_styles import bundled_styles, find_style
 from allaprima.models.network_presets import NETWORKS
 from allaprima.models.style_file import load_style, read_header
+from allaprima.train.pretraining.config import BaseConfig
+from allaprima.train.settings.config import TrainConfig
 from allaprima.train.settings.flags_from_settings import typed_settings
-from allaprima.train.settings.parsing import load_config
+from allaprima.train.settings.parsing import load_settings
 
 ROOT = Path(__file__).parents[2]
 STYLES = bundled_styles()
@@ -58,13 +60,18 @@ def test_it_says_where_it_comes_from(name: str) -> None:
 def test_its_command_is_one_and_trains_such_a_network(name: str) -> None:
     header = read_header(STYLES[name])
     words = shlex.split(header.command)
-    assert words[:2] == ["allaprima", "train"]
+    assert words[0] == "allaprima"
+    assert words[1] in ("train", "train-base")
     _, bound, _ = build_app().parse_args(words[1:], exit_on_error=False)
-    config = load_config(
-        None, typed_settings(bound.arguments.get("settings"), bound.arguments.get("unknown", {}))
+    kind = TrainConfig if words[1] == "train" else BaseConfig
+    config = load_settings(
+        kind, None, typed_settings(bound.arguments.get("settings"), bound.arguments.get("unknown", {}))
     )
-    assert config.style is not None
-    assert config.style.name == header.style_name
+    if isinstance(config, BaseConfig):
+        assert config.styles is not None
+    else:
+        assert config.style is not None
+        assert config.style.name == header.style_name
     assert config.transformer == header.network
     assert config.dtype == "float16"
     assert (config.author, config.licence) == (header.author, header.licence)

@@ -55,7 +55,8 @@ def train_base_in_folder(
     trained_base = folder.root / RESULT
     run = set_up_run(config, styles, content, folder, checkpoint, outputs=[trained_base])
     config, style_pictures, losses = run.config, run.style_pictures, run.losses
-    module = BaseModule(run.network, losses, config, temporal_consistency(config))
+    names = [style_picture.path.stem for style_picture in style_pictures]
+    module = BaseModule(run.network, losses, names, config, temporal_consistency(config))
     module.suit(run.device.type)
     if is_first_process():
         folder.save_config(config)
@@ -72,15 +73,25 @@ def train_base_in_folder(
 def _write_styles(
     folder: Path, style_pictures: Sequence[StylePicture], config: BaseConfig, module: BaseModule, result: Fit
 ) -> None:
-    """Write a style file for every style, each with its own objective in the header."""
+    """Write a style file for every style, each with its own objective and terms in the header."""
     folder.mkdir(exist_ok=True)
     styles = zip(style_pictures, module.style_networks(), module.losses, strict=True)
     for style_picture, network, loss in styles:
         assert isinstance(loss, PerceptualLoss)
+        name = style_picture.path.stem
+        validation = _terms_of(f"{name}/", result)
         header = style_header(
-            style_picture, config, loss, steps=result.steps, validation=result.validation, command=COMMAND
+            style_picture, config, loss, steps=result.steps, validation=validation, command=COMMAND
         )
-        save_style(folder / f"{style_picture.path.stem}.safetensors", network, header)
+        save_style(folder / f"{name}.safetensors", network, header)
+
+
+def _terms_of(style: str, result: Fit) -> dict[str, float]:
+    """Return the held-out terms of one style, which a prefix names; without one, the mean of all."""
+    terms = {
+        name.removeprefix(style): value for name, value in result.validation.items() if name.startswith(style)
+    }
+    return {name: value for name, value in terms.items() if "/" not in name}
 
 
 def _header(
@@ -92,7 +103,7 @@ def _header(
         style_sha256=joint_checksum(style_pictures),
         loss=describe_loss(config, losses[0].loss_network, None),
         steps=result.steps,
-        validation={name: round(value, 6) for name, value in result.validation.items()},
+        validation={name: round(value, 6) for name, value in _terms_of("", result).items()},
         command=training_command(config, COMMAND),
         licence=config.licence,
         author=config.author,

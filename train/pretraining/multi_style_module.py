@@ -26,6 +26,7 @@ class BaseModule(AveragedModule):
     Args:
         network: The network that learns.
         losses: The objective of each style.
+        names: What each style is called in logs.
         settings: Optimiser, schedule and average.
         temporal: What else counts, steadiness from frame to frame.
     """
@@ -34,12 +35,14 @@ class BaseModule(AveragedModule):
         self,
         network: TransformerNetwork,
         losses: Sequence[PerceptualLoss],
+        names: Sequence[str],
         settings: OptimizerSettings,
         temporal: TemporalConsistency | None = None,
     ) -> None:
         super().__init__(network, settings)
         self.temporal = temporal
         self.losses = nn.ModuleList(losses)
+        self.names = tuple(names)
         self.style_names = normalization_names(network)
         parameters = dict(network.named_parameters())
         self.styles = nn.ModuleList(
@@ -75,14 +78,19 @@ class BaseModule(AveragedModule):
         return total
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Log the terms on held-out photographs, as the mean over all styles."""
+        """Log the terms on held-out photographs, as the mean over all styles and of each."""
         content_image = to_unit_range(batch)
         by_style = []
         for loss, style in zip(self.losses, self.averaged_styles, strict=True):
             paint = partial(_painted, self.averaged, self._values(style))
             by_style.append(objective_terms(loss, self.temporal, paint, content_image, batch_idx))
         means = {name: torch.stack([terms[name] for terms in by_style]).mean() for name in by_style[0]}
-        log_validation_terms(self, means, len(batch))
+        each = {
+            f"{style}/{name}": value
+            for style, terms in zip(self.names, by_style, strict=True)
+            for name, value in terms.items()
+        }
+        log_validation_terms(self, means | each, len(batch))
 
     def more_parameters(self) -> list[nn.Parameter]:
         """Return the styles' own parameters."""

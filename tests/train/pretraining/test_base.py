@@ -105,15 +105,21 @@ def test_each_of_its_styles_has_a_file_to_paint_with(
     assert one.header.style_name == "one.png"
     assert one.header.style_sha256 != two.header.style_sha256
     assert one.header.loss.weights != two.header.loss.weights
+    of_both = read_header(base / "base.safetensors").validation
+    assert one.header.validation.keys() == of_both.keys() == {"content", "style", "tv", "total"}
+    for term, mean in of_both.items():
+        own = [style.header.validation[term] for style in (one, two)]
+        assert mean == pytest.approx(sum(own) / 2, rel=1e-3, abs=1e-5)
+        assert own[0] != own[1]
     assert one.header.command.startswith("allaprima train-base ")
     common = load_style(base / "base.safetensors").network.state_dict()
     first, second = one.network.state_dict(), two.network.state_dict()
-    own = [name for name in first if not torch.equal(first[name], second[name])]
-    assert own
+    normalisation = [name for name in first if not torch.equal(first[name], second[name])]
+    assert normalisation
     for name in first:
-        mean = (first[name] + second[name]) / 2 if name in own else first[name]
+        mean = (first[name] + second[name]) / 2 if name in normalisation else first[name]
         torch.testing.assert_close(common[name], mean, rtol=1e-3, atol=1e-3)
-    assert all(first[name].ndim == 1 for name in own)  # normalisation alone
+    assert all(first[name].ndim == 1 for name in normalisation)  # normalisation alone
 
 
 def test_two_styles_of_one_name_are_refused(run: Run, settings: Path, styles: Path, tmp_path: Path) -> None:
