@@ -100,10 +100,10 @@ class ExportedEngine(BaseEngine):
             return as_bytes(stylized) if given_bytes else as_floats(stylized)
         return stylized
 
-    def _check_result(self, given: NDArray[Any], stylized: NDArray[Any]) -> None:
+    def _check_result(self, content_images: NDArray[Any], stylized: NDArray[Any]) -> None:
         """Raise ValueError if what came out are no pictures of the size that went in."""
-        if stylized.shape != given.shape or stylized.dtype != given.dtype:
-            wrong = f"{stylized.dtype} {stylized.shape} of {given.dtype} {given.shape}"
+        if stylized.shape != content_images.shape or stylized.dtype != content_images.dtype:
+            wrong = f"{stylized.dtype} {stylized.shape} of {content_images.dtype} {content_images.shape}"
         elif stylized.dtype != np.uint8 and not np.isfinite(stylized).all():
             wrong = "numbers that are not finite"
         else:
