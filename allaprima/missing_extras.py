@@ -15,6 +15,7 @@ _EXTRAS = {
     ),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "openvino": ("openvino",),
+    "evaluate-video": ("cv2",),
     "live": ("pygame", "pyvirtualcam"),
     "heif": ("pillow_heif",),
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .against_optimizer import Comparison
     from .scores import Photograph, Scores
+    from .video.measure import Videos
 
 
 Item = TypeVar("Item")
@@ -35,7 +36,10 @@ def evaluate(
     style_file: Path,
     /,
     *,
-    content: Path,
+    content: Path | None = None,
+    video: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative=())] = (),
+    painted: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative=())] = (),
+    frames: Annotated[int, Parameter(validator=Number(gte=2))] = 40,
     style: Path | None = None,
     preset: Annotated[PresetName | None, Parameter(alias="--loss-preset")] = None,
     loss_weights: Path | None = None,
@@ -46,27 +50,39 @@ def evaluate(
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto",
 ) -> int:
-    """Measure a trained style: its objective and artefacts on photographs, and its rank as an optimiser.
+    """Measure a trained style: its objective and artefacts on photographs, its rank as an optimiser, and how
+    steady it is in video.
 
     Args:
         style_file: A style file, made by `allaprima train`, or the name of a bundled style.
         content: A folder of photographs, or one.
+        video: Clips: how far each frame is from the next one where the clip shows the same, along the
+            clip's optical flow, beside the clip itself; and a still picture with noise. A folder with a
+            scene of MPI-Sintel is measured along its true motion.
+        painted: For each clip the file that was made of it, such as by `allaprima video --steady 0.8`, to be
+            measured instead of what the network paints now.
+        frames: Most frames of each clip.
         style: The style picture; found by itself while the style file lies in its run folder.
         preset: The published objective to measure by, instead of the one the style was trained with.
         loss_weights: Weights of the loss network (.safetensors or .pth, torchvision's names).
         against: Also optimise every photograph, and tell after how many evaluations L-BFGS is where
             the network is.
         evaluations: Most evaluations of that optimisation.
-        height: Reduce photographs that are higher than this many pixels.
+        height: Reduce photographs and clips that are higher than this many pixels.
         output: Folder to write report.json, contact-sheet.png and, against the optimiser,
-            equivalent-evaluations.png into.
+            equivalent-evaluations.png into; of clips video.json and, over time, video.png.
         overwrite: Replace a report that is there.
         accelerator: Kind of device.
 
     Returns:
         0, or 1 if some photographs could not be read.
     """
-    photographs = _photographs(content, height)
+    if content is None and not video:
+        raise ValueError(
+            "nothing is to be measured; give photographs with --content, clips with --video, or both"
+        )
+    photographs = _photographs(content, height) if content is not None else []
+    videos = _videos(video, painted, frames, height) if video else None
     if output is not None:
         check_report_folder(output, overwrite=overwrite)
     from allaprima.models.style_file import load_style
@@ -78,6 +94,12 @@ def evaluate(
     from .report import as_dict, sheet
 
     trained = load_style(style_file)
+    device = hardware.device(accelerator)
+    network = trained.network.to(device)
+    if videos is not None:
+        _measure_videos(network, videos, output)
+    if content is None:
+        return 0
     picture = find_style_picture(style_file, trained, style)
     yardstick = choose_yardstick(trained.header, preset, loss_weights)
     settings = yardstick.settings
@@ -89,9 +111,7 @@ def evaluate(
             PROGRAMS[preset]["height"],
         )
     pixels = read_style_picture(picture, settings.style_size).pixels
-    device = hardware.device(accelerator)
     loss = build_yardstick(trained.header, yardstick, load_loss_network(settings, device), pixels)
-    network = trained.network.to(device)
     scores, failures = _score(network, loss, photographs)
     comparisons = _compare(scores, loss, evaluations) if against else []
     failures += [f"{item.name}: {item.problem} of the optimiser" for item in comparisons if item.problem]
@@ -126,6 +146,33 @@ def _photographs(content: Path, height: int | None) -> "list[Photograph]":
         raise ValueError(f"no pictures in '{content}'")
     root = content.parent if alone else content
     return [Photograph(str(path.relative_to(root)), partial(_read, path, height)) for path in pictures]
+
+
+def _videos(clips: "Sequence[Path]", painted: "Sequence[Path]", frames: int, height: int | None) -> "Videos":
+    """Return the clips to measure, each of which can be opened."""
+    from .video.measure import Videos
+
+    videos = Videos(clips, painted, frames, height)
+    videos.check()
+    return videos
+
+
+def _measure_videos(network: "TransformerNetwork", videos: "Videos", output: Path | None) -> None:
+    """Measure clips, print how steady they are, and write that into the report's folder."""
+    from rich.console import Console
+
+    from .report_folder import write_video_report
+    from .scores import stylize
+    from .video.measure import measure
+    from .video.report import as_table
+
+    found = measure(videos, partial(stylize, network), lambda clips: _tracked(clips, "measuring clips"))
+    console = Console()
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
+    console.print(as_table(found))
+    if output is not None:
+        say(f"written to {output}: {', '.join(write_video_report(output, found))}")
 
 
 def _read(path: Path, height: int | None) -> "Pixels":

@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from allaprima.images.pixels import Pixels
 
     from .against_optimizer import Comparison
+    from .video.steadiness import Steadiness
 
 REPORT = ("report.json", "contact-sheet.png", "equivalent-evaluations.png")
 """Files of a report; the last only where there is a comparison with the optimiser."""
+
+VIDEO_REPORT = ("video.json", "video.png")
+"""Those on clips."""
 
 
 def check_report_folder(output: Path, *, overwrite: bool) -> None:
@@ -24,9 +28,9 @@ def check_report_folder(output: Path, *, overwrite: bool) -> None:
         raise FileExistsError(f"output '{output}' is a file; name a folder") from error
     except OSError as error:
         raise OSError(f"output '{output}' cannot be made: {error.strerror or error}") from error
-    if not overwrite and any((output / name).exists() for name in REPORT):
+    if not overwrite and any((output / name).exists() for name in (*REPORT, *VIDEO_REPORT)):
         raise FileExistsError(f"'{output}' holds a report already: --overwrite replaces it")
-    for name in REPORT:
+    for name in (*REPORT, *VIDEO_REPORT):
         require_writable(output / name)
 
 
@@ -52,3 +56,13 @@ def write_report(
     if comparisons:
         plot(comparisons, curves)
     return [path.name for path in (figures, pictures, curves) if path.exists()]
+
+
+def write_video_report(output: Path, found: "Sequence[Steadiness]") -> list[str]:
+    """Write how steady clips are into a folder from `check_report_folder`; return the names of the files."""
+    from .video.report import as_dict, plot
+
+    figures, curves = (output / name for name in VIDEO_REPORT)
+    write_whole(figures, (json.dumps(as_dict(found), indent=2, allow_nan=False) + "\n").encode())
+    plot(found, curves)
+    return [figures.name, curves.name]

@@ -1,0 +1,256 @@
+"""Warping errors: closed forms, known motion, scenes with their truth, and the command's report."""
+
+import json
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+pytest.importorskip("cv2")
+pytest.importorskip("av")
+
+from allaprima.images.pixels import Pixels
+from allaprima.models.style_file import StyleHeader, save_style
+from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.evaluate.video.measure import Videos
+from allaprima.train.evaluate.video.optical_flow import FlowEstimator, Motion, read_flow, warped_back
+from allaprima.train.evaluate.video.sintel_scene import read_scene
+from allaprima.train.evaluate.video.steadiness import (
+    clip_steadiness,
+    scene_steadiness,
+    still_steadiness,
+    warping_error,
+)
+from tests.conftest import Run, paint
+from tests.images.video.conftest import Making, make_clip
+
+SIZE = (96, 128)
+MOVED = (3, 2)
+"""Pixels to the right and down."""
+
+
+def texture(seed: int = 0) -> Pixels:
+    return np.asarray(paint(160, 200, seed))
+
+
+def frame(index: int, source: Pixels | None = None) -> Pixels:
+    """Return a window of a picture that moves left and up, so that its content moves right and down."""
+    picture = texture() if source is None else source
+    x, y = 40 - MOVED[0] * index, 40 - MOVED[1] * index
+    return picture[y : y + SIZE[0], x : x + SIZE[1]]
+
+
+def still(share: float = 1.0) -> Motion:
+    visible = np.zeros(SIZE, bool)
+    visible.reshape(-1)[: round(share * visible.size)] = True
+    return Motion(np.zeros((*SIZE, 2), np.float32), visible)
+
+
+def known_motion() -> Motion:
+    flow = np.broadcast_to(np.array(MOVED, np.float32), (*SIZE, 2)).copy()
+    visible = np.ones(SIZE, bool)
+    visible[-MOVED[1] :], visible[:, -MOVED[0] :] = False, False
+    return Motion(flow, visible)
+
+
+def write_flow(path: Path, flow: Any) -> None:
+    height, width = flow.shape[:2]
+    path.write_bytes(struct.pack("<fii", 202021.25, width, height) + flow.astype("<f4").tobytes())
+
+
+def test_the_error_is_the_mean_difference_where_pixels_are_visible() -> None:
+    dark, light = np.full((*SIZE, 3), 50, np.uint8), np.full((*SIZE, 3), 57, np.uint8)
+    assert warping_error(dark, light, still()) == 7
+    light[SIZE[0] // 2 :] = 255
+    assert warping_error(dark, light, still(0.5)) == 7
+    assert warping_error(dark, light, still(0.1)) is None
+
+
+def test_pictures_that_move_along_the_flow_have_no_error() -> None:
+    assert warping_error(frame(0), frame(1), known_motion()) == 0
+    unmoved = warping_error(frame(0), frame(1), still())
+    assert unmoved is not None
+    assert unmoved > 10
+    assert (warped_back(frame(1), known_motion().flow)[:-2, :-3] == frame(0)[:-2, :-3]).all()
+
+
+def test_the_flow_of_a_moved_picture_is_found() -> None:
+    motion = FlowEstimator()(frame(0), frame(1))
+    inner = motion.flow[16:-16, 16:-16]
+    assert abs(inner - MOVED).mean() < 0.2
+    assert motion.visible[16:-16, 16:-16].mean() > 0.95
+    assert not motion.visible[:, -1].any()  # has left the picture
+
+
+def test_flicker_is_what_is_added_to_the_clip() -> None:
+    """A network that makes every other frame lighter by 9 levels flickers by 9."""
+    count = 0
+
+    def flickering(picture: Pixels) -> Pixels:
+        nonlocal count
+        count += 1
+        return picture + np.uint8(9 * (count % 2))
+
+    calm = (texture() // 2 + 40).astype(np.uint8)
+    frames = [frame(index, calm) for index in range(6)]
+    found = clip_steadiness("moving", [(picture, flickering(picture)) for picture in frames])
+    assert len(found.stylized) == len(found.untouched) == 5
+    assert found.untouched_mean is not None
+    assert found.mean is not None
+    assert found.untouched_mean < 1.5
+    assert found.mean == pytest.approx(9, abs=1.5)
+
+
+def test_cuts_have_no_error() -> None:
+    frames = [frame(0), frame(1), frame(0, texture(7)), frame(1, texture(7))]
+    found = clip_steadiness("cut", [(picture, picture) for picture in frames])
+    first, cut, last = found.stylized
+    assert cut is None
+    assert first is not None
+    assert found.mean == pytest.approx((first + (last or 0)) / 2)
+
+
+def test_a_still_picture_flickers_by_its_noise() -> None:
+    """Two normal values of deviation 3 differ by 3 * 2 / sqrt(pi) on average."""
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    found = still_steadiness("grey", grey, lambda picture: picture // 2)
+    assert found.untouched_mean == pytest.approx(6 / np.sqrt(np.pi), abs=0.05)
+    assert found.mean == pytest.approx(3 / np.sqrt(np.pi), abs=0.1)
+    assert found.kind == "still"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    motion = known_motion()
+    write_flow(folder / "flow_0002_to_0003.flo", motion.flow)
+    Image.fromarray(frame(0)).save(folder / "frame_0002.png")
+    Image.fromarray(frame(1)).save(folder / "frame_0003.png")
+    Image.fromarray((255 * ~motion.visible).astype(np.uint8)).save(folder / "invalid_0002.png")
+    Image.new("L", SIZE[::-1]).save(folder / "occlusions_0002.png")
+    return folder
+
+
+def test_a_scene_is_measured_along_its_true_motion(scene: Path) -> None:
+    found = scene_steadiness("scene", read_scene(scene), lambda picture: picture // 2)
+    assert (found.stylized, found.untouched, found.kind) == ([0.0], [0.0], "truth")
+    assert (read_flow(scene / "flow_0002_to_0003.flo") == known_motion().flow).all()
+
+
+def test_damaged_scenes_are_explained(scene: Path) -> None:
+    flow = scene / "flow_0002_to_0003.flo"
+    content = flow.read_bytes()
+    flow.write_bytes(content[:-5])
+    with pytest.raises(ValueError, match=r"flow_0002_to_0003\.flo' is damaged"):
+        read_scene(scene)
+    flow.write_bytes(b"text")
+    with pytest.raises(ValueError, match=r"is not a flow file"):
+        read_scene(scene)
+    write_flow(flow, np.zeros((5, 5, 2)))
+    with pytest.raises(ValueError, match="are of different sizes"):
+        read_scene(scene)
+    flow.unlink()
+    with pytest.raises(ValueError, match=r"has 0 files flow_0002_to_0003\.flo; expected one"):
+        read_scene(scene)
+
+
+def test_painted_files_belong_to_clips(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="there are 1 painted files for 2 clips"):
+        Videos([tmp_path / "a", tmp_path / "b"], [tmp_path / "c"])
+    with pytest.raises(ValueError, match="is a folder, whose frames are painted now"):
+        Videos([tmp_path], [tmp_path / "c"])
+
+
+@pytest.fixture
+def style_file(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "small.safetensors"
+    save_style(
+        path, TransformerNetwork(width=4, residual_blocks=0), StyleHeader(style_name="small", style_sha256="")
+    )
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_clip(tmp_path / "clip.mp4", Making([frame(index) for index in range(5)]))
+
+
+def test_the_command_prints_and_writes_how_steady_clips_are(
+    run: Run, style_file: Path, clip: Path, scene: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "report"
+    code, out, _ = run("evaluate", style_file, "--video", clip, scene, "-o", output)
+    assert code == 0
+    assert "warping error, levels of 255" in out
+    assert re.search(r"clip\.mp4 +along the clip's optical flow +5 ", out)
+    assert re.search(r"scene +along the true motion +2 ", out)
+    assert re.search(r"first frame of clip\.mp4 +a still picture with noise", out)
+    report = json.loads((output / "video.json").read_text())
+    assert [entry["measured"] for entry in report] == ["flow", "truth", "still"]
+    assert len(report[0]["over_time"]) == 4
+    assert 0 < report[0]["untouched_warping_error"] < report[0]["warping_error"]
+    with Image.open(output / "video.png") as picture:
+        assert picture.size[0] == 800
+    assert sorted(path.name for path in output.iterdir()) == ["video.json", "video.png"]
+
+    code, _, err = run("evaluate", style_file, "--video", clip, "-o", output)
+    assert code == 2
+    assert "holds a report already: --overwrite replaces it" in err
+
+
+def test_a_clip_that_was_painted_before_is_measured(
+    run: Run, style_file: Path, clip: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "report"
+    code, *_ = run(
+        "evaluate",
+        style_file,
+        "--video",
+        clip,
+        "--painted",
+        clip,
+        "--frames",
+        3,
+        "--height",
+        48,
+        "-o",
+        output,
+    )
+    assert code == 0
+    (entry,) = json.loads((output / "video.json").read_text())
+    assert len(entry["over_time"]) == 2
+    assert entry["over_time"] == entry["untouched_over_time"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "nothing is to be measured; give photographs with --content, clips with --video"),
+        (["--video", "none.mp4"], "clip 'none.mp4' does not exist"),
+        (["--video", "STYLE"], "cannot be read: it is no video"),
+        (["--video", "CLIP", "--painted", "none.mp4"], "clip 'none.mp4' does not exist"),
+    ],
+)
+def test_mistakes(run: Run, style_file: Path, clip: Path, arguments: list[str], message: str) -> None:
+    names = {"STYLE": style_file, "CLIP": clip}
+    code, _, err = run("evaluate", style_file, *(names.get(word, word) for word in arguments))
+    assert code == 2
+    assert message in err
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("name", "error"), [("alley_1", 0.0046), ("cave_2", 0.0085)])
+def test_the_scenes_of_sintel_have_the_errors_that_they_are_known_for(
+    shared: Path, name: str, error: float
+) -> None:
+    scene = read_scene(shared / "data" / "video-dev" / f"sintel-{name}")
+    found = warping_error(scene.before, scene.after, scene.motion)
+    assert found is not None
+    assert found / 255 == pytest.approx(error, abs=0.0001)

@@ -1,0 +1,1 @@
+"""How steady a style is from frame to frame."""
