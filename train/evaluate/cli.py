@@ -166,13 +166,13 @@ def _measure_videos(network: "TransformerNetwork", videos: "Videos", output: Pat
     from .video.measure import measure
     from .video.report import as_table
 
-    found = measure(videos, partial(stylize, network), lambda clips: _tracked(clips, "measuring clips"))
+    clips = measure(videos, partial(stylize, network), lambda paths: _tracked(paths, "measuring clips"))
     console = Console()
     if not console.is_terminal:
         console.width = FILE_WIDTH
-    console.print(as_table(found))
+    console.print(as_table(clips))
     if output is not None:
-        say(f"written to {output}: {', '.join(write_video_report(output, found))}")
+        say(f"written to {output}: {', '.join(write_video_report(output, clips))}")
 
 
 def _read(path: Path, height: int | None) -> "Pixels":

@@ -58,11 +58,11 @@ def write_report(
     return [path.name for path in (figures, pictures, curves) if path.exists()]
 
 
-def write_video_report(output: Path, found: "Sequence[Steadiness]") -> list[str]:
+def write_video_report(output: Path, clips: "Sequence[Steadiness]") -> list[str]:
     """Write how steady clips are into a folder from `check_report_folder`; return the names of the files."""
     from .video.report import as_dict, plot
 
     figures, curves = (output / name for name in VIDEO_REPORT)
-    write_whole(figures, (json.dumps(as_dict(found), indent=2, allow_nan=False) + "\n").encode())
-    plot(found, curves)
+    write_whole(figures, (json.dumps(as_dict(clips), indent=2, allow_nan=False) + "\n").encode())
+    plot(clips, curves)
     return [figures.name, curves.name]

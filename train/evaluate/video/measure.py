@@ -62,12 +62,12 @@ def measure(
         paint: The network.
         tracked: Shows the progress over the clips.
     """
-    found = list(_measured(videos, paint, tracked))
+    results = list(_measured(videos, paint, tracked))
     clips = [clip for clip in videos.clips if not clip.is_dir()]
     if clips and not videos.painted:
         first = next(frames_of(clips[0], clip_size(clips[0], videos.height)))
-        found.append(still_steadiness(f"first frame of {clips[0].name}", first, paint))
-    return found
+        results.append(still_steadiness(f"first frame of {clips[0].name}", first, paint))
+    return results
 
 
 def _measured(

@@ -56,14 +56,14 @@ def warped_back(after: NDArray[Any], flow: Flow) -> NDArray[Any]:
     """Return a picture with each pixel taken from where the flow leads, as float32."""
     height, width = flow.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    found = cv2.remap(
+    moved = cv2.remap(
         after.astype(np.float32),
         x + flow[..., 0],
         y + flow[..., 1],
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.asarray(found)
+    return np.asarray(moved)
 
 
 def read_flow(path: Path) -> Flow:

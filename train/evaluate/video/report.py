@@ -22,21 +22,21 @@ _KINDS = {
 }
 
 
-def as_table(found: Sequence[Steadiness]) -> Table:
+def as_table(clips: Sequence[Steadiness]) -> Table:
     """Return the mean errors of all clips, and the clips' own beside them."""
     table = Table(title="warping error, levels of 255", box=box.SIMPLE_HEAD)
     table.add_column("clip", overflow="fold")
     table.add_column("measured")
     for heading in ("frames", "stylised", "the clip itself", "ratio"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for clip in found:
+    for clip in clips:
         table.add_row(
             Text(printable(clip.name)), _KINDS[clip.kind], str(len(clip.stylized) + 1), *_cells(clip)
         )
     return table
 
 
-def as_dict(found: Sequence[Steadiness]) -> list[dict[str, Any]]:
+def as_dict(clips: Sequence[Steadiness]) -> list[dict[str, Any]]:
     """Return all figures, for a JSON file."""
     return [
         {
@@ -47,16 +47,16 @@ def as_dict(found: Sequence[Steadiness]) -> list[dict[str, Any]]:
             "over_time": clip.stylized,
             "untouched_over_time": clip.untouched,
         }
-        for clip in found
+        for clip in clips
     ]
 
 
-def plot(found: Sequence[Steadiness], path: Path) -> None:
+def plot(clips: Sequence[Steadiness], path: Path) -> None:
     """Draw the errors of each clip over its frames, as a PNG; gaps are where scenes end."""
     from matplotlib.figure import Figure  # slow to import, and seldom needed
 
-    figure = Figure(figsize=(8, 1.2 + 2.0 * len(found)), layout="constrained")
-    for axes, clip in zip(np.ravel(figure.subplots(len(found), squeeze=False)), found, strict=True):
+    figure = Figure(figsize=(8, 1.2 + 2.0 * len(clips)), layout="constrained")
+    for axes, clip in zip(np.ravel(figure.subplots(len(clips), squeeze=False)), clips, strict=True):
         for label, errors in (("stylised", clip.stylized), ("the clip itself", clip.untouched)):
             values = [np.nan if error is None else error for error in errors]
             axes.plot(range(2, len(values) + 2), values, marker=".", linewidth=1, label=label)
