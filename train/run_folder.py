@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 
 import filelock
 
+from .kept_style_pictures import KEPT_STYLES
 from .loop.checkpoint_files import checkpoint_to_resume, newest_whole
 from .rank_zero import is_first_process
+from .run_paths import with_absolute_places, with_moved_places
 from .settings.config import TrainConfig
 from .settings.field_metadata import Mark, marked
 from .settings.parsing import ConfigError, load_settings, read_yaml, write_yaml
@@ -58,6 +60,11 @@ class RunFolder:
         """The style, photographs and results on one sheet."""
         return self.root / "contact-sheet.png"
 
+    @property
+    def styles(self) -> Path:
+        """Folder of the style pictures, which a run goes on with wherever their files are by then."""
+        return self.root / KEPT_STYLES
+
     def style_file(self, style: Path) -> Path:
         """The trained style, named after the style picture."""
         return self.root / f"{style.stem}.safetensors"
@@ -94,8 +101,8 @@ class RunFolder:
         return f"'{newest}' is kept; go on from it with --resume {self.root}"
 
     def save_config(self, config: TrainConfig) -> None:
-        """Write the resolved settings as YAML."""
-        write_yaml(self.config, config.to_dict())
+        """Write the resolved settings as YAML, paths as they are from everywhere."""
+        write_yaml(self.config, with_absolute_places(config, self.root).to_dict())
 
     def discard_unused(self) -> None:
         """Remove the folder again if no run began in it and nothing else is there."""
@@ -170,7 +177,7 @@ def open_run(
         raise ConfigError(
             f"{', '.join(refused)} cannot change when '{root}' is resumed; start another run for that"
         )
-    return folder, settings, checkpoint
+    return folder, with_moved_places(settings, root, but=changes), checkpoint
 
 
 def _resumable(root: Path) -> tuple[RunFolder, Path]:

@@ -25,7 +25,7 @@ from .objective.prepare_objective import check_loss_layers, prepare_objectives
 from .rank_zero import is_first_process
 from .run_folder import RunFolder
 from .settings.config import TrainConfig
-from .style_picture import StylePicture, joint_checksum, read_style_picture
+from .style_picture import StylePicture, joint_checksum
 from .trainer import build_trainer
 
 Config = TypeVar("Config", bound=TrainConfig)
@@ -37,7 +37,6 @@ class RunSetup(Generic[Config]):
 
     config: Config
     """The settings, with the loss network that `auto` comes to."""
-    style_pictures: list[StylePicture]
     losses: list[PerceptualLoss]
     """The objective of each style."""
     network: TransformerNetwork
@@ -50,7 +49,7 @@ class RunSetup(Generic[Config]):
 
 def set_up_run(
     config: Config,
-    styles: Sequence[Path],
+    style_pictures: Sequence[StylePicture],
     content: str,
     folder: RunFolder,
     checkpoint: Path | None,
@@ -60,13 +59,12 @@ def set_up_run(
 ) -> RunSetup[Config]:
     """Read and prepare everything that a run needs.
 
-    What can be wrong is looked at from quick to slow: settings, style pictures, outputs, devices, the
-    loss network's weights, the photographs. Style pictures are read once: what becomes of their files
-    during the run does not matter.
+    What can be wrong is looked at from quick to slow: settings, outputs, devices, the loss network's weights,
+    the photographs.
 
     Args:
         config: The settings.
-        styles: The style pictures.
+        style_pictures: The style pictures; what becomes of their files does not matter.
         content: The photographs.
         folder: Where checkpoints and logs go.
         checkpoint: Where to go on from.
@@ -79,7 +77,6 @@ def set_up_run(
     check_loss_layers(config)
     init = Path("none") if checkpoint else config.init  # the checkpoint has the weights
     initial_file(init, config.transformer)
-    style_pictures = [read_style_picture(file, config.style_size) for file in styles]
     if is_first_process():
         for file in outputs:
             require_writable(file)
@@ -95,4 +92,4 @@ def set_up_run(
         weights=weights,
     )
     network = initial_network(init, config.transformer, config.seed)
-    return RunSetup(config, style_pictures, losses, network, data, device, trainer, interruption)
+    return RunSetup(config, losses, network, data, device, trainer, interruption)

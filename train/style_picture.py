@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from allaprima.images.picture_files import PictureError, read_picture
 from allaprima.images.pixels import Pixels, resized
 from allaprima.models.network_settings import MINIMUM_SIZE
@@ -24,6 +27,8 @@ class StylePicture:
     """At its training size, `(H, W, 3)`, uint8."""
     shorter_side: int
     """Of the picture as it is, in pixels."""
+    opacity: NDArray[np.uint8] | None = None
+    """Of the same size, `(H, W)`, or None where all of it is opaque."""
 
 
 def read_style_picture(path: Path, size: int | None) -> StylePicture:

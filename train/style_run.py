@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .kept_style_pictures import styles_to_go_on_with
 from .run_folder import new_run, open_run_folder
 from .settings.config import TrainConfig
-from .settings.parsing import required_inputs
+from .settings.parsing import required_content, required_inputs
+from .style_picture import read_style_picture
 
 if TYPE_CHECKING:
     from .style_training_steps import TrainedStyle
@@ -36,7 +38,8 @@ def train_style(config: TrainConfig) -> "TrainedStyle":
     with new_run(config.output, style) as folder:
         from .style_training_steps import train_style_in_folder  # torch and Lightning
 
-        return train_style_in_folder(config, style, content, folder)
+        style_picture = read_style_picture(style, config.style_size)
+        return train_style_in_folder(config, style_picture, content, folder)
 
 
 def resume_style(root: Path, changes: Mapping[str, Any] | None = None) -> "TrainedStyle":
@@ -44,18 +47,22 @@ def resume_style(root: Path, changes: Mapping[str, Any] | None = None) -> "Train
 
     Args:
         root: The run's folder.
-        changes: Settings that are not as they were, such as `max_steps`.
+        changes: Settings that are not as they were, such as `max_steps`. Another place of the style picture
+            or the photographs is no other run.
 
     Raises:
         FileNotFoundError: If there is no run or no checkpoint in the folder.
         BlockingIOError: If another process trains in it.
-        ConfigError: If a change would make it another run.
+        ConfigError: If a change would make it another run, such as another style picture.
         ValueError: If the checkpoint is damaged, or not one of this run.
         Exception: What `train_style` raises.
     """
     folder, config, checkpoint = open_run_folder(root, changes)
-    style, content = required_inputs(config)
+    content = required_content(config)
+    assert config.style is not None
+    named = "style" in (changes or {})
+    (style_picture,) = styles_to_go_on_with(folder.styles, [config.style], config.style_size, named=named)
     with folder.in_use():
         from .style_training_steps import train_style_in_folder  # torch and Lightning
 
-        return train_style_in_folder(config, style, content, folder, checkpoint)
+        return train_style_in_folder(config, style_picture, content, folder, checkpoint)

@@ -16,6 +16,7 @@ from allaprima.models.transformer import TransformerNetwork
 from .data.data_module import ContentDataModule
 from .evaluate.report import sheet
 from .evaluate.scores import Photograph, Scores, collect, score_picture
+from .kept_style_pictures import keep_styles
 from .loop.checkpoints import loss_weights_in
 from .loop.style_module import StyleTransferModule
 from .loop.time_estimate import advice
@@ -50,13 +51,17 @@ class TrainedStyle:
 
 
 def train_style_in_folder(
-    config: TrainConfig, style: Path, content: str, folder: RunFolder, checkpoint: Path | None = None
+    config: TrainConfig,
+    style_picture: StylePicture,
+    content: str,
+    folder: RunFolder,
+    checkpoint: Path | None = None,
 ) -> TrainedStyle:
     """Train one style and write its file and contact sheet into the run folder.
 
     Args:
         config: The settings.
-        style: The style picture.
+        style_picture: The style picture, from its file or from the folder.
         content: The photographs.
         folder: A folder from `create_run_folder` or `open_run_folder`.
         checkpoint: Where to go on from.
@@ -64,21 +69,23 @@ def train_style_in_folder(
     Raises:
         Exception: What `train_style` and `resume_style` raise.
     """
+    style = style_picture.path
     run = set_up_run(
         config,
-        [style],
+        [style_picture],
         content,
         folder,
         checkpoint,
         outputs=(folder.style_file(style), folder.contact_sheet),
         weights=loss_weights_in(checkpoint) if checkpoint else None,
     )
-    config, (loss,), (style_picture,) = run.config, run.losses, run.style_pictures
+    config, (loss,) = run.config, run.losses
     module = StyleTransferModule(run.network, loss, config, temporal_consistency(config))
     module.suit(run.device.type)
     if is_first_process():
         header = style_header(style_picture, config, loss, steps=0, validation={})
         require_writable(folder.style_file(style), needed=len(encode_style(run.network, header)))
+        keep_styles(folder.styles, [style_picture])
         folder.save_config(config)
     with run.interruption.listening(folder.kept):  # to the end, so that one signal leaves nothing half done
         result = fit(run.trainer, run.interruption, module, run.data, folder, checkpoint)

@@ -24,9 +24,10 @@ from allaprima.models.style_file import load_style, read_header
 from allaprima.train.loop.limits import DivergenceError
 from allaprima.train.run_folder import create_run_folder, open_run_folder
 from allaprima.train.settings.config import TrainConfig
-from allaprima.train.settings.parsing import load_config
+from allaprima.train.settings.parsing import ConfigError, load_config
 from allaprima.train.style_run import resume_style, train_style
 from allaprima.train.style_training_steps import TrainedStyle
+from tests.conftest import Run
 
 Start = Callable[..., TrainedStyle]
 
@@ -382,8 +383,57 @@ def test_changed_pictures_are_reported_on_resuming(
     with Image.open(settings["style"]) as style:
         style.rotate(180).save(settings["style"])
     resume(tmp_path / "run", max_steps=10)
-    assert "the style picture changed since this run began" in caplog.text
+    assert "waves.png' changed since this run began, which goes on with what it was" in caplog.text
     assert "the photographs changed since this run began" in caplog.text
+
+
+@pytest.mark.parametrize("as_typed", ["relative", "absolute"])
+def test_a_run_is_resumed_wherever_its_files_are(
+    as_typed: str, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(settings["content"], home / "photographs")
+    (home / "pictures").mkdir()
+    shutil.copy(settings["style"], home / "pictures" / "waves.png")
+    monkeypatch.chdir(home)
+    base = home if as_typed == "absolute" else Path()
+    inputs = {"style": str(base / "pictures/waves.png"), "content": str(base / "photographs")}
+    trained = start({**settings, **inputs}, Path("runs/waves"))
+    before = read_header(trained.style_file)
+
+    monkeypatch.chdir(tmp_path)
+    resume(home / "runs" / "waves", max_steps=7)  # from another folder
+    home = home.rename(tmp_path / "another disk")
+    resume(home / "runs" / "waves", max_steps=8)  # all of it moved
+    shutil.rmtree(home / "pictures")
+    again = resume(home / "runs" / "waves", max_steps=9)  # without the picture
+    header = read_header(again.style_file)
+    assert (header.style_sha256, header.style_thumbnail) == (before.style_sha256, before.style_thumbnail)
+    assert header.style_name == "waves.png"
+    code, _, error = run("evaluate", again.style_file, "--content", home / "photographs" / "00.jpg")
+    assert code == 2  # of the small loss network; the picture was found
+    assert "the style picture" not in error
+
+
+def test_the_style_picture_may_be_named_anew_but_not_exchanged(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    start(settings, tmp_path / "run")
+    moved = shutil.copy(settings["style"], tmp_path / "elsewhere.png")
+    again = resume(tmp_path / "run", style=str(moved), max_steps=7)
+    assert again.style_file.name == "waves.safetensors"
+    with Image.open(moved) as picture:
+        picture.rotate(180).save(moved)
+    with pytest.raises(ConfigError, match=r"this run began with 'waves.png', which is another style"):
+        resume(tmp_path / "run", style=str(moved), max_steps=8)
+    with pytest.raises(ConfigError, match=r"missing.png' does not exist; leave it out"):
+        resume(tmp_path / "run", style=str(tmp_path / "missing.png"))
+
+
+def test_a_run_of_before_reads_its_style_picture_again(settings: dict[str, Any], tmp_path: Path) -> None:
+    start(settings, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "style-pictures")
+    assert resume(tmp_path / "run", max_steps=7).steps == 7
 
 
 @pytest.mark.parametrize("happens", ["deleted", "overwritten"])

@@ -10,6 +10,7 @@ from allaprima.images.tensors import to_image
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss_description import LossWeights
 from allaprima.models.style_file import Style, StyleHeader
+from allaprima.train.kept_style_pictures import KEPT_STYLES, kept_copy
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.objective.prepare_objective import build_loss
 from allaprima.train.settings.config import LossSettings
@@ -83,8 +84,11 @@ def find_style_picture(style_file: Path, style: Style, picture: Path | None) -> 
         if picture.is_file() and checksum(picture) != header.style_sha256:
             _log.warning("'%s' is not the picture that %s was trained on", picture, header.style_name)
         return picture
+    run = style_file.parent
     with suppress(OSError, ConfigError):  # whatever else has that name
-        named = Path(str(read_yaml(style_file.parent / "config.yaml").get("style")))
+        named = Path(str(read_yaml(run / "config.yaml").get("style")))
         if named.is_file() and checksum(named) == header.style_sha256:
             return named
+    if copy := kept_copy(run / KEPT_STYLES, header.style_sha256):
+        return copy
     raise ValueError(f"the style picture {header.style_name} is needed: give it with --style PICTURE")

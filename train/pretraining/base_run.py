@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allaprima.images.folders import pictures_below
+from allaprima.train.kept_style_pictures import styles_to_go_on_with
 from allaprima.train.run_folder import new_run, open_run
-from allaprima.train.settings.parsing import ConfigError
+from allaprima.train.settings.parsing import ConfigError, required_content
+from allaprima.train.style_picture import read_style_picture
 
 from .config import BaseConfig
 
@@ -37,7 +39,8 @@ def train_base(config: BaseConfig) -> "TrainedBase":
     with new_run(config.output, config.styles) as folder:
         from .base_training_steps import train_base_in_folder  # torch and Lightning
 
-        return train_base_in_folder(config, styles, content, folder)
+        style_pictures = [read_style_picture(file, config.style_size) for file in styles]
+        return train_base_in_folder(config, style_pictures, content, folder)
 
 
 def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> "TrainedBase":
@@ -54,7 +57,13 @@ def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> "Traine
         Exception: What `train_base` raises.
     """
     folder, config, checkpoint = open_run(BaseConfig, root, changes or {})
-    styles, content = _required_inputs(config)
+    content = required_content(config)
+    assert config.styles is not None
+    files = pictures_below(config.styles) if config.styles.is_dir() else []
+    named = "styles" in (changes or {})
+    styles = styles_to_go_on_with(folder.styles, files, config.style_size, named=named)
+    if not styles:
+        raise ValueError(f"styles '{config.styles}' holds no pictures")
     with folder.in_use():
         from .base_training_steps import train_base_in_folder  # torch and Lightning
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allaprima.models.style_file import StyleHeader, save_style
+from allaprima.train.kept_style_pictures import keep_styles
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.objective.temporal_consistency import temporal_consistency
 from allaprima.train.rank_zero import is_first_process
@@ -35,7 +36,7 @@ class TrainedBase:
 
 def train_base_in_folder(
     config: BaseConfig,
-    styles: Sequence[Path],
+    style_pictures: Sequence[StylePicture],
     content: str,
     folder: RunFolder,
     checkpoint: Path | None = None,
@@ -44,7 +45,7 @@ def train_base_in_folder(
 
     Args:
         config: The settings.
-        styles: The style pictures, each read once.
+        style_pictures: From their files, or from the folder.
         content: The photographs.
         folder: A folder from `create_run_folder` or `open_run`.
         checkpoint: Where to go on from.
@@ -53,12 +54,13 @@ def train_base_in_folder(
         Exception: What `train_base` and `resume_base` raise.
     """
     trained_base = folder.root / RESULT
-    run = set_up_run(config, styles, content, folder, checkpoint, outputs=[trained_base])
-    config, style_pictures, losses = run.config, run.style_pictures, run.losses
+    run = set_up_run(config, style_pictures, content, folder, checkpoint, outputs=[trained_base])
+    config, losses = run.config, run.losses
     names = [style_picture.path.stem for style_picture in style_pictures]
     module = BaseModule(run.network, losses, names, config, temporal_consistency(config))
     module.suit(run.device.type)
     if is_first_process():
+        keep_styles(folder.styles, style_pictures)
         folder.save_config(config)
     with run.interruption.listening(folder.kept):
         result = fit(run.trainer, run.interruption, module, run.data, folder, checkpoint)

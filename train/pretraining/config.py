@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import ConfigDict
 
 from allaprima.train.settings.config import TrainConfig
-from allaprima.train.settings.field_metadata import File
+from allaprima.train.settings.field_metadata import File, Resumable
 
 
 class BaseConfig(TrainConfig):
@@ -15,5 +15,5 @@ class BaseConfig(TrainConfig):
 
     init: File[Path | None] = Path("none")
     """Style file or bundled style to start from; `none` for random weights."""
-    styles: File[Path | None] = None
+    styles: Resumable[File[Path | None]] = None
     """Folder of the style pictures."""

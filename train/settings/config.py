@@ -221,7 +221,7 @@ class InputSettings(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    style: File[Path | None] = None
+    style: Resumable[File[Path | None]] = None
     """The style picture."""
     content: Resumable[Source[str | None]] = None
     """Photographs: a folder, parquet or tar files, or the name of a data set on the hub."""

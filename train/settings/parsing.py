@@ -78,13 +78,21 @@ def required_inputs(config: TrainConfig) -> tuple[Path, str]:
         problems.append("style is missing: give the style picture with --style PICTURE")
     elif not config.style.is_file():
         problems.append(f"style '{config.style}' does not exist")
-    if config.content is None:
-        problems.append("content is missing: give a folder of photographs with --content FOLDER")
+    try:
+        content = required_content(config)
+    except ConfigError as error:
+        raise ConfigError(*problems, *error.args) from None
     if problems:
         raise ConfigError(*problems)
     assert config.style is not None
-    assert config.content is not None
-    return config.style, config.content
+    return config.style, content
+
+
+def required_content(config: TrainConfig) -> str:
+    """Return the photographs, or raise ConfigError if they are not given."""
+    if config.content is None:
+        raise ConfigError("content is missing: give a folder of photographs with --content FOLDER")
+    return config.content
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""The style pictures of a run, kept in its folder: a run goes on wherever their files are by then."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from allaprima.atomic import write_whole
+from allaprima.images.picture_files import Picture, read_picture, write_picture
+
+from .settings.parsing import ConfigError
+from .style_picture import MAX_PIXELS, StylePicture, checksum, read_style_picture
+
+_log = logging.getLogger(__name__)
+
+KEPT_STYLES = "style-pictures"
+"""Their folder in that of a run."""
+
+_INDEX = "styles.json"
+
+
+def keep_styles(folder: Path, styles: Sequence[StylePicture]) -> None:
+    """Write style pictures at their training size into a folder, and after them what is known of each."""
+    folder.mkdir(exist_ok=True)
+    for number, style in enumerate(styles, start=1):
+        write_picture(Picture(style.pixels, style.opacity), folder / _name(number))
+    index = [
+        {"path": str(style.path), "sha256": style.sha256, "shorter_side": style.shorter_side}
+        for style in styles
+    ]
+    write_whole(folder / _INDEX, json.dumps(index, indent=2).encode())
+
+
+def kept_styles(folder: Path) -> list[StylePicture]:
+    """Return the style pictures that `keep_styles` wrote; none of a run that began before there was that.
+
+    Raises:
+        PictureError: If one of them is damaged.
+        ValueError: If what is known of them is.
+    """
+    index = folder / _INDEX
+    if not index.is_file():
+        return []
+    try:
+        known = [
+            (Path(entry["path"]), str(entry["sha256"]), int(entry["shorter_side"]))
+            for entry in json.loads(index.read_bytes())
+        ]
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(f"'{index}' is damaged: {error}") from error
+    pictures = [
+        read_picture(folder / _name(number), max_pixels=MAX_PIXELS) for number in range(1, len(known) + 1)
+    ]
+    return [
+        StylePicture(path, sha256, picture.rgb, shorter_side, picture.alpha)
+        for (path, sha256, shorter_side), picture in zip(known, pictures, strict=True)
+    ]
+
+
+def kept_copy(folder: Path, sha256: str) -> Path | None:
+    """Return the file in a run's folder that a style picture with a checksum is kept in, if it is."""
+    copies = (
+        folder / _name(number)
+        for number, style in enumerate(kept_styles(folder), 1)
+        if style.sha256 == sha256
+    )
+    return next(copies, None)
+
+
+def styles_to_go_on_with(
+    folder: Path, files: Sequence[Path], size: int | None, *, named: bool
+) -> list[StylePicture]:
+    """Return the style pictures of a run that is resumed: those that it began with.
+
+    Args:
+        folder: Where they are kept; runs of earlier versions kept none, and read the files again.
+        files: Where they were, or are now.
+        size: As for `read_style_picture`.
+        named: Somebody has just said where they are.
+
+    Raises:
+        ConfigError: If what was named is something else.
+        PictureError: If a picture cannot be read.
+    """
+    kept = kept_styles(folder)
+    if not kept:
+        return [read_style_picture(file, size) for file in files]
+    if named:
+        _require_same(kept, files)
+    for style in kept:
+        if not named and style.path.is_file() and checksum(style.path) != style.sha256:
+            _log.warning("'%s' changed since this run began, which goes on with what it was", style.path)
+    return kept
+
+
+def _require_same(kept: Sequence[StylePicture], files: Sequence[Path]) -> None:
+    for file in files:
+        if not file.is_file():
+            raise ConfigError(
+                f"style '{file}' does not exist; leave it out, since the run keeps its own copy"
+            )
+    if [style.sha256 for style in kept] != [checksum(file) for file in files]:
+        began = ", ".join(f"'{style.path.name}'" for style in kept)
+        raise ConfigError(f"this run began with {began}, which is another style: start another run for it")
+
+
+def _name(number: int) -> str:
+    return f"{number}.png"
