@@ -31,7 +31,7 @@ from .batches import (
 )
 from .crops import MIN_SCALE, centre_crop, decode, largest_crop, shorter_side_within
 from .decoded_cache import DecodedCache, Progress, build_cache, open_cache, warn_broken
-from .sources import PictureSource, PictureStream, open_source, open_stream
+from .sources import PictureSource, PictureStream, check_content, open_source, open_stream
 from .undecoded_picture import Payload
 from .worker_exit import end_with_parent
 
@@ -55,7 +55,7 @@ class ContentDataModule(LightningDataModule):
         cache_limit_gb: float = 8.0,
         progress: Progress | None = None,
     ) -> None:
-        """Set up the data; nothing is read yet.
+        """Set up the data; that there is some is looked at, and nothing is read yet.
 
         Args:
             content: A folder, tar or parquet files, or a data set on the hub; see `open_source`.
@@ -63,8 +63,13 @@ class ContentDataModule(LightningDataModule):
             min_scale: Side of the smallest crop, as a part of the picture's shorter side.
             cache_limit_gb: Room for the decoded pictures; without a cache if they need more.
             progress: Called while the cache is built, with the pictures done and all pictures.
+
+        Raises:
+            FileNotFoundError: If `content` does not exist, here or on the hub.
+            ValueError: If there are no pictures in it.
         """
         super().__init__()
+        check_content(content)
         self._content = content
         self._min_scale = min_scale
         self._cache_limit_gb = cache_limit_gb

@@ -2,20 +2,26 @@
 
 import glob
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import datasets
 import datasets.config
+import huggingface_hub.constants
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.exceptions import DatasetsError
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
 from .file_and_url_references import Followed, follow
 from .file_fingerprint import fingerprint_files
 from .undecoded_picture import NoPicture, within_bounds
+
+_HUB_SECONDS = 5.0
+"""Without an answer for so long, the hub is not there."""
 
 _READ_AT_ONCE = 16  # 42,000 rows/s of 40 kB each, against 12,000 one at a time
 
@@ -182,21 +188,54 @@ def _footer(path: Path) -> pq.FileMetaData:
         return pq.read_metadata(path)
 
 
+def hub_answers(name: str) -> bool:
+    """Ask the hub once for a data set, and return whether it answers.
+
+    Raises:
+        FileNotFoundError: If it has no such data set, or shows it to others alone.
+    """
+    repository = name.partition(":")[0]
+    try:
+        HfApi().dataset_info(repository, timeout=_HUB_SECONDS)
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise FileNotFoundError(
+            f"content '{name}' is neither a folder or file here nor a data set on the Hugging Face hub, or "
+            "one that is not shown to you"
+        ) from error
+    except Exception:  # each version has other errors of the network
+        return False
+    return True
+
+
 def _load_hub(name: str, *, streaming: bool) -> Any:
     path, _, config = name.partition(":")
+    offline = "HF_HUB_OFFLINE is set" if datasets.config.HF_HUB_OFFLINE else ""
+    if not offline and not hub_answers(name):
+        offline = "it does not answer"
     try:
-        return datasets.load_dataset(path, config or None, split="train", streaming=streaming)
+        with _from_its_cache() if offline else nullcontext():
+            return datasets.load_dataset(path, config or None, split="train", streaming=streaming)
     except (OSError, ValueError, DatasetsError) as error:
-        offline = " (HF_HUB_OFFLINE is set)" if datasets.config.HF_HUB_OFFLINE else ""
         raise FileNotFoundError(
             f"content '{name}' is neither a folder or file here nor a data set that the Hugging Face hub can"
-            f" give{offline}: {error}"
+            f" give{f' ({offline})' if offline else ''}: {error}"
         ) from error
     except RuntimeError as error:  # the data set comes with a program that `datasets` no longer runs
         raise ValueError(
             f"content '{name}' cannot be loaded from the Hugging Face hub: {error}; take a data set of"
             " parquet or tar files, or unpack its pictures into a folder"
         ) from error
+
+
+@contextmanager
+def _from_its_cache() -> Iterator[None]:
+    """Keep `datasets` from asking a hub that does not answer, again and again, for half a minute."""
+    before = (datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE)
+    datasets.config.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE = before
 
 
 def _undecoded(table: Any, column: str) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from allaprima.did_you_mean import suggestion
 from allaprima.images.folders import files_below
 from allaprima.images.picture_files import PICTURE_SUFFIXES
 
@@ -18,7 +19,8 @@ from .tar_files import TarMember, tar_pictures
 from .undecoded_picture import NoPicture, Payload
 
 _log = logging.getLogger(__name__)
-_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?(:[\w.-]+)?")
+_HUB_NAME = re.compile(r"([\w-][\w.-]*)/[\w.-]+(:[\w.-]+)?")
+_ARCHIVES = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 
 class PictureSource(Protocol):
@@ -182,10 +184,26 @@ def hub_repository(content: str) -> str:
     return content.partition(":")[0]
 
 
+def check_content(content: str) -> None:
+    """Raise, before any work, what `open_source` would of files on this machine, or if the hub knows no such
+    data set.
+    """
+    if not _local_files(content)[1]:
+        from .parquet_and_hub import hub_answers
+
+        hub_answers(content)
+
+
 def names_data_set(content: str) -> bool:
-    """Return whether `content` names a data set on the hub, and nothing that lies on this machine."""
-    path = Path(content).expanduser()
-    return not path.exists() and bool(_HUB_NAME.fullmatch(content)) and _kind(path) is None
+    """Return whether `content` names a data set on the hub, and nothing that lies or could lie here.
+
+    What looks like a path is one: the hub is not told of people's folders. `photos/sumer` is a mistake where
+    there is a folder `photos`, and a single word always.
+    """
+    path, name = Path(content).expanduser(), _HUB_NAME.fullmatch(content)
+    if path.exists() or name is None or Path(name[1]).is_dir():
+        return False
+    return _kind(path) is None and path.suffix.lower() not in _ARCHIVES
 
 
 def _local_files(content: str) -> tuple[list[Path], str | None]:
@@ -200,9 +218,10 @@ def _local_files(content: str) -> tuple[list[Path], str | None]:
     elif names_data_set(content):
         return [], None
     else:
+        near = suggestion(path.name, _names_in(path.parent))
         raise FileNotFoundError(
-            f"content '{content}' does not exist; expected a folder of pictures, .tar or .parquet files,"
-            " a glob of them, or the name of a data set on the Hugging Face hub ('owner/name')"
+            f"content '{content}' does not exist{near}; expected a folder of pictures, .tar or .parquet"
+            " files, a glob of them, or the name of a data set on the Hugging Face hub ('owner/name')"
         )
     kinds = Counter(kind for file in files if (kind := _kind(file)))
     if not kinds:
@@ -211,6 +230,13 @@ def _local_files(content: str) -> tuple[list[Path], str | None]:
     if len(kinds) > 1:
         _log.info("%s: taking the %d %s of %s", content, kinds[kind], kind, dict(kinds))
     return [file for file in files if _kind(file) == kind], kind
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
 
 
 def _kind(path: Path) -> str | None:

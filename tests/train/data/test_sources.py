@@ -6,16 +6,18 @@ import socket
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
+from time import perf_counter
 
 import datasets.config
 import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub.errors import HFValidationError
 from PIL import Image
 
 from allaprima.images.picture_files import PictureError, read_picture
-from allaprima.train.data.sources import PictureSource, PictureStream, open_source, open_stream
+from allaprima.train.data.sources import PictureSource, PictureStream, check_content, open_source, open_stream
 from allaprima.train.data.undecoded_picture import NoPicture
 
 
@@ -265,13 +267,70 @@ def test_folder_of_pictures_is_no_stream(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["./photos", "/no/such/folder", "shard.tar", "missing/*.parquet", "a b/c"]
+    "content",
+    [
+        *(
+            "./photos",
+            "/no/such/folder",
+            "shard.tar",
+            "missing/*.parquet",
+            "a b/c",
+            "fotographs",
+            "photos/sumer",
+        ),
+        *(
+            "photos/",
+            "photos\\summer",
+            "../foto",
+            "C:/photos",
+            "photos/2024/summer",
+            "~/foto",
+            "my/photos.zip",
+        ),
+    ],
 )
-def test_missing_path(content: str) -> None:
+def test_what_looks_like_a_path_stays_here(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path if content == "photos/sumer" else tmp_path / "here")
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("asks for an address"))
     with pytest.raises(
-        FileNotFoundError, match=r"content '.*' does not exist; expected a folder of pictures"
+        FileNotFoundError, match=r"content '.*' does not exist.*; expected a folder of pictures"
     ):
-        open_source(content)
+        check_content(content)
+
+
+def test_a_near_name_is_offered(tmp_path: Path) -> None:
+    (tmp_path / "photographs").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"does not exist \(did you mean photographs\?\)"):
+        check_content(str(tmp_path / "photograph"))
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def unreachable(host: str, *_: object, **__: object) -> object:
+        asked.append(host)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", unreachable)
+    started = perf_counter()
+    with pytest.raises(FileNotFoundError, match=r"'photos/summer' is neither .* \(it does not answer\)"):
+        open_source("photos/summer")
+    assert perf_counter() - started < 10  # 32 seconds once; a busy machine takes two
+    assert set(asked) == {"huggingface.co"}
+    assert len(asked) <= 2  # its library may look it up twice
+
+
+def test_a_name_that_the_hub_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(self: object, name: str, **_: object) -> object:
+        raise HFValidationError(name)
+
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", unknown)
+    with pytest.raises(FileNotFoundError, match=r"neither a folder or file here nor a data set on the"):
+        check_content("owner/nobody")
 
 
 @pytest.mark.parametrize("opened", [open_source, open_stream])
@@ -289,6 +348,7 @@ def test_hub_data_set_with_a_program_is_explained(opened: object, monkeypatch: p
         raise RuntimeError("Dataset scripts are no longer supported, but found name.py")
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr("allaprima.train.data.parquet_and_hub.hub_answers", lambda name: True)
     assert callable(opened)
     with pytest.raises(
         ValueError, match=r"content 'owner/name' cannot be loaded .* no longer supported.*parquet"
@@ -305,5 +365,6 @@ def test_hub_data_set_in_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return table.to_iterable_dataset() if streaming else table
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr("allaprima.train.data.parquet_and_hub.hub_answers", lambda name: True)
     assert reds(open_source("owner/name:small")) == [0, 1, 2]
     assert streamed(open_stream("owner/name:small")) == [0, 1, 2]
