@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import sys
 import unicodedata
 from typing import Any, TextIO
@@ -18,6 +19,11 @@ def printable(text: object) -> str:
     `\\x1b` and the like. All that comes from files, and file names too, passes here on its way to a terminal.
     """
     return "".join(map(_shown, str(text)))
+
+
+def quoted(path: object) -> str:
+    """Return a path as a shell takes it, in a command that is printed for people to copy."""
+    return shlex.quote(str(path))
 
 
 def one_line(error: object) -> str:

@@ -1,14 +1,23 @@
-"""Colour conversion: the pixels of any Pillow image as 8-bit sRGB and alpha."""
+"""Colour: any Pillow image as 8-bit sRGB and alpha, and paintings in their photographs' colours."""
 
 import io
 import logging
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 _log = logging.getLogger(__name__)
+
+ColorChoice = Literal["style", "keep"]
+"""Colours of a painting: those of the style, or the photograph's own."""
+
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+"""Y of YIQ, by red, green and blue."""
+
+_ROWS = 256
+"""Worked on at a time."""
 
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
@@ -91,3 +100,27 @@ def _is_srgb(profile: Any) -> bool:
         and all(primaries)
         and np.allclose([primary[0] for primary in primaries if primary], expected, atol=2e-3)
     )
+
+
+def with_colours_of(photograph: NDArray[Any], painting: NDArray[Any], *, white: float = 255) -> NDArray[Any]:
+    """Return a painting in the colours of its photograph: luminance of the one, chroma of the other.
+
+    Y of the result is the painting's, I and Q are the photograph's (Gatys et al. 2017, "Controlling
+    perceptual factors in neural style transfer", section 5.2). Where a channel would leave its range, the
+    chroma is reduced just so far that luminance and hue stay.
+
+    Args:
+        photograph: RGB, `(H, W, 3)`.
+        painting: What was made of it, of the same size, type and range.
+        white: Value of white; black is 0.
+    """
+    result = np.empty_like(painting)
+    for top in range(0, len(painting), _ROWS):
+        rows = slice(top, top + _ROWS)
+        luminance = (painting[rows].astype(np.float32) @ _LUMINANCE)[..., None]
+        content = photograph[rows].astype(np.float32)
+        chroma = content - (content @ _LUMINANCE)[..., None]
+        room = np.where(chroma > 0, white - luminance, luminance) / np.maximum(np.abs(chroma), 1e-6)
+        values = luminance + chroma * room.min(axis=-1, keepdims=True).clip(0, 1)
+        result[rows] = np.rint(values) if result.dtype == np.uint8 else values
+    return result

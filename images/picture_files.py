@@ -6,7 +6,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, cast
@@ -27,6 +27,7 @@ DEFAULT_QUALITY = 95
 
 # A closed list: Pillow's loose formats take text for pictures, and EPS would start Ghostscript.
 _READABLE_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "JPEG2000", "PPM", "QOI")
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # other formats have pages, previews and smaller versions
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 _UPRIGHT = {
@@ -86,10 +87,12 @@ class Picture:
     Attributes:
         rgb: sRGB, `(H, W, 3)`, uint8, contiguous, not premultiplied by alpha.
         alpha: Opacity, `(H, W)`, uint8, or None where the picture has no transparency.
+        animated: Whether it is only the first frame of its file.
     """
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None = None
+    animated: bool = False
 
     def __post_init__(self) -> None:
         """Check the contract above."""
@@ -162,7 +165,9 @@ def read_picture(
                 raise TooManyPixelsError(f"it has {size} pixels, more than the limit of {max_pixels}")
             if min_side is not None:
                 image.draft(None, (min_side, min_side))
-            return Picture.from_image(image, name=f"picture{name}")
+            picture = Picture.from_image(image, name=f"picture{name}")
+            animated = image.format in _ANIMATED and getattr(image, "is_animated", False)
+            return replace(picture, animated=animated)
     except MemoryError:
         raise
     except Exception as error:  # decoders of damaged data raise nearly every type
@@ -205,6 +210,16 @@ def encode_picture(picture: Picture, name: Path, *, quality: int = DEFAULT_QUALI
     encoded = io.BytesIO()
     image.save(encoded, format=encoder.format, **lossy, **encoder.options)
     return encoded.getvalue()
+
+
+def suffix_of(content: bytes) -> str:
+    """Return a suffix of the format that a picture is in, or nothing where it cannot be written.
+
+    Raises:
+        PictureError: As `identify`.
+    """
+    format = identify(io.BytesIO(content)).format
+    return next((suffix for suffix, encoder in _ENCODERS.items() if encoder.format == format), "")
 
 
 def encoder_for(path: Path, height: int, width: int) -> Encoder:

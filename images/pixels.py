@@ -38,3 +38,8 @@ def as_floats(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 def as_bytes(images: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return `(B, 3, H, W)` floats in [0, 1] as `(B, H, W, 3)` bytes."""
     return np.ascontiguousarray(to_levels(images).transpose(0, 2, 3, 1))
+
+
+def enough(length: int, least: int) -> NDArray[np.intp]:
+    """Return which of a picture's rows, or columns, make enough: all, and mirrored as often as is needed."""
+    return np.pad(np.arange(length), (0, max(0, least - length)), mode="symmetric")

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from allaprima.images.colour import ColorChoice, with_colours_of
 from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, Picture, read_picture
+from allaprima.images.pixels import enough
 from allaprima.models.network_settings import MINIMUM_SIZE
 
 from .engine_table import EngineChoice
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 Images = TypeVar("Images")
 
+_ROUNDING = 1e-3
+"""How far outside [0, 1] values may lie, as arithmetic leaves them: a quarter of a level."""
+
 
 class Stylizer:
     """Paint pictures in the style of one style file.
@@ -40,13 +45,20 @@ class Stylizer:
         detail: How much of the fine detail that reduced pictures have lost comes back afterwards, as light
             and shade from the photograph: 0 nothing, 1 all of it.
         batch: Pictures of one size that `stream` should be given at once, which a GPU may profit from.
+        color: `style` paints in the style's colours, `keep` in the photograph's own.
 
     Raises:
         ValueError: If `max_side` is below 1, `detail` below 0, or there is a `detail` without `max_side`.
     """
 
     def __init__(
-        self, engine: Engine, *, max_side: int | None = None, detail: float = 0.0, batch: int = 1
+        self,
+        engine: Engine,
+        *,
+        max_side: int | None = None,
+        detail: float = 0.0,
+        batch: int = 1,
+        color: ColorChoice = "style",
     ) -> None:
         if max_side is not None and max_side < 1:
             raise ValueError(f"max_side is {max_side}; expected at least 1")
@@ -58,6 +70,7 @@ class Stylizer:
         self._engine = engine
         self._max_side = max_side
         self._detail = detail
+        self._color: ColorChoice = color
 
     @classmethod
     def load(
@@ -72,6 +85,7 @@ class Stylizer:
         tiles: Tiles = "auto",
         memory: int | None = None,
         batch: int = 1,
+        color: ColorChoice = "style",
         trust: bool = False,
     ) -> Self:
         """Return a stylizer for a style file.
@@ -89,6 +103,7 @@ class Stylizer:
                 disk has room for feature maps. An exported file cannot, and refuses such pictures.
             memory: Bytes that the process may take at its peak; None takes what is free.
             batch: As for the class.
+            color: As for the class.
             trust: Whether machine code (.aoti.pt2) may run, as for `load_engine`.
 
         Raises:
@@ -98,9 +113,9 @@ class Stylizer:
         """
         options: dict[str, Any] = {"engine": engine, "device": device, "precision": precision}
         ready = load_bounded_engine(
-            Path(style_file), tiles=tiles, budget=Budget(memory), trust=trust, **options
+            Path(style_file), tiles=tiles, budget=Budget(memory), color=color, trust=trust, **options
         )
-        return cls(ready, max_side=max_side, detail=detail, batch=batch)
+        return cls(ready, max_side=max_side, detail=detail, batch=batch, color=color)
 
     @overload
     def __call__(self, picture: Path | str | Image.Image) -> Image.Image: ...
@@ -114,6 +129,8 @@ class Stylizer:
     def __call__(self, picture: Any) -> Any:
         """Return the stylised picture, as the kind that was given and of exactly its size.
 
+        What is smaller than the network takes, 16x16, is mirrored at its edges for it.
+
         Args:
             picture: A file, a Pillow image or a `Picture`, whose alpha is carried over; an sRGB
                 array, `(H, W, 3)`, uint8; or a tensor, `(3, H, W)` or `(B, 3, H, W)`, RGB in
@@ -121,8 +138,7 @@ class Stylizer:
 
         Raises:
             PictureError: If a file cannot be read.
-            ValueError: If an array or tensor has the wrong shape, type or range, or a picture is
-                smaller than 16x16.
+            ValueError: If an array or tensor has the wrong shape, type or range.
             PictureTooLargeError: If memory does not suffice (a MemoryError).
             TypeError: If it is none of these kinds.
         """
@@ -154,7 +170,13 @@ class Stylizer:
         engine = self._engine.engine if isinstance(self._engine, BoundedEngine) else self._engine
         name = type(engine).__name__.removesuffix("Engine").lower()
         precision = getattr(engine, "precision", None)
-        return {"engine": name, "precision": precision, "max_side": self._max_side, "detail": self._detail}
+        settings = {
+            "engine": name,
+            "precision": precision,
+            "max_side": self._max_side,
+            "detail": self._detail,
+        }
+        return settings if self._color == "style" else {**settings, "color": self._color}
 
     def stream(self, batches: Iterable[list[Picture]]) -> Iterator[list[Picture]]:
         """Yield pictures stylised, in order; those of a batch are of one size.
@@ -175,20 +197,25 @@ class Stylizer:
         def arrays() -> Iterator[NDArray[np.uint8]]:
             for batch in batches:
                 pending.append(batch)
-                yield np.stack([picture.rgb for picture in batch])
+                yield np.stack([_enlarged(picture.rgb) for picture in batch])
 
         for painted in stream(arrays()):
-            yield [
-                Picture(rgb, original.alpha) for rgb, original in zip(painted, pending.popleft(), strict=True)
-            ]
+            pairs = zip(painted, pending.popleft(), strict=True)
+            yield [Picture(self._shown(rgb, original.rgb), original.alpha) for rgb, original in pairs]
 
     def _stylize_array(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         def run(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
             return np.asarray(self._engine(pixels[None])[0], np.uint8)
 
-        return self._within_max_side(
-            rgb, (rgb.shape[0], rgb.shape[1]), run, _resize_array, add_detail_to_array
-        )
+        enlarged = _enlarged(rgb)
+        size = (enlarged.shape[0], enlarged.shape[1])
+        painted = self._within_max_side(enlarged, size, run, _resize_array, add_detail_to_array)
+        return self._shown(painted, rgb)
+
+    def _shown(self, painted: NDArray[Any], given: NDArray[Any], white: float = 255) -> NDArray[Any]:
+        """Return what is painted, `(H, W, 3)`, in the size and maybe the colours of what was given."""
+        cut = painted[: given.shape[0], : given.shape[1]]
+        return cut if self._color == "style" else with_colours_of(given, cut, white=white)
 
     def _stylize_tensor(self, images: "Tensor") -> "Tensor":
         import torch
@@ -200,16 +227,28 @@ class Stylizer:
                 f"tensor is {images.dtype} {shape}; expected float (3, H, W) or (B, 3, H, W) in [0, 1]"
             )
         low, high = (float(value) for value in images.aminmax())
-        if not (low >= 0 and high <= 1):
-            raise ValueError(f"tensor has values from {low:g} to {high:g}; expected [0, 1]")
+        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
+            raise ValueError(f"tensor has values from {low:.9g} to {high:.9g}; expected [0, 1]")
         with torch.inference_mode():
-            batch = images.reshape(-1, *shape[-3:]).float()
-            size = (shape[-2], shape[-1])
+            batch = images.reshape(-1, *shape[-3:]).float().clamp(0, 1)
+            rows, columns = (torch.from_numpy(enough(side, MINIMUM_SIZE)) for side in shape[-2:])
+            enlarged = batch[..., rows[:, None], columns]
+            size = (len(rows), len(columns))
             stylized = self._within_max_side(
-                batch, size, self._run_tensors, _resize_tensor, add_detail_to_tensor
+                enlarged, size, self._run_tensors, _resize_tensor, add_detail_to_tensor
             )
+            stylized = self._shown_tensors(stylized[..., : shape[-2], : shape[-1]], batch)
         # A copy made here works in autograd, an inference tensor does not.
         return stylized.reshape(shape).to(images, copy=True)
+
+    def _shown_tensors(self, painted: "Tensor", given: "Tensor") -> "Tensor":
+        import torch
+
+        if self._color == "style":
+            return painted
+        pairs = zip(*(images.permute(0, 2, 3, 1).cpu().numpy() for images in (painted, given)), strict=True)
+        shown = np.stack([self._shown(picture, content, white=1) for picture, content in pairs])
+        return torch.from_numpy(shown).permute(0, 3, 1, 2)
 
     def _run_tensors(self, images: "Tensor") -> "Tensor":
         import torch
@@ -240,6 +279,14 @@ class Stylizer:
         if not self._detail:
             return enlarged
         return add_detail(enlarged, images, resize(reduced, height, width), self._detail)
+
+
+def _enlarged(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture that the network takes, mirrored where it is too small."""
+    if min(rgb.shape[:2]) >= MINIMUM_SIZE:
+        return rgb
+    rows, columns = (enough(side, MINIMUM_SIZE) for side in rgb.shape[:2])
+    return rgb[rows[:, None], columns]
 
 
 def _resize_array(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ def find_style(name_or_path: Path | str) -> Path:
 
     Raises:
         FileNotFoundError: If there is neither.
+        IsADirectoryError: If it is a folder, such as that of a run.
     """
     path = Path(name_or_path)
     if path.is_file():
@@ -25,7 +26,15 @@ def find_style(name_or_path: Path | str) -> Path:
     bundled = bundled_styles()
     if (file := bundled.get(str(path))) is not None:
         return file
+    if path.is_dir():
+        raise IsADirectoryError(f"style '{path}' is a folder; give the style file{_inside(path)}")
     message = f"style file '{path}' does not exist"
     if path.name == str(path) and not path.suffix:  # may have been meant as a name
         message += f"; bundled styles: {', '.join(bundled)}"
     raise FileNotFoundError(message + suggestion(path.stem, bundled))
+
+
+def _inside(folder: Path) -> str:
+    """Say which style file was probably meant."""
+    found = [f"'{path}'" for path in sorted(folder.glob("*.safetensors"))]
+    return f" in it: {', '.join(found[:3])}" if found else ", or the name of a bundled one"

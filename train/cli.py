@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
 from allaprima.output_path_checks import check_outputs
-from allaprima.terminal import complain, say
+from allaprima.terminal import complain, quoted, say
 
 from .loop.failure_messages import failure_advice
 from .rank_zero import is_first_process
@@ -98,10 +98,11 @@ def bench_train(
 
 def _report(trained: "TrainedStyle") -> None:
     if trained.interrupted:
-        say(f"stopped after {trained.steps} steps; go on with: allaprima train --resume {trained.folder}")
+        resume = f"allaprima train --resume {quoted(trained.folder)}"
+        say(f"stopped after {trained.steps} steps; go on with: {resume}")
     terms = ", ".join(f"{name} {value:.3f}" for name, value in trained.validation.items())
     say(f"trained {trained.steps} steps; on held-out photographs: {terms}")
     say(trained.advice)
     say(f"contact sheet: {trained.contact_sheet}")
     say(f"style file:    {trained.style_file}")
-    say(f"paint with it: allaprima stylize {trained.style_file} photo.jpg -o painted.jpg")
+    say(f"paint with it: allaprima stylize {quoted(trained.style_file)} photo.jpg -o painted.jpg")

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import filelock
 
+from allaprima.terminal import quoted
+
 from .kept_style_pictures import KEPT_STYLES
 from .loop.checkpoint_files import checkpoint_to_resume, newest_whole
 from .rank_zero import is_first_process
@@ -98,7 +100,7 @@ class RunFolder:
         newest = newest_whole(self.checkpoints)
         if newest is None:
             return f"nothing is kept in '{self.root}', which has no checkpoint yet"
-        return f"'{newest}' is kept; go on from it with --resume {self.root}"
+        return f"'{newest}' is kept; go on from it with --resume {quoted(self.root)}"
 
     def save_config(self, config: TrainConfig) -> None:
         """Write the resolved settings as YAML, paths as they are from everywhere."""
@@ -208,7 +210,8 @@ def _claim_named(root: Path) -> Path:
         used = any(root.iterdir())
     if RunFolder(root).config.exists():
         raise FileExistsError(
-            f"'{root}' holds a run already: continue it with --resume {root}, or name another --output"
+            f"'{root}' holds a run already: continue it with --resume {quoted(root)}, or name another "
+            "--output"
         )
     if used:
         raise FileExistsError(f"'{root}' is not empty: name a new folder with --output")

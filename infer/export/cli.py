@@ -24,6 +24,7 @@ def export(
     uint8: Annotated[bool, Parameter(negative=())] = False,
     calibration: Path | None = None,
     device: Device = "cpu",
+    opset: int | None = None,
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -40,6 +41,7 @@ def export(
         uint8: Bytes in and out, (B, H, W, 3), instead of floats in [0, 1], (B, 3, H, W).
         calibration: A folder of photographs to measure the ranges of int8 on; a few dozen will do.
         device: What machine code runs on.
+        opset: Version of ONNX's operators, from 15 on, for older runtimes: 17 for ONNX Runtime from 1.12 on.
         output: The file to write; by default the style file's name with the format's suffix; of a
             bundled style in the current folder.
         overwrite: Replace the output if it is there.
@@ -48,7 +50,7 @@ def export(
         0, or 1 if the model differs too much from the network; no file is written then.
     """
     size = None if static is None else parse_static(static)
-    request = Request(format, precision, size, uint8, calibration, device)
+    request = Request(format, precision, size, uint8, calibration, device, opset)
     check_request(request)
     files = output_files(style_file, output, format_named(format), overwrite=overwrite)
 

@@ -24,6 +24,9 @@ class Tolerance:
     mean_error: float
 
 
+LOWEST_OPSET = 15
+"""Of ONNX, of 2021; before it the sizes of pictures are computed in another way."""
+
 # Measured on a trained style: docs/export.md.
 TOLERANCES: dict[Precision, Tolerance] = {
     "float32": Tolerance(1e-3, 1e-5),
@@ -44,6 +47,7 @@ class Request:
         uint8: `(B, H, W, 3)` uint8 in and out, instead of `(B, 3, H, W)` floats.
         calibration: Folder of photographs that int8 ranges are measured on.
         device: What machine code runs on.
+        opset: Version of ONNX's operators, and with it of the file; None is the exporter's.
     """
 
     format: FormatName
@@ -52,6 +56,7 @@ class Request:
     uint8: bool = False
     calibration: Path | None = None
     device: Device = "cpu"
+    opset: int | None = None
 
     @property
     def tolerance(self) -> Tolerance:
@@ -80,6 +85,8 @@ def check_request(request: Request) -> None:
     if request.device != "cpu" and not format.machine_code:
         compiled = " or ".join(name for name, other in FORMATS.items() if other.machine_code)
         raise ValueError(f"--device {request.device} is for --format {compiled}; {format.name} runs on any")
+    if request.opset is not None and (format.name != "onnx" or request.opset < LOWEST_OPSET):
+        raise ValueError(f"--opset is {request.opset}; it is for --format onnx, from {LOWEST_OPSET} on")
     missing = [name for name in ("torch", *format.packages) if find_spec(name) is None]
     if missing:
         extras = ",".join(dict.fromkeys("train" if name == "torch" else format.name for name in missing))

@@ -20,6 +20,7 @@ from .calibration_pictures import Batch
 from .format_writer import FormatWriter
 from .formats import Request
 from .header import METADATA_KEY
+from .onnx_opset import LOWEST_EXPORTED, to_opset
 from .parity import Runner
 from .torch_program import quiet_exporters
 
@@ -30,10 +31,17 @@ def write_onnx(program: ExportedProgram, request: Request, photographs: Sequence
     """Write an ONNX file; int8 measures its ranges on the photographs."""
     with quiet_exporters():
         exported = torch.onnx.export(
-            program, dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False
+            program,
+            dynamo=True,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            opset_version=request.opset and max(request.opset, LOWEST_EXPORTED),
+            verbose=False,
         )
     assert exported is not None
     model = exported.model_proto
+    if request.opset is not None:
+        to_opset(model, request.opset)
     _name_sizes(model.graph, request)
     onnx.save(model, path)
     if request.precision == "int8":

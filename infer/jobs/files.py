@@ -22,7 +22,9 @@ class Job:
     target: Path
 
 
-def plan_jobs(inputs: Sequence[Path], output: Path, *, suffix: str | None = None) -> list[Job]:
+def plan_jobs(
+    inputs: Sequence[Path], output: Path, *, suffix: str | None = None, into_folder: bool = False
+) -> list[Job]:
     """Return what to read and where to write it, in a stable order.
 
     Folders are searched recursively for pictures, also behind links, without hidden files and
@@ -35,6 +37,7 @@ def plan_jobs(inputs: Sequence[Path], output: Path, *, suffix: str | None = None
         inputs: Files and folders.
         output: A file or a folder.
         suffix: Format of all results, for example `.png`.
+        into_folder: Whether `output` is a folder whatever it is called.
 
     Raises:
         ValueError: If there is nothing to do, `output` does not suit the inputs, two results would
@@ -42,10 +45,11 @@ def plan_jobs(inputs: Sequence[Path], output: Path, *, suffix: str | None = None
     """
     if suffix is not None and suffix not in WRITABLE_SUFFIXES:
         raise ValueError(f"unknown format '{suffix}'; expected one of {', '.join(WRITABLE_SUFFIXES)}")
-    if len(inputs) == 1 and not inputs[0].is_dir() and output.suffix and not output.is_dir():
+    into_folder = into_folder or output.is_dir()
+    if len(inputs) == 1 and not inputs[0].is_dir() and output.suffix and not into_folder:
         jobs = [_job_for_file(inputs[0], output, suffix)]
     else:
-        jobs = _jobs_for_folder(inputs, output, suffix)
+        jobs = _jobs_for_folder(inputs, output, suffix, into_folder=into_folder)
     _check_targets(jobs)
     return jobs
 
@@ -70,17 +74,20 @@ def _hash(name: Path) -> int:
 def _job_for_file(source: Path, output: Path, suffix: str | None) -> Job:
     if output.suffix.lower() not in WRITABLE_SUFFIXES:
         raise ValueError(
-            f"output '{output}' is of an unknown format; expected one of {', '.join(WRITABLE_SUFFIXES)}"
+            f"output '{output}' is of an unknown format; expected one of {', '.join(WRITABLE_SUFFIXES)}, or "
+            f"of a folder a slash at its end: '{output}{os.sep}'"
         )
     if suffix is not None and output.suffix.lower() != suffix:
         raise ValueError(f"output '{output}' contradicts format '{suffix}'; give one of the two")
     return Job(source, output)
 
 
-def _jobs_for_folder(inputs: Sequence[Path], output: Path, suffix: str | None) -> list[Job]:
+def _jobs_for_folder(
+    inputs: Sequence[Path], output: Path, suffix: str | None, *, into_folder: bool
+) -> list[Job]:
     if output.exists() and not output.is_dir():
         raise ValueError(f"output '{output}' is a file that is there already; expected a folder")
-    if output.suffix.lower() in WRITABLE_SUFFIXES and not output.is_dir():
+    if output.suffix.lower() in WRITABLE_SUFFIXES and not into_folder:
         raise ValueError(f"output '{output}' is the name of a picture; several pictures need a folder")
     jobs: dict[Path, Job] = {}
     for item in inputs:

@@ -47,12 +47,14 @@ class Done(Generic[Item, Result]):
         result: What `write` returned, or the error.
         seconds: From when it was read until it was written.
         size: Height and width of the picture, where it could be read.
+        animated: Whether it is only the first frame of an animation.
     """
 
     item: Item
     result: Result | Exception
     seconds: float
     size: tuple[int, int] | None
+    animated: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class _Read(Generic[Item]):
 
     def done(self, result: Result | Exception) -> Done[Item, Result]:
         size = None if isinstance(self.picture, Exception) else (self.picture.height, self.picture.width)
-        return Done(self.item, result, perf_counter() - self.started, size)
+        animated = isinstance(self.picture, Picture) and self.picture.animated
+        return Done(self.item, result, perf_counter() - self.started, size, animated)
 
 
 def run_pipeline(

@@ -19,6 +19,12 @@ _RATES_FROM = 3
 """Pictures from which on a summary says how many there were a second."""
 
 
+def only_first_frames(animations: int) -> str:
+    """Say that no more of some animations was painted."""
+    some = "an animation" if animations == 1 else f"{animations} animations"
+    return f"of {some} only the first frame: allaprima video paints them all"
+
+
 def report(total: int | None, start: Start, *, max_failures: int | None) -> int:
     """Draw the progress, print failures as they happen and a summary; return the exit code.
 
@@ -57,9 +63,11 @@ class _Tally:
     def __init__(self, total: int | None) -> None:
         self.counts: Counter[str] = Counter()
         self._total, self._started, self._pixels = total, perf_counter(), 0
+        self._animations = 0
 
     def add(self, outcome: Outcome) -> None:
         self.counts[outcome.status] += 1
+        self._animations += outcome.animated
         if outcome.status == "stylized" and outcome.size is not None:
             self._pixels += outcome.size[0] * outcome.size[1]
 
@@ -78,6 +86,8 @@ class _Tally:
     def summary(self) -> str:
         done, seconds = self.counts["stylized"], perf_counter() - self._started
         parts = [f"{done} picture{'' if done == 1 else 's'} stylised"]
+        if self._animations:
+            parts[0] += f" ({only_first_frames(self._animations)})"
         if self.counts["failed"]:
             parts.append(f"{self.counts['failed']} failed")
         if self.counts["skipped"]:

@@ -15,6 +15,7 @@ from allaprima.images.picture_files import (
     read_picture,
     write_picture,
 )
+from allaprima.models.network_settings import MINIMUM_SIZE
 
 from .files import Job
 from .pipeline import Done, Work, run_pipeline
@@ -32,6 +33,7 @@ class Outcome:
         error: What a failed job met.
         seconds: From when its picture was read until the result was written.
         size: Height and width of the picture, where it could be read.
+        animated: Whether only the first frame of an animation was painted.
     """
 
     job: Job
@@ -40,6 +42,7 @@ class Outcome:
     error: Exception | None = None
     seconds: float = 0
     size: tuple[int, int] | None = None
+    animated: bool = False
 
 
 class LargePictures(Protocol):
@@ -107,7 +110,8 @@ class _FileWork:
             facts = picture_facts(job.source)
             within_limit = self.max_pixels is None or facts.pixels <= self.max_pixels
             too_large = facts.pixels > DEFAULT_MAX_PIXELS or not self.large.fits(facts.height, facts.width)
-            if within_limit and too_large:
+            can_be_cut = min(facts.height, facts.width) >= MINIMUM_SIZE
+            if within_limit and too_large and can_be_cut:
                 return facts
         return read_picture(job.source, max_pixels=self.max_pixels or DEFAULT_MAX_PIXELS)
 
@@ -125,7 +129,7 @@ def outcome_of(job: Job, done: Done[Any, Any]) -> Outcome:
     """Return what became of a job, from what became of its item."""
     error = done.result
     if not isinstance(error, Exception):
-        return Outcome(job, "stylized", seconds=done.seconds, size=done.size)
+        return Outcome(job, "stylized", seconds=done.seconds, size=done.size, animated=done.animated)
     match error:
         case PictureError() if str(job.source) in str(error):
             message = str(error)

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from allaprima.images.colour import ColorChoice
 from allaprima.infer.engine_table import EngineChoice, is_style_file
 from allaprima.infer.engines.load import load_engine
 from allaprima.infer.engines.protocol import BaseEngine
@@ -24,6 +25,7 @@ def load_bounded_engine(
     precision: PrecisionChoice = "auto",
     tiles: Tiles = "auto",
     budget: Budget,
+    color: ColorChoice = "style",
     trust: bool = False,
 ) -> BaseEngine | BoundedEngine:
     """Return a style made ready to run, as `load_engine`, for pictures of any size.
@@ -39,6 +41,7 @@ def load_bounded_engine(
         precision: As for `load_engine`.
         tiles: How tiles come by their statistics.
         budget: Memory that may be taken.
+        color: Of files that are painted in tiles.
         trust: As for `load_engine`.
 
     Raises:
@@ -49,7 +52,8 @@ def load_bounded_engine(
     if not is_style_file(path):
         return whole
 
-    return BoundedEngine(whole, partial(_painter, path, engine, device, precision, tiles, budget), budget)
+    make_painter = partial(_painter, path, engine, device, precision, tiles, budget)
+    return BoundedEngine(whole, make_painter, budget, color=color)
 
 
 def _painter(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import torch
 
+from allaprima.images.colour import ColorChoice, with_colours_of
 from allaprima.images.large_picture_files import (
+    STRIP_ROWS,
     NotInStripsError,
     PictureFacts,
     encode_raw,
@@ -23,7 +25,14 @@ from .windows import Window
 
 
 def paint_file(
-    painter: TilePainter, source: Path, target: Path, *, facts: PictureFacts, quality: int, max_pixels: int
+    painter: TilePainter,
+    source: Path,
+    target: Path,
+    *,
+    facts: PictureFacts,
+    quality: int,
+    max_pixels: int,
+    color: ColorChoice = "style",
 ) -> Iterator[float]:
     """Paint a picture's file, and yield now and then which share of the work is done.
 
@@ -37,6 +46,7 @@ def paint_file(
         facts: From `picture_facts`.
         quality: As for `write_picture`.
         max_pixels: As for `read_picture`, of formats that are decoded whole.
+        color: The style's colours, or those of the picture.
 
     Raises:
         PictureError: If the picture cannot be read.
@@ -52,6 +62,8 @@ def paint_file(
         )
         transparent = _unpack(source, facts, max_pixels, rgb, alpha)
         yield from painter.paint(rgb, painted, name=f"'{source}'", folder=scratch)
+        if color == "keep":
+            _recolour(painted, rgb)
         rgb.close()
         opacity = alpha if transparent else None
         if encodes_raw(target):
@@ -80,6 +92,14 @@ def _write(strips: Iterator[Picture], rgb: FileMap, alpha: FileMap) -> bool:
             transparent = True
         row = window.bottom
     return transparent
+
+
+def _recolour(painted: FileMap, rgb: FileMap) -> None:
+    """Give what is painted the colours of the picture."""
+    for top in range(0, rgb.height, STRIP_ROWS):
+        window = Window(top, min(top + STRIP_ROWS, rgb.height), 0, rgb.width)
+        colours = with_colours_of(rgb.read(window).numpy(), painted.read(window).numpy())
+        painted.write(window, torch.from_numpy(colours))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allaprima.freed_memory import give_back_freed_memory
+from allaprima.images.colour import ColorChoice
 from allaprima.images.large_picture_files import PictureFacts
 from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
 from allaprima.infer.engines.memory import PictureTooLargeError, free_memory
@@ -30,10 +31,19 @@ class BoundedEngine:
         engine: What runs those that fit.
         make_painter: Makes what paints those that do not, when the first one comes.
         budget: The memory that may be taken.
+        color: Of what `paint_file` paints; all else is for the caller to colour.
     """
 
-    def __init__(self, engine: BaseEngine, make_painter: "Callable[[], TilePainter]", budget: Budget) -> None:
+    def __init__(
+        self,
+        engine: BaseEngine,
+        make_painter: "Callable[[], TilePainter]",
+        budget: Budget,
+        *,
+        color: ColorChoice = "style",
+    ) -> None:
         self.engine, self._make_painter, self._budget = engine, make_painter, budget
+        self._color: ColorChoice = color
 
     def fits(self, height: int, width: int, count: int = 1) -> bool:
         """Return whether pictures of a size are painted in one piece."""
@@ -82,9 +92,8 @@ class BoundedEngine:
         """Paint a file in tiles, as `allaprima.infer.tiles.paint_file.paint_file`."""
         from .paint_file import paint_file
 
-        yield from paint_file(
-            self._painter, source, target, facts=facts, quality=quality, max_pixels=max_pixels
-        )
+        options: dict[str, Any] = {"quality": quality, "max_pixels": max_pixels, "color": self._color}
+        yield from paint_file(self._painter, source, target, facts=facts, **options)
 
     @cached_property
     def _painter(self) -> "TilePainter":

@@ -29,6 +29,7 @@ def video(
     strength: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 1.0,
     side_by_side: Annotated[bool, Parameter(negative=())] = False,
     steady: Annotated[float, Parameter(validator=Number(gte=0, lt=1))] = 0.0,
+    color: Literal["style", "keep"] = "style",
     codec: Literal["h264", "h265", "vp9", "av1"] | None = None,
     crf: int | None = None,
     bitrate: str | None = None,
@@ -59,6 +60,7 @@ def video(
         side_by_side: Put the clip on the left of the result, which becomes twice as wide.
         steady: How much of the frame before stays where the clip does not move, against flicker: 0.8 is a
             good value. Forgotten at scene cuts.
+        color: style paints in the style's colours, keep in the clip's own.
         codec: H.264 by default, VP9 in .webm.
         crf: Quality: lower is better and larger. By default 18 for H.264, 20 for H.265, 24 for VP9 and 28
             for AV1.
@@ -84,7 +86,7 @@ def video(
     settings = Settings(
         section=Section(parse_time(start or "0"), None if end is None else parse_time(end)),
         height=height,
-        view=View(strength, side_by_side, steady),
+        view=View(strength, side_by_side, steady, color),
         encoding=Encoding(codec, crf, None if bitrate is None else parse_bitrate(bitrate), preset, hardware),
         batch=batch,
     )

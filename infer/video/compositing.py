@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from allaprima.images.colour import ColorChoice, with_colours_of
 from allaprima.images.pixels import Pixels, resized
 from allaprima.images.video.protocol import Frame
 
@@ -20,16 +21,18 @@ class View:
         strength: Of the style: 1 shows the stylised frame, 0 the original, and between them a blend.
         side_by_side: Show the original on the left and the stylised frame on the right.
         steady: How much of the frame before stays where the clip did not change, below 1; 0 leaves flicker.
+        color: `style` shows the style's colours, `keep` those of the original.
     """
 
     strength: float = 1
     side_by_side: bool = False
     steady: float = 0
+    color: ColorChoice = "style"
 
     @property
     def needs_original(self) -> bool:
         """Whether the original is needed in its full size."""
-        return self.side_by_side or self.strength < 1
+        return self.side_by_side or self.strength < 1 or self.color == "keep"
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of what is shown of a clip of that size."""
@@ -58,6 +61,8 @@ class Viewer:
         if original is None:
             return stylized
         shown = resized(stylized, *original.shape[:2])
+        if self._view.color == "keep":
+            shown = with_colours_of(original, shown)
         if self._view.strength < 1:
             shown = blend(shown, original, self._view.strength)
         return np.hstack([original, shown]) if self._view.side_by_side else shown

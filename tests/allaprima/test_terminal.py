@@ -8,7 +8,7 @@ import torch
 from allaprima.models.loss_description import LossDescription
 from allaprima.models.style_file import StyleHeader, save_style
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.terminal import PrintableFormatter, ProblemsError, complain, printable, say, say_json
+from allaprima.terminal import PrintableFormatter, ProblemsError, complain, printable, quoted, say, say_json
 from tests.conftest import Run
 
 EVIL = "\x7fa\x1b[2J\x1b]0;title\x07b\rerror: c\nerror: d\u202ee\x9b31mf"
@@ -34,6 +34,11 @@ def test_every_problem_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert out.startswith(f"{SHOWN}\nb\n")
     assert not set(out) & set("\x7f\x1b\r\x07\x9b\u202e")
+
+
+def test_paths_in_commands_are_quoted() -> None:
+    assert quoted(Path("runs/night")) == "runs/night"
+    assert quoted(Path("my runs/it's")) == "'my runs/it'\"'\"'s'"
 
 
 def test_log_lines_are_printable() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from allaprima.images.colour import alpha_channel, to_srgb
+from allaprima.images.colour import alpha_channel, to_srgb, with_colours_of
 from allaprima.images.picture_files import read_picture
 
 
@@ -139,3 +139,34 @@ def test_profile_survives_the_trip_through_a_file() -> None:
     profile = profile_with_red_and_blue_swapped()
     Image.new("RGB", (8, 8), (255, 0, 0)).save(data, "PNG", icc_profile=profile)
     assert read_picture(data.getvalue()).rgb[0, 0].tolist() == pytest.approx([0, 0, 255], abs=2)
+
+
+def test_luminance_of_the_painting_and_chroma_of_the_photograph() -> None:
+    """The I and Q of the result are the photograph's, by an independent matrix."""
+    generator = np.random.default_rng(0)
+    photograph = generator.integers(90, 160, (300, 7, 3), dtype=np.uint8)
+    painting = generator.integers(90, 160, (300, 7, 3), dtype=np.uint8)
+    yiq = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+    pictures = (with_colours_of(photograph, painting), photograph, painting)
+    found, content, painted = (pixels.astype(float) @ yiq.T for pixels in pictures)
+    assert np.abs(found[..., 0] - painted[..., 0]).max() < 0.6
+    assert np.abs(found[..., 1:] - content[..., 1:]).max() < 0.7
+
+
+def test_colours_that_would_leave_the_range_fade_and_keep_luminance_and_hue() -> None:
+    photograph = np.array([[[255, 0, 0], [0, 0, 255], [40, 200, 90]]], np.uint8)
+    painting = np.array([[[250, 250, 250], [255, 255, 255], [0, 0, 0]]], np.uint8)
+    kept = with_colours_of(photograph, painting)
+    assert (kept[0, 0, 1] == kept[0, 0, 2] < kept[0, 0, 0]).all()
+    assert (kept[0, 1:] == painting[0, 1:]).all()  # no colour is as light, or as dark
+    weights = [0.299, 0.587, 0.114]
+    assert np.abs(kept @ weights - painting @ weights).max() < 0.6
+
+
+def test_floats_keep_their_colours_as_bytes_do() -> None:
+    generator = np.random.default_rng(1)
+    photograph, painting = generator.random((2, 5, 6, 3), dtype=np.float32)
+    kept = with_colours_of(photograph, painting, white=1)
+    assert kept.dtype == np.float32
+    levels = with_colours_of(photograph * np.float32(255), painting * np.float32(255))
+    np.testing.assert_allclose(kept * 255, levels, atol=1e-3)

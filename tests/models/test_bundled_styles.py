@@ -132,3 +132,11 @@ def test_unknown_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: s
         with pytest.raises(FileNotFoundError) as caught:
             find_style(name)
         assert str(caught.value) == message
+
+
+def test_a_folder_is_called_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match=r"is a folder; give the style file, or the name of a"):
+        find_style(tmp_path)
+    (tmp_path / "night.safetensors").touch()
+    with pytest.raises(IsADirectoryError, match=r"give the style file in it: '.*night.safetensors'"):
+        find_style(tmp_path)

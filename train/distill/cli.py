@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
 from allaprima.output_path_checks import check_outputs
-from allaprima.terminal import complain, say
+from allaprima.terminal import complain, quoted, say
 from allaprima.train.settings.flags_from_settings import flags_of, typed_settings
 from allaprima.train.settings.parsing import ConfigError, load_settings
 
@@ -57,7 +57,7 @@ def distill(
         return 1
     say(f"compact network: {result}")
     say(f"model card:      {settled.output / 'README.md'}")
-    say(f"train with it:   allaprima train --loss-network compact --loss-weights {result} ...")
+    say(f"train with it:   allaprima train --loss-network compact --loss-weights {quoted(result)} ...")
     return interruption.exit_code
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from allaprima.terminal import complain, say
+from allaprima.terminal import complain, quoted, say
 from allaprima.train.loop.failure_messages import failure_advice
 from allaprima.train.settings.flags_from_settings import flags_of, typed_settings
 from allaprima.train.settings.parsing import ConfigError, load_settings
@@ -50,5 +50,5 @@ def train_base(
         return 1
     say(f"base: {base.file}")
     say(f"each of its styles, to paint with or to train on: {base.styles}")
-    say(f"start from it: allaprima train --init {base.file} --style PICTURE --content PHOTOGRAPHS")
+    say(f"start from it: allaprima train --init {quoted(base.file)} --style PICTURE --content PHOTOGRAPHS")
     return base.exit_code

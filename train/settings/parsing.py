@@ -76,6 +76,8 @@ def required_inputs(config: TrainConfig) -> tuple[Path, str]:
     problems = []
     if config.style is None:
         problems.append("style is missing: give the style picture with --style PICTURE")
+    elif config.style.is_dir():
+        problems.append(f"style '{config.style}' is a folder; give one picture")
     elif not config.style.is_file():
         problems.append(f"style '{config.style}' does not exist")
     try:

@@ -63,6 +63,9 @@ def test_one_file_goes_to_a_file_or_into_a_folder(tmp_path: Path) -> None:
     assert targets(tmp_path, plan_jobs([source], tmp_path / "b.png")) == ["b.png"]
     assert targets(tmp_path, plan_jobs([source], tmp_path / "out")) == ["out/a.jpg"]
     assert targets(tmp_path, plan_jobs([source], tmp_path / "v1.0")) == ["v1.0/a.jpg"]
+    for name in ("new.v2", "new.png"):
+        jobs = plan_jobs([source], tmp_path / name, into_folder=True)
+        assert targets(tmp_path, jobs) == [f"{name}/a.jpg"]
 
 
 def test_several_folders_keep_their_names(tmp_path: Path) -> None:
@@ -109,6 +112,7 @@ def test_names_that_would_coincide_keep_their_old_suffix(tmp_path: Path) -> None
         (["x"], "x", None, "would replace an input"),
         (["x/a.jpg"], "x/a.jpg", None, "would replace an input"),
         (["x/a.jpg"], "b.gif", None, "unknown format; expected one of .jpg"),
+        (["x/a.jpg"], "b.v2", None, "or of a folder a slash at its end: '.*b.v2/'"),
         (["x/a.jpg"], "b.png", ".jpg", "contradicts format '.jpg'"),
         (["x"], "b.png", None, "the name of a picture; several pictures need a folder"),
         (["x"], "file", None, "a file that is there already"),

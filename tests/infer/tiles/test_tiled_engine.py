@@ -77,6 +77,16 @@ def test_a_file_is_painted_as_in_one_piece_and_that_is_said(style: Path, tmp_pat
     assert {path.name for path in tmp_path.iterdir()} == {"a.png", "whole.png", "tiles.tif"}
 
 
+def test_colours_stay_in_tiles_too(style: Path, tmp_path: Path, run: Run) -> None:
+    paint(300, 201, seed=3).save(tmp_path / "a.png")
+    options = ("--engine", "eager", "--device", "cpu", "--color", "keep")
+    for name, memory in (("whole.png", ()), ("tiles.png", ("--memory", "1M"))):
+        code, _, _ = run("stylize", style, tmp_path / "a.png", "-o", tmp_path / name, *options, *memory)
+        assert code == 0
+    whole, tiled = (read_picture(tmp_path / name).rgb.astype(int) for name in ("whole.png", "tiles.png"))
+    assert np.abs(whole - tiled).max() <= 1
+
+
 @pytest.mark.parametrize("suffix", [".webp", ".gif"])
 def test_what_is_decoded_whole_is_painted_too(suffix: str, style: Path, tmp_path: Path, run: Run) -> None:
     paint(40, 50, seed=3).save(tmp_path / f"a{suffix}")
@@ -103,9 +113,13 @@ def test_the_way_is_chosen_by_the_disk_and_said(
     assert "statistics of a reduced picture" in info_line("fast", 1e12)
 
 
-def test_too_small_is_too_small_in_tiles_too(style: Path) -> None:
-    with pytest.raises(ValueError, match="picture is 200x8 pixels; the smallest that works is 16x16"):
-        Stylizer.load(style, engine="eager", memory=TINY_BUDGET)(paint(8, 200, seed=1))
+def test_what_is_too_small_is_painted_in_tiles_too(style: Path, tmp_path: Path, run: Run) -> None:
+    image = paint(8, 200, seed=1)
+    whole = np.asarray(Stylizer.load(style, engine="eager", device="cpu")(image), int)
+    image.save(tmp_path / "a.png")
+    options = ("--engine", "eager", "--device", "cpu", "--memory", "1M")
+    assert run("stylize", style, tmp_path / "a.png", "-o", tmp_path / "b.png", *options)[0] == 0
+    assert np.abs(read_picture(tmp_path / "b.png").rgb - whole).max() <= 1
 
 
 def test_what_does_not_fit_after_all_goes_to_tiles(style: Path, monkeypatch: pytest.MonkeyPatch) -> None:

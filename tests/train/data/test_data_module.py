@@ -225,7 +225,7 @@ def test_identity_follows_the_column_of_a_table(tmp_path: Path) -> None:
 
 def test_identity_is_known_after_setup(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"setup\(\) has to be called before identity"):
-        _ = data_module(tmp_path).identity
+        _ = data_module(write_pictures(tmp_path)).identity
 
 
 @pytest.mark.parametrize("cache", ["auto", "off"])
@@ -296,4 +296,4 @@ def test_nothing_but_broken_pictures(tmp_path: Path, stream: bool) -> None:
 
 def test_setup_comes_first(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"setup\(\) has to be called"):
-        data_module(tmp_path).train_dataloader()
+        data_module(write_pictures(tmp_path)).train_dataloader()
