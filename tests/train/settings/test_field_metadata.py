@@ -36,9 +36,9 @@ def test_a_style_file_says_every_loss_setting_but_where_weights_lie() -> None:
 
 def test_a_run_may_go_on_with_other_lengths_machines_and_labels_and_no_other_objective() -> None:
     resumable = marked(TrainConfig, Mark.RESUMABLE)
-    assert {"max_steps", "max_time", "devices", "lr", "content", "cache_dir", "licence"} <= resumable
+    assert {"max_steps", "max_time", "devices", "lr", "style", "content", "cache_dir", "licence"} <= resumable
     objective = LossSettings.model_fields.keys() - {"loss_weights"}
-    assert not resumable & {*objective, "style", "output", "init", "seed", "batch_size", "width", "optimizer"}
+    assert not resumable & {*objective, "output", "init", "seed", "batch_size", "width", "optimizer"}
 
 
 @pytest.mark.parametrize("kind", [TrainConfig, BaseConfig, DistillConfig])
