@@ -52,11 +52,15 @@ def as_dict(clips: Sequence[Steadiness]) -> list[dict[str, Any]]:
 
 
 def plot(clips: Sequence[Steadiness], path: Path) -> None:
-    """Draw the errors of each clip over its frames, as a PNG; gaps are where scenes end."""
+    """Draw the errors of each clip over its frames, as a PNG; gaps are where scenes end.
+
+    Scenes of two frames are left out, unless there is nothing else.
+    """
     from matplotlib.figure import Figure  # slow to import, and seldom needed
 
-    figure = Figure(figsize=(8, 1.2 + 2.0 * len(clips)), layout="constrained")
-    for axes, clip in zip(np.ravel(figure.subplots(len(clips), squeeze=False)), clips, strict=True):
+    shown = [clip for clip in clips if len(clip.stylized) > 1] or clips
+    figure = Figure(figsize=(8, 1.2 + 1.6 * len(shown)), layout="constrained")
+    for axes, clip in zip(np.ravel(figure.subplots(len(shown), squeeze=False)), shown, strict=True):
         for label, errors in (("stylised", clip.stylized), ("the clip itself", clip.untouched)):
             values = [np.nan if error is None else error for error in errors]
             axes.plot(range(2, len(values) + 2), values, marker=".", linewidth=1, label=label)
