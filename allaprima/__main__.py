@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 from allaprima import __version__
 from allaprima.missing_extras import how_to_install
@@ -76,9 +76,14 @@ def main() -> None:
             warnings.catch_warnings(),
         ):  # Pillow's, about damaged metadata, do not say which picture
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-            code = build_app()(sys.argv[1:], result_action="return_value", exit_on_error=True)
+            code = build_app()(
+                sys.argv[1:], result_action="return_value", exit_on_error=False, print_error=False
+            )
     except KeyboardInterrupt:
         sys.exit(130)
+    except CycloptsError as error:  # printed here, for it shows arguments, which may be names of files
+        complain(error)
+        sys.exit(2)
     except (ValueError, OSError, MemoryError, ModuleNotFoundError) as error:
         message = how_to_install(error) if isinstance(error, ModuleNotFoundError) else str(error)
         if message is None or logging.getLogger().isEnabledFor(logging.DEBUG):

@@ -79,3 +79,18 @@ def test_file_names_forge_no_errors(evil_style: Path, tmp_path: Path, run: Run) 
     code, _, err = run("evaluate", evil_style, "--content", folder / f"{EVIL}.jpg", "--style", "x")
     assert code == 2
     assert not set(err) & set("\x7f\x1b\r\x07\x9b\u202e")
+
+
+def test_arguments_forge_no_errors(run: Run) -> None:
+    """A pattern of the shell makes arguments of the names of files."""
+    for arguments in (
+        ("stylize", f"--{EVIL}"),
+        (EVIL,),
+        ("stylize", "a", "b", "-o", "c", "--tiles", EVIL),
+        ("export", "a", "--format", EVIL),
+    ):
+        code, out, err = run(*arguments)
+        assert (code, out) == (2, "")
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+        assert not set(err) & set("\x7f\x1b\r\x07\x9b\u202e")
