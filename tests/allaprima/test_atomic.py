@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from allaprima.atomic import require_writable, write_together, write_whole
+from allaprima.atomic import _sync, require_writable, write_together, write_whole
 from allaprima.unfinished_files import clear_abandoned
 from tests.conftest import ROOT, largest_file
 
@@ -88,6 +88,15 @@ def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path) -> None:
     with largest_file(100), pytest.raises(OSError, match="too large"):
         require_writable(tmp_path / "a.txt")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_shorter_than_what_was_written_is_noticed(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as file:
+        file.write(b"abc")
+        file.flush()
+        _sync(file.fileno(), 3, tmp_path / "a")
+        with pytest.raises(OSError, match="has 3 of 4 bytes: is the disk full"):
+            _sync(file.fileno(), 4, tmp_path / "a")
 
 
 def test_nothing_ever_has_the_name_that_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
