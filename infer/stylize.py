@@ -212,10 +212,10 @@ class Stylizer:
         painted = self._within_max_side(enlarged, size, run, _resize_array, add_detail_to_array)
         return self._shown(painted, rgb)
 
-    def _shown(self, painted: NDArray[Any], given: NDArray[Any], white: float = 255) -> NDArray[Any]:
+    def _shown(self, painted: NDArray[Any], photograph: NDArray[Any], white: float = 255) -> NDArray[Any]:
         """Return what is painted, `(H, W, 3)`, in the size and maybe the colours of what was given."""
-        cut = painted[: given.shape[0], : given.shape[1]]
-        return cut if self._color == "style" else with_colours_of(given, cut, white=white)
+        cut = painted[: photograph.shape[0], : photograph.shape[1]]
+        return cut if self._color == "style" else with_colours_of(photograph, cut, white=white)
 
     def _stylize_tensor(self, images: "Tensor") -> "Tensor":
         import torch
@@ -241,12 +241,14 @@ class Stylizer:
         # A copy made here works in autograd, an inference tensor does not.
         return stylized.reshape(shape).to(images, copy=True)
 
-    def _shown_tensors(self, painted: "Tensor", given: "Tensor") -> "Tensor":
+    def _shown_tensors(self, painted: "Tensor", photographs: "Tensor") -> "Tensor":
         import torch
 
         if self._color == "style":
             return painted
-        pairs = zip(*(images.permute(0, 2, 3, 1).cpu().numpy() for images in (painted, given)), strict=True)
+        pairs = zip(
+            *(images.permute(0, 2, 3, 1).cpu().numpy() for images in (painted, photographs)), strict=True
+        )
         shown = np.stack([self._shown(picture, content, white=1) for picture, content in pairs])
         return torch.from_numpy(shown).permute(0, 3, 1, 2)
 
