@@ -36,5 +36,5 @@ def find_style(name_or_path: Path | str) -> Path:
 
 def _inside(folder: Path) -> str:
     """Say which style file was probably meant."""
-    found = [f"'{path}'" for path in sorted(folder.glob("*.safetensors"))]
-    return f" in it: {', '.join(found[:3])}" if found else ", or the name of a bundled one"
+    files = [f"'{path}'" for path in sorted(folder.glob("*.safetensors"))]
+    return f" in it: {', '.join(files[:3])}" if files else ", or the name of a bundled one"

@@ -104,12 +104,12 @@ def stylize(
     limit = parse_memory(memory) if memory else None
     part = parse_shard(shard) if shard else None
     target, piped, plan = Path(output), None, _Plan([], [])
-    given = read_standard_input(pictures)
-    if begins_as_picture(given):
+    content = read_standard_input(pictures)
+    if begins_as_picture(content):
         others = [path for path in pictures if path != STANDARD]
-        piped = plan_piped([given, *others], target, suffix, overwrite=overwrite)
+        piped = plan_piped([content, *others], target, suffix, overwrite=overwrite)
     else:
-        inputs = expand_inputs(pictures, null_separated=null, stdin=BytesIO(given))
+        inputs = expand_inputs(pictures, null_separated=null, stdin=BytesIO(content))
         if target == STANDARD:
             piped = plan_piped(inputs, target, suffix, overwrite=overwrite)
         else:
