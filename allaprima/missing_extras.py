@@ -17,6 +17,8 @@ _EXTRAS = {
     "openvino": ("openvino",),
     "evaluate-video": ("cv2",),
     "live": ("pygame", "pyvirtualcam"),
+    "storage": ("fsspec", "s3fs"),
+    "ray": ("ray",),
     "heif": ("pillow_heif",),
 }
 """The modules that `pip install 'allaprima[EXTRA]'` brings, apart from what they need themselves."""

@@ -5,10 +5,20 @@ import os
 from collections import deque
 from pathlib import Path
 from stat import S_ISREG
+from typing import Protocol
 
 from .picture_files import PICTURE_SUFFIXES
 
 _log = logging.getLogger(__name__)
+
+
+class HasSuffix(Protocol):
+    """A path, or the name of something that is no file of this machine."""
+
+    @property
+    def suffix(self) -> str:
+        """The dot and what follows it."""
+        ...
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -61,7 +71,7 @@ def pictures_below(folder: Path) -> list[Path]:
     return [path for path in files_below(folder) if is_called_picture(path)]
 
 
-def is_called_picture(path: Path) -> bool:
+def is_called_picture(path: HasSuffix) -> bool:
     """Return whether a file has the suffix of a format that can be read."""
     return path.suffix.lower() in PICTURE_SUFFIXES
 

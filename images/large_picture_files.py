@@ -17,6 +17,7 @@ from .picture_files import (
     PictureError,
     encoder_for,
     identify,
+    opened,
     orientation_of,
     pillow_limit,
     reason_of,
@@ -76,14 +77,14 @@ class PictureFacts:
         return self.height * self.width
 
 
-def picture_facts(source: Path) -> PictureFacts:
-    """Return what a file says of its picture, however large that is.
+def picture_facts(source: Path | bytes) -> PictureFacts:
+    """Return what a file, or its contents, says of its picture, however large that is.
 
     Raises:
         PictureError: If it is not a picture; the message names it and says why.
     """
     try:
-        with pillow_limit(_ANY), source.open("rb") as file:
+        with pillow_limit(_ANY), opened(source) as file:
             image = identify(file)
             turned = orientation_of(image)
             width, height = _stored_size(image)
@@ -94,7 +95,8 @@ def picture_facts(source: Path) -> PictureFacts:
     except MemoryError:
         raise
     except Exception as error:  # decoders of damaged data raise nearly every type
-        raise PictureError(f"picture '{source}' cannot be read: {reason_of(error)}") from error
+        name = "" if isinstance(source, bytes) else f" '{source}'"
+        raise PictureError(f"picture{name} cannot be read: {reason_of(error)}") from error
 
 
 def reads_strips(facts: PictureFacts) -> bool:

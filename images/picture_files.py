@@ -158,7 +158,7 @@ def read_picture(
     """
     name = "" if isinstance(source, bytes) else f" '{source}'"
     try:
-        with pillow_limit(max_pixels), _opened(source) as file:
+        with pillow_limit(max_pixels), opened(source) as file:
             image = identify(file)
             if image.width * image.height > max_pixels:
                 size = f"{image.width}x{image.height}"
@@ -235,7 +235,8 @@ def encoder_for(path: Path, height: int, width: int) -> Encoder:
     return encoder
 
 
-def _opened(source: Path | bytes) -> IO[bytes]:
+def opened(source: Path | bytes) -> IO[bytes]:
+    """Return a file, or its contents, to read from."""
     return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 

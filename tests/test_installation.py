@@ -28,7 +28,7 @@ def names(requirements: list[str]) -> set[str]:
     return {name for name in packages if not name.startswith("allaprima")}
 
 
-@pytest.mark.parametrize("extra", ["train", "onnx", "openvino", "evaluate-video", "live"])
+@pytest.mark.parametrize("extra", ["train", "onnx", "openvino", "evaluate-video", "live", "storage", "ray"])
 def test_every_package_of_an_extra_is_told_of(extra: str) -> None:
     distributions = packages_distributions()
     packages = {distributions[module][0].lower() for module in missing_extras._EXTRAS[extra]}

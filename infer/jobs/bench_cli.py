@@ -50,7 +50,8 @@ def bench_batch(
     from .benchmark import measure_batch
     from .files import plan_jobs
 
-    sources = [job.source for job in plan_jobs([folder], Path("painted"))][:limit]
+    planned = plan_jobs([folder], Path("painted"))[:limit]
+    sources = [job.source for job in planned if isinstance(job.source, Path)]
     stylizer = Stylizer.load(style_file, engine=engine, device=device, batch=batch)
     rates = []
     say(f"{'':<14}{'pictures':>9}{'per s':>8}{'MP/s':>8}{'first, s':>9}{'processor, s':>13}")

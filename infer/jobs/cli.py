@@ -1,11 +1,9 @@
 """The command `stylize`."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -14,13 +12,10 @@ from allaprima.infer.engine_table import ENGINE_HELP, EngineChoice
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.infer.tiles.memory_budget import parse_memory
 
-if TYPE_CHECKING:
-    from .files import Job
 
-
-def _no_option(kind: type, names: str | list[Path]) -> None:
+def _no_option(kind: type, names: str | list[str]) -> None:
     """Raise ValueError for an option that is none: cyclopts takes `-` for a name only if it takes all."""
-    for name in map(str, [names] if isinstance(names, str) else names):
+    for name in [names] if isinstance(names, str) else names:
         if name.startswith("-") and name != "-":
             raise ValueError(f"there is no option {name} here; a file of that name is ./{name}")
 
@@ -30,7 +25,7 @@ _NAMES = Parameter(allow_leading_hyphen=True, validator=_no_option)
 
 def stylize(
     style_file: Path,
-    pictures: Annotated[list[Path], _NAMES],
+    pictures: Annotated[list[str], _NAMES],
     /,
     *,
     output: Annotated[str, _NAMES, Parameter(alias="-o")],
@@ -52,6 +47,11 @@ def stylize(
     device: str = "auto",
     precision: PrecisionChoice = "auto",
     trust: Annotated[bool, Parameter(negative=())] = False,
+    cluster: Literal["ray"] | None = None,
+    address: str | None = None,
+    workers: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    worker_cpus: Annotated[float, Parameter(validator=Number(gte=0))] = 1,
+    worker_gpus: Annotated[float, Parameter(validator=Number(gte=0))] = 0,
 ) -> int:
     """Paint pictures in a trained style.
 
@@ -63,10 +63,12 @@ def stylize(
             lists them), or an exported one: .onnx, .xml, .pt2.
         pictures: Picture files, folders to search for pictures recursively, patterns such as
             'shots/**/*.jpg', @names.txt for the names in a file, and - for standard input, a picture or
-            names. Of a .tar file the result is one too, with all else that is in it; of a .parquet file one
-            with the column 'stylized' more.
-        output: For one picture a file, a folder/, or - for standard output; otherwise a folder.
-            NAME.manifest.jsonl beside a folder says what became of every input, and how it was painted.
+            names. Of a .tar file, or .tar.gz, the result is a .tar too, with all else that is in it; of a
+            .parquet file one with the column 'stylized' more. All of these may be URLs that fsspec knows:
+            s3://bucket/folder, gs://, ...
+        output: For one picture a file, a folder/, or - for standard output; otherwise a folder, or for all
+            pictures together a .tar or .parquet file. Also the URL of one of them. NAME.manifest.jsonl beside
+            it says what became of every input, and how it was painted.
         overwrite: Redo results that are there already, instead of skipping them.
         null: Names in lists end with a zero byte, as find -print0 writes them.
         shard: Do only part i of n of the pictures, i/n, for example one on each machine.
@@ -92,97 +94,70 @@ def stylize(
             where the CPU has it, and otherwise float32. Only exported files have int8.
         trust: Run machine code (.aoti.pt2), which can do whatever you can: only if you made it, or know
             who did. No other file needs that.
+        cluster: Do the work on the machines of a Ray cluster. Inputs and output have to be where all of them
+            find them: URLs, or a shared disk.
+        address: Of the cluster, such as 10.0.0.1:6379; by default the one that RAY_ADDRESS names, or one of
+            this machine alone.
+        workers: How many processes paint; by default as many as the cluster has room for.
+        worker_cpus: Cores for each of them.
+        worker_gpus: GPUs for each of them, 1 or a part of one.
 
     Returns:
         0, or 1 if some pictures failed.
     """
-    from .containers import stylize_containers
+    from .cluster.resources import Resources
     from .inputs import expand_inputs
-    from .standard_streams import STANDARD, begins_as_picture, plan_piped, read_standard_input, stylize_piped
+    from .plan import make_plan
+    from .standard_streams import STANDARD, begins_as_picture, plan_piped, read_standard_input
+    from .storage.url import location
 
     suffix = f".{format.lower().removeprefix('.')}" if format else None
-    limit = parse_memory(memory) if memory else None
     part = parse_shard(shard) if shard else None
-    target, piped, plan = Path(output), None, _Plan([], [])
+    target, piped, plan = location(output), None, None
     content = read_standard_input(pictures)
     if begins_as_picture(content):
-        others = [path for path in pictures if path != STANDARD]
+        others = [location(name) for name in pictures if name != str(STANDARD)]
         piped = plan_piped([content, *others], target, suffix, overwrite=overwrite)
     else:
         inputs = expand_inputs(pictures, null_separated=null, stdin=BytesIO(content))
         if target == STANDARD:
             piped = plan_piped(inputs, target, suffix, overwrite=overwrite)
         else:
-            plan = _plan(inputs, target, suffix, part, into_folder=output.endswith(("/", os.sep)))
-
-    from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
-    from allaprima.infer.stylize import Stylizer
-
-    from .manifest import Manifest, job_settings, manifest_path
-    from .report_cli import report
-    from .stylize_files import Outcome, stylize_files
+            into_folder = output.endswith(("/", os.sep))
+            plan = make_plan(inputs, target, suffix=suffix, part=part, into_folder=into_folder)
+    loading = {
+        "engine": engine,
+        "device": device,
+        "precision": precision,
+        "max_side": max_side,
+        "detail": detail,
+        "tiles": tiles,
+        "memory": parse_memory(memory) if memory else None,
+        "batch": batch,
+        "color": color,
+        "trust": trust,
+    }
+    resources = Resources(workers, worker_cpus, worker_gpus)
+    if cluster is None and (address, resources) != (None, Resources()):
+        raise ValueError("address, workers and what they take are for a job on a cluster; give --cluster ray")
+    if cluster is not None and piped is not None:
+        raise ValueError("standard input and output are for this machine; leave out --cluster")
 
     # Loads torch, or another runtime, so not before the arguments proved right.
-    stylizer = Stylizer.load(
-        style_file,
-        engine=engine,
-        device=device,
-        precision=precision,
-        max_side=max_side,
-        detail=detail,
-        tiles=tiles,
-        memory=limit,
-        batch=batch,
-        color=color,
-        trust=trust,
-    )
-    quality = quality or DEFAULT_QUALITY
-    if piped is not None:
-        return stylize_piped(stylizer, piped, quality=quality, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
-    options: dict[str, Any] = {"overwrite": overwrite, "quality": quality, "max_pixels": max_pixels}
+    from allaprima.images.picture_files import DEFAULT_QUALITY
 
-    def start(on_share: Callable[[float], None]) -> Iterator[Outcome]:
-        large = stylizer.large_pictures
-        return chain(
-            stylize_files(stylizer, plan.jobs, large=large, on_share=on_share, **options),
-            stylize_containers(stylizer, plan.containers, suffix=suffix, **options),
-        )
+    from .carry_out import carry_out_here, carry_out_on_ray, carry_out_piped
+    from .writing import Writing
 
-    total = None if plan.containers else len(plan.jobs)
+    writing = Writing(suffix, quality or DEFAULT_QUALITY, max_pixels, overwrite)
     allowed = 0 if fail_fast else max_failures
-    if [job.target for job in plan.jobs] == [target] and not plan.containers:
-        return report(total, start, max_failures=allowed)
-    settings = job_settings(style_file, **stylizer.settings, quality=quality)
-    with Manifest(manifest_path(target, part), settings, anew=overwrite) as manifest:
-        return report(total, lambda on_share: manifest.recorded(start(on_share)), max_failures=allowed)
-
-
-class _Plan(NamedTuple):
-    """What is read and written: files of one picture, and files of many."""
-
-    jobs: "list[Job]"
-    containers: "list[Job]"
-
-
-def _plan(
-    inputs: Sequence[Path],
-    output: Path,
-    suffix: str | None,
-    part: tuple[int, int] | None,
-    *,
-    into_folder: bool,
-) -> _Plan:
-    from .containers import is_container, plan_containers
-    from .files import plan_jobs, shard_of
-
-    containers = plan_containers([path for path in inputs if is_container(path)], output)
-    files = [path for path in inputs if not is_container(path)]
-    jobs = []
-    if files or not containers:
-        jobs = plan_jobs(files, output, suffix=suffix, into_folder=into_folder)
-    if part is None:
-        return _Plan(jobs, containers)
-    return _Plan(shard_of(jobs, output, *part), shard_of(containers, output, *part))
+    if piped is not None:
+        return carry_out_piped(piped, style_file, loading, writing)
+    assert plan is not None
+    if cluster is None:
+        return carry_out_here(plan, style_file, loading, writing, max_failures=allowed)
+    on = (address, resources)
+    return carry_out_on_ray(plan.absolute(), style_file, loading, writing, on, max_failures=allowed)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

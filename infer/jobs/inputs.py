@@ -7,17 +7,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from .storage.url import Location, Url, location
+
 _PATTERN = frozenset("*?[")
 
 
 def expand_inputs(
-    named: Sequence[Path], *, null_separated: bool = False, stdin: IO[bytes] | None = None
-) -> list[Path]:
+    named: Sequence[str], *, null_separated: bool = False, stdin: IO[bytes] | None = None
+) -> list[Location]:
     """Return the files and folders that are meant.
 
     `@files.txt` stands for the names in a file, a line each, and `-` for those on standard input; a name with
     `*`, `?` or `[` for what it matches, `**` at any depth. A file of exactly that name wins. Names need not
-    be text.
+    be text. URLs, and patterns of URLs, stand beside paths everywhere.
 
     Args:
         named: What was named.
@@ -29,12 +31,14 @@ def expand_inputs(
         ValueError: If a pattern matches nothing, or a list is empty.
         OSError: If a list cannot be read.
     """
-    return [path for item in named for path in _meant(item, null_separated, stdin)]
+    return [place for text in named for place in _meant(text, null_separated, stdin)]
 
 
-def _meant(item: Path, null_separated: bool, stdin: IO[bytes] | None) -> Iterator[Path]:
-    text = str(item)
-    if os.path.lexists(item):
+def _meant(text: str, null_separated: bool, stdin: IO[bytes] | None) -> Iterator[Location]:
+    item = location(text)
+    if isinstance(item, Url):
+        yield from _matches(item) if _PATTERN & set(text) else [item]
+    elif os.path.lexists(item):
         yield item
     elif text == "-":
         yield from _listed((stdin or sys.stdin.buffer).read(), "standard input", null_separated)
@@ -49,9 +53,15 @@ def _meant(item: Path, null_separated: bool, stdin: IO[bytes] | None) -> Iterato
         yield item
 
 
-def _listed(names: bytes, where: str, null_separated: bool) -> list[Path]:
+def _matches(pattern: Url) -> list[Url]:
+    if matches := pattern.glob():
+        return matches
+    raise ValueError(f"'{pattern}' matches nothing")
+
+
+def _listed(names: bytes, where: str, null_separated: bool) -> list[Location]:
     lines = names.split(b"\0") if null_separated else names.splitlines()
-    paths = [Path(os.fsdecode(line)) for line in lines if line.strip()]
+    paths = [location(os.fsdecode(line)) for line in lines if line.strip()]
     if not paths:
         raise ValueError(f"there are no names in {where}")
     return paths

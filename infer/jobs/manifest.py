@@ -10,6 +10,7 @@ from typing import Any, Self
 from allaprima import __version__
 from allaprima.models.bundled_styles import find_style
 
+from .storage.url import Location, Url
 from .stylize_files import Outcome
 
 
@@ -22,15 +23,17 @@ class Manifest:
         path: The file; lines are added to it.
         settings: What the results depend on, from `job_settings`.
         anew: Paint everything again, so that it does not matter what was painted before.
+        name: What messages call it, if not by its path.
 
     Raises:
         ValueError: If results beside it were painted otherwise; the message says how to start anew.
         OSError: If it cannot be written.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any], *, anew: bool) -> None:
+    def __init__(self, path: Path, settings: dict[str, Any], *, anew: bool, name: str | None = None) -> None:
+        self._name = name or str(path)
         if not anew and (before := _last_settings(path)) is not None:
-            _refuse_other_settings(path, before, settings)
+            _refuse_other_settings(self._name, before, settings)
         self._path, self._file = path, path.open("ab", buffering=0)
         if self._file.tell() and not _ends_with_a_line(path):
             self._file.write(b"\n")  # the process was killed while it wrote, or the disk was full
@@ -65,7 +68,7 @@ class Manifest:
         try:
             self._file.write(json.dumps(line).encode("ascii") + b"\n")
         except OSError as error:
-            raise OSError(f"cannot write '{self._path}': {error.strerror}; start the job again") from error
+            raise OSError(f"cannot write '{self._name}': {error.strerror}; start the job again") from error
 
 
 def job_settings(style_file: Path, **settings: Any) -> dict[str, Any]:
@@ -85,10 +88,16 @@ def read_manifest(path: Path) -> Iterator[dict[str, Any]]:
                 continue
 
 
-def manifest_path(output: Path, shard: tuple[int, int] | None) -> Path:
-    """Return where the record of a job lies: beside its output folder, one for each shard."""
+def manifest_path(output: Location, shard: tuple[int, int] | None) -> Location:
+    """Return where the record of a job lies: beside its output folder, one for each shard.
+
+    A bucket has nothing beside it, so there it lies inside.
+    """
     part = "" if shard is None else f".{shard[0]}-of-{shard[1]}"
-    whole = Path(os.path.normpath(output.absolute()))
+    if isinstance(output, Url):
+        whole: Location = output if len(output.path.parts) > 1 else output / output.name
+    else:
+        whole = Path(os.path.normpath(output.absolute()))
     return whole.with_name(f"{whole.name}{part}.manifest.jsonl")
 
 
@@ -99,13 +108,13 @@ def _last_settings(path: Path) -> dict[str, Any] | None:
     return settings[-1] if settings else None
 
 
-def _refuse_other_settings(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+def _refuse_other_settings(name: str, before: dict[str, Any], now: dict[str, Any]) -> None:
     changed = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
     if not changed:
         return
-    what = ", ".join(f"{name} was {before.get(name)} and is {now.get(name)}" for name in sorted(changed))
+    what = ", ".join(f"{key} was {before.get(key)} and is {now.get(key)}" for key in sorted(changed))
     raise ValueError(
-        f"'{path}' says that results were painted otherwise: {what}; choose another output, or start anew "
+        f"'{name}' says that results were painted otherwise: {what}; choose another output, or start anew "
         "with --overwrite"
     )
 

@@ -9,18 +9,20 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyarrow import parquet
 
-from allaprima.atomic import write_atomically
 from allaprima.images.picture_files import Picture, PictureError, encode_picture, read_picture
 
 from .files import Job
 from .pipeline import Work, run_pipeline
+from .storage.local_copies import local_copy, written_whole
+from .storage.url import Location
 from .stream import PictureStylizer
 from .stylize_files import Outcome, outcome_of
 
 COLUMN = "stylized"
 """Of the stylised pictures."""
 
-_ROWS = 32
+ROWS = 32
+"""That are held in memory, and written together."""
 _USUAL_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png")
 _PICTURES = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -59,9 +61,12 @@ def stylize_parquet(
     def write(_: _Row, picture: Picture) -> bytes:
         return encode_picture(picture, name, quality=quality)
 
-    job.target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with parquet.ParquetFile(job.source) as file, write_atomically(job.target) as temporary:
+        with (
+            local_copy(job.source) as source,
+            parquet.ParquetFile(source) as file,
+            written_whole(job.target) as temporary,
+        ):
             column = _picture_column(job.source, file.schema_arrow)
             schema = _with_column(file.schema_arrow)
             tables: deque[Any] = deque()
@@ -79,9 +84,16 @@ def stylize_parquet(
         raise ValueError(f"'{job.source}' is no parquet file, or damaged: {error}") from error
 
 
+def named_pictures_schema() -> Any:
+    """Return the columns of a file for pictures that come from elsewhere: `name` and `stylized`."""
+    features = {"name": {"dtype": "string", "_type": "Value"}, COLUMN: {"_type": "Image"}}
+    metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    return pa.schema([("name", pa.string()), (COLUMN, _PICTURES)], metadata)
+
+
 def _rows(file: Any, column: str, tables: deque[Any]) -> Iterator[_Row]:
     number = 0
-    for batch in file.iter_batches(batch_size=_ROWS):
+    for batch in file.iter_batches(batch_size=ROWS):
         if len(batch):
             tables.append(pa.table(batch))
         for value in batch.column(column):
@@ -95,7 +107,7 @@ def _extended(table: Any, painted: list[bytes | None], schema: Any) -> Any:
     return table.append_column(COLUMN, pa.array(values, _PICTURES)).cast(schema)
 
 
-def _picture_column(source: Path, schema: Any) -> str:
+def _picture_column(source: Location, schema: Any) -> str:
     """Return the column that the Hugging Face library calls an image, or one that can be nothing else."""
     features = _features(schema)
     named = [name for name, feature in features.items() if feature.get("_type") == "Image"]

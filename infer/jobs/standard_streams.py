@@ -19,8 +19,9 @@ from allaprima.images.picture_files import (
 from allaprima.output_path_checks import check_outputs, check_suffix
 from allaprima.terminal import complain, say
 
-from .files import with_writable_suffix
+from .files import writable_suffix
 from .report_cli import only_first_frames
+from .storage.url import Location, Url
 from .stream import FAILURES, PictureStylizer
 
 STANDARD = Path("-")
@@ -36,9 +37,9 @@ class Piped:
     name: Path
 
 
-def read_standard_input(named: Sequence[Path]) -> bytes:
+def read_standard_input(named: Sequence[str]) -> bytes:
     """Return the content of standard input where it is named, and no file is called so."""
-    return sys.stdin.buffer.read() if STANDARD in named and not os.path.lexists(STANDARD) else b""
+    return sys.stdin.buffer.read() if str(STANDARD) in named and not os.path.lexists(STANDARD) else b""
 
 
 def begins_as_picture(content: bytes) -> bool:
@@ -50,7 +51,9 @@ def begins_as_picture(content: bytes) -> bool:
     return True
 
 
-def plan_piped(inputs: Sequence[Path | bytes], output: Path, suffix: str | None, *, overwrite: bool) -> Piped:
+def plan_piped(
+    inputs: Sequence[Location | bytes], output: Location, suffix: str | None, *, overwrite: bool
+) -> Piped:
     """Return what to read and write.
 
     Args:
@@ -68,6 +71,8 @@ def plan_piped(inputs: Sequence[Path | bytes], output: Path, suffix: str | None,
     if len(inputs) != 1 or (isinstance(inputs[0], Path) and inputs[0].is_dir()):
         raise ValueError("standard input and output are for one picture; name files, or an output folder")
     (source,) = inputs
+    if isinstance(source, Url) or isinstance(output, Url):
+        raise ValueError("standard input and output go together with files of this machine, not with URLs")
     if output != STANDARD:
         check_suffix(output, WRITABLE_SUFFIXES)  # no folder: the picture has no name
         check_outputs([output], overwrite=overwrite)
@@ -77,7 +82,7 @@ def plan_piped(inputs: Sequence[Path | bytes], output: Path, suffix: str | None,
     if sys.stdout.isatty():
         raise ValueError("a picture would be written to the terminal: name an output, or redirect it")
     own = source.suffix if isinstance(source, Path) else suffix_of(source)
-    return Piped(source, output, with_writable_suffix(Path(f"output{own}"), suffix))
+    return Piped(source, output, Path(f"output{writable_suffix(own, suffix)}"))
 
 
 def stylize_piped(stylizer: PictureStylizer, piped: Piped, *, quality: int, max_pixels: int) -> int:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from allaprima.atomic import require_writable
 from allaprima.images.large_picture_files import PictureFacts, picture_facts
 from allaprima.images.picture_files import (
     DEFAULT_MAX_PIXELS,
     DEFAULT_QUALITY,
     Picture,
     PictureError,
+    encode_picture,
     read_picture,
     write_picture,
 )
@@ -19,6 +19,7 @@ from allaprima.models.network_settings import MINIMUM_SIZE
 
 from .files import Job
 from .pipeline import Done, Work, run_pipeline
+from .storage.local_copies import already_there, local_copy, prepare_target, written_whole
 from .stream import PictureStylizer
 
 
@@ -84,44 +85,70 @@ def stylize_files(
         large: Paints pictures that do not fit in memory; None refuses them.
         on_share: Told now and then which share of such a picture is done.
     """
-    skipped = {job for job in jobs if not overwrite and _is_there(job.target)}
+    there = set() if overwrite else already_there([job.target for job in jobs])
+    skipped = {job for job in jobs if job.target in there}
     yield from (Outcome(job, "skipped") for job in jobs if job in skipped)
-    work = _FileWork(quality, max_pixels, large, on_share)
+    work = FileWork(quality, max_pixels, large, on_share)
     todo = (job for job in jobs if job not in skipped)
-    for done in run_pipeline(todo, Work(work.read, work.write, work.paint_large), stylizer):
+    for done in run_pipeline(todo, Work(work.read_and_prepare, work.write, work.paint_large), stylizer):
         yield outcome_of(done.item, done)
 
 
 @dataclass(frozen=True)
-class _FileWork:
+class FileWork:
+    """What is done with a job.
+
+    Attributes:
+        quality: As for `stylize_files`, and so are the others.
+    """
+
     quality: int
     max_pixels: int | None
     large: LargePictures | None
     on_share: Callable[[float], None]
 
     def read(self, job: Job) -> Picture | PictureFacts:
-        picture = self._read(job)
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-        require_writable(job.target)  # before the work
-        return picture
-
-    def _read(self, job: Job) -> Picture | PictureFacts:
+        """Return a job's picture, or what its file says of it where it does not fit in memory."""
+        source = job.source if isinstance(job.source, Path) else job.source.read_bytes()
         if self.large is not None:
-            facts = picture_facts(job.source)
+            facts = picture_facts(source)
             within_limit = self.max_pixels is None or facts.pixels <= self.max_pixels
             too_large = facts.pixels > DEFAULT_MAX_PIXELS or not self.large.fits(facts.height, facts.width)
             can_be_cut = min(facts.height, facts.width) >= MINIMUM_SIZE
             if within_limit and too_large and can_be_cut:
                 return facts
-        return read_picture(job.source, max_pixels=self.max_pixels or DEFAULT_MAX_PIXELS)
+        return read_picture(source, max_pixels=self.max_pixels or DEFAULT_MAX_PIXELS)
+
+    def read_and_prepare(self, job: Job) -> Picture | PictureFacts:
+        """Return the same, and make sure that the result can be written."""
+        picture = self.read(job)
+        prepare_target(job.target)  # before the work
+        return picture
+
+    def encode(self, job: Job, picture: Picture) -> bytes:
+        """Return the result's file."""
+        return encode_picture(picture, Path(job.target.name), quality=self.quality)
 
     def write(self, job: Job, picture: Picture) -> None:
-        write_picture(picture, job.target, quality=self.quality)
+        """Write the result where it belongs."""
+        if isinstance(job.target, Path):
+            write_picture(picture, job.target, quality=self.quality)
+        else:
+            job.target.write_bytes(self.encode(job, picture))
 
     def paint_large(self, job: Job, facts: PictureFacts) -> None:
+        """Paint a file that does not fit in memory."""
+        if isinstance(job.source, Path) and isinstance(job.target, Path):
+            self.paint_file(job.source, job.target, facts)
+            return
+        with local_copy(job.source) as source, written_whole(job.target) as target:
+            self.paint_file(source, target, facts)
+
+    def paint_file(self, source: Path, target: Path, facts: PictureFacts) -> None:
+        """Paint such a file of this machine into another one."""
         assert self.large is not None
         options = {"quality": self.quality, "max_pixels": self.max_pixels or DEFAULT_MAX_PIXELS}
-        for share in self.large.paint_file(job.source, job.target, facts, **options):
+        for share in self.large.paint_file(source, target, facts, **options):
             self.on_share(share)
 
 
@@ -131,20 +158,13 @@ def outcome_of(job: Job, done: Done[Any, Any]) -> Outcome:
     if not isinstance(error, Exception):
         return Outcome(job, "stylized", seconds=done.seconds, size=done.size, animated=done.animated)
     match error:
-        case PictureError() if str(job.source) in str(error):
+        case PictureError() | OSError() if str(job.source) in str(error):
             message = str(error)
         case MemoryError():
             message = f"'{job.source}': {str(error) or 'not enough memory'}"
         case _:
             message = f"'{job.source}': {_first_line(error)}"
     return Outcome(job, "failed", message, error, done.seconds, done.size)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # of a name that is impossible, which is told when it is that job's turn
-        return False
 
 
 def _first_line(error: Exception) -> str:

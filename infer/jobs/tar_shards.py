@@ -1,16 +1,18 @@
 """Tar files of pictures, such as WebDataset's shards: a shard in, a shard out."""
 
 import io
+import lzma
 import tarfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from allaprima.atomic import write_atomically
 from allaprima.images.picture_files import PICTURE_SUFFIXES, Picture, encode_picture, read_picture
 
-from .files import Job, with_writable_suffix
+from .files import Job, writable_suffix
 from .pipeline import Work, run_pipeline
+from .storage.local_copies import local_copy, written_whole
 from .stream import PictureStylizer
 from .stylize_files import Outcome, outcome_of
 
@@ -51,16 +53,20 @@ def stylize_tar(
         return read_picture(item.picture[1], max_pixels=max_pixels)
 
     def write(item: _Item, picture: Picture) -> Member:
-        name = with_writable_suffix(Path(item.picture[0].name), suffix)
+        name = Path(item.picture[0].name)
+        name = name.with_suffix(writable_suffix(name.suffix, suffix))
         data = encode_picture(picture, name, quality=quality)
         return _renamed(item.picture[0], name, len(data)), data
 
-    job.target.parent.mkdir(parents=True, exist_ok=True)
     rest: list[Member] = []
     try:
-        with write_atomically(job.target) as temporary, tarfile.open(temporary, "w") as out:
+        with (
+            local_copy(job.source) as source,
+            written_whole(job.target) as temporary,
+            tarfile.open(temporary, "w") as out,
+        ):
             work = Work[_Item, Member](read, write, lambda item, _: item.picture)
-            for done in run_pipeline(_items(job.source, rest), work, stylizer):
+            for done in run_pipeline(_items(source, rest), work, stylizer):
                 members = [] if isinstance(done.result, Exception) else [done.result]
                 for info, data in [*done.item.before, *members]:
                     out.addfile(info, io.BytesIO(data))
@@ -68,7 +74,7 @@ def stylize_tar(
                 yield outcome_of(Job(job.source / name, job.target / name), done)
             for info, data in rest:
                 out.addfile(info, io.BytesIO(data))
-    except tarfile.TarError as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ValueError(
             f"'{job.source}' is no tar file, or cut short ({error}); no result of it is kept"
         ) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import datasets
 import datasets.config
-import fsspec  # type: ignore[import-untyped]
+import fsspec
 from huggingface_hub.constants import HF_HUB_CACHE
 
 from .undecoded_picture import LARGEST_PICTURE, NoPicture, within_bounds

@@ -204,21 +204,21 @@ def test_lists_patterns_and_names_that_are_no_text(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     names = [b"a b.png", b"\xff\xfe.png", "\u00e4\n.png".encode()]
     Path("list.txt").write_bytes(b"\n".join(names[:2]) + b"\n")
-    assert expand_inputs([Path("@list.txt")]) == [Path(os.fsdecode(name)) for name in names[:2]]
+    assert expand_inputs(["@list.txt"]) == [Path(os.fsdecode(name)) for name in names[:2]]
     stdin = io.BytesIO(b"\0".join(names) + b"\0")
-    inputs = expand_inputs([Path("-")], null_separated=True, stdin=stdin)
+    inputs = expand_inputs(["-"], null_separated=True, stdin=stdin)
     assert inputs == [Path(os.fsdecode(name)) for name in names]
     (tmp_path / "sub" / "deep").mkdir(parents=True)
     for name in ("b.jpg", "sub/deep/c.jpg", "x[1].jpg", "@odd"):
         (tmp_path / name).touch()
-    assert expand_inputs([Path("**/*.jpg")]) == [Path(n) for n in ("b.jpg", "sub/deep/c.jpg", "x[1].jpg")]
-    assert expand_inputs([Path("x[1].jpg"), Path("@odd")]) == [Path("x[1].jpg"), Path("@odd")]
+    assert expand_inputs(["**/*.jpg"]) == [Path(n) for n in ("b.jpg", "sub/deep/c.jpg", "x[1].jpg")]
+    assert expand_inputs(["x[1].jpg", "@odd"]) == [Path("x[1].jpg"), Path("@odd")]
     with pytest.raises(ValueError, match="matches nothing"):
-        expand_inputs([Path("*.tif")])
+        expand_inputs(["*.tif"])
     with pytest.raises(ValueError, match="no names in standard input"):
-        expand_inputs([Path("-")], stdin=io.BytesIO(b"\n\n"))
+        expand_inputs(["-"], stdin=io.BytesIO(b"\n\n"))
     with pytest.raises(FileNotFoundError):
-        expand_inputs([Path("@missing.txt")])
+        expand_inputs(["@missing.txt"])
 
 
 def test_odd_names_are_painted_told_and_recorded(style: Path, tmp_path: Path, run: Run) -> None:

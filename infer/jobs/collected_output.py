@@ -1,0 +1,107 @@
+"""Pictures from anywhere into one tar or parquet file."""
+
+import io
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from allaprima.images.large_picture_files import PictureFacts
+
+from .files import Job
+from .pipeline import Work, run_pipeline
+from .storage.local_copies import already_there, written_whole
+from .storage.url import Location, path_below
+from .stream import FAILURES, PictureStylizer
+from .stylize_files import FileWork, Outcome, outcome_of
+
+Add = Callable[[str, bytes], None]
+
+
+def stylize_collected(
+    stylizer: PictureStylizer,
+    jobs: Sequence[Job],
+    output: Location,
+    work: FileWork,
+    *,
+    part: tuple[int, int] | None,
+    overwrite: bool,
+) -> Iterator[Outcome]:
+    """Paint pictures into one file, and yield what became of each; one that fails is left out.
+
+    The file is there whole or not at all.
+
+    Args:
+        stylizer: What stylises.
+        jobs: From `plan_jobs`, for `output`.
+        output: The file; of a part of a job it is beside it, with the part in its name.
+        work: How pictures are read and encoded.
+        part: Which part the jobs are, of how many.
+        overwrite: Replace a file that is there, instead of skipping all of its pictures.
+    """
+    target = output if part is None else output.with_name(_name_of_part(output, *part))
+    if not overwrite and already_there([target]):
+        yield from (Outcome(job, "skipped") for job in jobs)
+        return
+    writer = _tar_writer if target.suffix.lower() == ".tar" else _parquet_writer
+    steps = Work[Job, bytes](work.read, work.encode, lambda job, facts: _painted_large(work, job, facts))
+    try:
+        with written_whole(target) as temporary, writer(temporary) as add:
+            for done in run_pipeline(jobs, steps, stylizer):
+                if isinstance(done.result, bytes):
+                    add(path_below(done.item.target, output).as_posix(), done.result)
+                yield outcome_of(done.item, done)
+    except FAILURES as error:
+        yield Outcome(Job(target, target), "failed", f"'{target}' is not written: {error}", error)
+
+
+def _name_of_part(output: Location, index: int, count: int) -> str:
+    return f"{output.name.removesuffix(output.suffix)}.{index}-of-{count}{output.suffix}"
+
+
+def _painted_large(work: FileWork, job: Job, facts: PictureFacts) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        painted = Path(folder) / f"painted{job.target.suffix}"
+        work.paint_large(Job(job.source, painted), facts)
+        return painted.read_bytes()
+
+
+@contextmanager
+def _tar_writer(file: Path) -> Iterator[Add]:
+    with tarfile.open(file, "w") as out:
+
+        def add(name: str, content: bytes) -> None:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            out.addfile(info, io.BytesIO(content))
+
+        yield add
+
+
+@contextmanager
+def _parquet_writer(file: Path) -> Iterator[Add]:
+    """Write rows with the name of a picture and the picture, as the Hugging Face library has them."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from .parquet_shards import COLUMN, ROWS, named_pictures_schema
+
+    schema = named_pictures_schema()
+    rows: list[dict[str, Any]] = []
+    with parquet.ParquetWriter(file, schema) as out:
+
+        def flush() -> None:
+            out.write_table(pa.Table.from_pylist(rows, schema))
+            rows.clear()
+
+        def add(name: str, content: bytes) -> None:
+            text = os.fsencode(name).decode("utf-8", "backslashreplace")  # a name need not be text
+            rows.append({"name": text, COLUMN: {"bytes": content, "path": None}})
+            if len(rows) == ROWS:
+                flush()
+
+        yield add
+        flush()
