@@ -133,7 +133,7 @@ def scene(tmp_path: Path) -> Path:
     Image.fromarray(frame(0)).save(folder / "frame_0002.png")
     Image.fromarray(frame(1)).save(folder / "frame_0003.png")
     Image.fromarray((255 * ~motion.visible).astype(np.uint8)).save(folder / "invalid_0002.png")
-    Image.new("L", SIZE[::-1]).save(folder / "occlusions_0002.png")
+    Image.new("L", (SIZE[1], SIZE[0])).save(folder / "occlusions_0002.png")
     return folder
 
 
