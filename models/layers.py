@@ -75,7 +75,7 @@ class Blur(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        taps = torch.tensor([0.25, 0.5, 0.25])
+        taps = torch.tensor([0.25, 0.5, 0.25], device="cpu")  # not "meta", where only weights are read later
         self.register_buffer("kernel", torch.outer(taps, taps)[None, None], persistent=False)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -31,6 +31,9 @@ _KNOWN = {
 }
 _WEIGHTS_FOLDER = "data/weights/"
 _WEIGHT = re.compile(r"weight_[0-9]+")
+_CONSTANT = re.compile(r"data/constants/tensor_[0-9]+")
+"""The kernel of a blur, which every network of its settings has: nobody reads it."""
+
 _ORDER = ("byteorder", b"little")
 
 
@@ -84,8 +87,9 @@ def read_program_weights(path: Path) -> dict[str, StoredWeight]:
             _refuse_foreign(members)
             if sum(info.file_size for info in members.values()) > path.stat().st_size:
                 raise ValueError("its members overlap")
-            if parse_json(archive.read(members[_CONSTANTS])) != {"config": {}}:
-                raise ValueError("it has constants, which an export has not")
+            constants = _Config.model_validate(parse_json(archive.read(members[_CONSTANTS]))).config
+            if any(payload.use_pickle for payload in constants.values()):
+                raise ValueError("a constant is pickled, and what is pickled may run commands")
             if archive.read(members[_ORDER[0]]) != _ORDER[1]:
                 raise ValueError("its numbers are not little-endian")
             config = _Config.model_validate(parse_json(archive.read(members[_WEIGHTS]))).config
@@ -120,7 +124,11 @@ def _refuse_foreign(members: Mapping[str, zipfile.ZipInfo]) -> None:
         if name in _EMPTY:
             if info.file_size:
                 raise ValueError(f"'{name}' is pickled, and what is pickled may run commands")
-        elif name not in _KNOWN and not re.fullmatch(rf"{_WEIGHTS_FOLDER}{_WEIGHT.pattern}", name):
+        elif not (
+            name in _KNOWN
+            or re.fullmatch(rf"{_WEIGHTS_FOLDER}{_WEIGHT.pattern}", name)
+            or _CONSTANT.fullmatch(name)
+        ):
             raise ValueError(f"'{name}' is not on the list of what it may hold")
 
 

@@ -124,7 +124,7 @@ def test_text_that_torch_would_evaluate_is_not(pt2_file: Path, tmp_path: Path) -
         ("data/weights/weight_0", b"1234", "damaged"),
         (WEIGHTS, b'{"config": {}}', "damaged"),
         (WEIGHTS, b"[" * 100_000, "nested more than"),
-        (CONSTANTS, b"{}", "has constants"),
+        (CONSTANTS, b"{}", "described otherwise"),
         ("byteorder", b"big", "not little-endian"),
         ("data/weights/weight_999", b"", "other weights than it describes"),
         ("data/weights/weight_\u0663", b"", "is not on the list"),
