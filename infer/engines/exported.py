@@ -1,6 +1,5 @@
 """Exported files: what they say of themselves, and what their engines share."""
 
-import importlib
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from allaprima.images.pixels import as_bytes, as_floats
 from allaprima.infer.export.header import read_export_header
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.network_settings import NetworkSettings
+from allaprima.no_telemetry import import_without_telemetry
 from allaprima.terminal import one_line
 
 from .protocol import BaseEngine
@@ -145,7 +145,8 @@ def unreadable(path: Path, runtime: str, error: Exception) -> ValueError:
 def import_runtime(module: str, extra: str) -> ModuleType:
     """Import a runtime, or raise ValueError with the extra that installs it."""
     try:
-        return importlib.import_module(module)
+        runtime: ModuleType = import_without_telemetry(module)
+        return runtime
     except ImportError as error:
         raise ValueError(
             f"engine '{extra}' needs {module}, which is not installed: pip install 'allaprima[{extra}]'"

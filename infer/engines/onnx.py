@@ -23,9 +23,8 @@ class OnnxEngine(ExportedEngine):
     bytes_per_pixel_and_width = 44
 
     def _load(self, path: Path, device: str) -> Model:
+        ort = import_runtime("onnxruntime", "onnx")
         providers = onnx_providers(device)
-        import onnxruntime as ort
-
         checked(path, check_onnx)
         options = ort.SessionOptions()
         options.log_severity_level = 4  # its lines hold text of the file, raw; errors are raised, too

@@ -3,6 +3,8 @@
 from functools import cache
 from typing import Any
 
+from allaprima.no_telemetry import import_without_telemetry
+
 
 @cache
 def openvino_core() -> Any:
@@ -15,6 +17,4 @@ def openvino_core() -> Any:
     Raises:
         ImportError: If OpenVINO is not installed.
     """
-    import openvino
-
-    return openvino.Core()
+    return import_without_telemetry("openvino").Core()

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from torch.export import ExportedProgram
 
 from allaprima.images.pixels import as_bytes
+from allaprima.no_telemetry import import_without_telemetry
 
 from .calibration_pictures import Batch
 from .format_writer import FormatWriter
@@ -23,6 +22,9 @@ from .header import METADATA_KEY
 from .onnx_opset import LOWEST_EXPORTED, to_opset
 from .parity import Runner
 from .torch_program import quiet_exporters
+
+onnxruntime = import_without_telemetry("onnxruntime")
+quantization = import_without_telemetry("onnxruntime.quantization")
 
 INPUT, OUTPUT = "content_image", "stylized_image"
 
@@ -64,16 +66,16 @@ def quantize(path: Path, inputs: Sequence[NDArray[Any]], *, float_outputs: bool)
     model = onnx.load(path)
     convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
     with _without_advice():
-        quantize_static(
+        quantization.quantize_static(
             model,
             path,
             _Reader(inputs),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             nodes_to_exclude=[convolutions[0], convolutions[-1]],
             per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
             extra_options={"OpTypesToExcludeOutputQuantization": ["Conv"] if float_outputs else []},
         )
 
@@ -112,12 +114,13 @@ def _name_sizes(graph: Any, request: Request) -> None:
     del graph.value_info[:]
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
+class _Reader:
+    """What the quantiser calls a CalibrationDataReader, told by its method."""
+
     def __init__(self, inputs: Sequence[NDArray[Any]]) -> None:
         self._inputs = iter(inputs)
 
-    # Its type leaves out the None by which the last is told.
-    def get_next(self) -> dict[str, NDArray[Any]] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
         """Return the next picture, or None after the last."""
         pictures = next(self._inputs, None)
         return None if pictures is None else {INPUT: pictures}

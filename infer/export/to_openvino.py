@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
+
+from allaprima.no_telemetry import import_without_telemetry
 
 from .calibration_pictures import Batch
 from .format_writer import FormatWriter
@@ -18,6 +19,8 @@ from .header import METADATA_KEY
 from .openvino_core import openvino_core
 from .parity import Runner
 from .to_onnx import as_input, quantize, write_onnx
+
+openvino = import_without_telemetry("openvino")
 
 _HINTS = {"bfloat16": "bf16"}
 
