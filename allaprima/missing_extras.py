@@ -20,6 +20,7 @@ _EXTRAS = {
     "storage": ("fsspec", "s3fs"),
     "ray": ("ray",),
     "heif": ("pillow_heif",),
+    "raw": ("rawpy",),
 }
 """The modules that `pip install 'allaprima[EXTRA]'` brings, apart from what they need themselves."""
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from .tiff_kinds import is_unsigned, is_white_zero
+
 _log = logging.getLogger(__name__)
 
 ColorChoice = Literal["style", "keep"]
@@ -15,6 +17,11 @@ ColorChoice = Literal["style", "keep"]
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 """Y of YIQ, by red, green and blue."""
+
+_WHOLE_WHITES = (65_535, 2**31 - 1, 2**32 - 1)
+_FLOAT_WHITES = (1.0, 255.0, 65_535.0)
+_HIGHLIGHTS = 16
+"""Up to where values above 1 are light, four stops brighter, rather than levels of 255."""
 
 _ROWS = 256
 """Worked on at a time."""
@@ -32,7 +39,7 @@ def to_srgb(image: Image.Image, *, name: str = "picture") -> Image.Image:
         image: A loaded image of any mode.
         name: What log messages call it.
     """
-    colour = _plain_colour(image)
+    colour = _plain_colour(image, name)
     if colour.mode == "LAB":
         return _transformed(colour, ImageCms.createProfile("LAB"))
     profile = image.info.get("icc_profile")
@@ -54,10 +61,10 @@ def alpha_channel(image: Image.Image) -> Image.Image | None:
     return image.convert("RGBA").getchannel("A")
 
 
-def _plain_colour(image: Image.Image) -> Image.Image:
+def _plain_colour(image: Image.Image, name: str) -> Image.Image:
     """Drop alpha and palette and reduce deep greys to 8 bits; other colour spaces stay."""
     if image.mode[0] in "IF":
-        return Image.fromarray(_grey_to_8bit(np.asarray(image), image.mode))
+        return Image.fromarray(_grey_to_8bit(_numbers(image), name))
     if image.mode in ("P", "PA", "RGBa", "RGBX"):
         return image.convert("RGBA").convert("RGB")
     simpler = {"1": "L", "LA": "L", "La": "LA", "RGBA": "RGB", "HSV": "RGB", "YCbCr": "RGB"}
@@ -66,12 +73,34 @@ def _plain_colour(image: Image.Image) -> Image.Image:
     return image
 
 
-def _grey_to_8bit(values: NDArray[Any], mode: str) -> NDArray[np.uint8]:
-    """Scale so that white stays white; float files state no white, so take the next usual one."""
-    whites = {"F": (1, 255, 65_535), "I": (65_535, 2**31 - 1)}.get(mode, (65_535,))
-    values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    white = next((white for white in whites if values.max() <= white), whites[-1])
+def _numbers(image: Image.Image) -> NDArray[Any]:
+    """Return deep greys from black to white, without the sign that Pillow gives to 32 bits."""
+    values = np.asarray(image)
+    if values.dtype == np.int32 and image.format == "TIFF" and is_unsigned(image):
+        values = values.view(np.uint32)
+    if image.format == "TIFF" and is_white_zero(image):
+        values = (np.iinfo(values.dtype).max if values.dtype.kind in "iu" else values.max()) - values
+    return values
+
+
+def _grey_to_8bit(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Scale so that white stays white; where files state no white, it is the next usual one."""
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+        white = _white_of_floats(values)
+        if white not in _FLOAT_WHITES:
+            _log.info("%s: values reach %.3g; %.3g becomes white", name, values.max(), white)
+    else:
+        white = next(white for white in _WHOLE_WHITES if values.max(initial=0) <= white)
     return np.rint(np.clip(values / white, 0, 1) * 255).astype(np.uint8)
+
+
+def _white_of_floats(values: NDArray[np.float64]) -> float:
+    """Return white: of light a little above 1, as renderers leave it, what few values exceed."""
+    highest = float(values.max(initial=0))
+    if 1 < highest <= _HIGHLIGHTS:
+        return max(1.0, float(np.percentile(values, 99)))
+    return next((white for white in _FLOAT_WHITES if highest <= white), _FLOAT_WHITES[-1])
 
 
 def _follow_profile(colour: Image.Image, profile: bytes) -> Image.Image:

@@ -2,14 +2,21 @@
 
 import logging
 import os
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterable
 from pathlib import Path
 from stat import S_ISREG
 from typing import Protocol
 
-from .picture_files import PICTURE_SUFFIXES
+from .picture_files import picture_suffixes
 
 _log = logging.getLogger(__name__)
+
+_NO_PHOTOGRAPHS = {"@eaDir", "#recycle", "@Recycle", "@Recently-Snapshot", "__MACOSX", "$RECYCLE.BIN"}
+"""Folders of thumbnails and of deleted files, which network storage, macOS and Windows make by themselves."""
+
+_NAMED = 5
+"""Suffixes, the most frequent ones, when files are passed over."""
 
 
 class HasSuffix(Protocol):
@@ -22,7 +29,7 @@ class HasSuffix(Protocol):
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Return the files at any depth, sorted, without hidden ones, devices and pipes.
+    """Return the files at any depth, sorted, without hidden ones, devices, pipes and systems' own folders.
 
     Links to folders are followed. A folder that can be reached in several ways is searched once,
     under its own name where it has one below `folder`, so loops end. Links to nothing are returned:
@@ -50,7 +57,7 @@ def files_below(folder: Path) -> list[Path]:
             continue
         for entry in listed:
             path = current / entry.name
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or entry.name in _NO_PHOTOGRAPHS:
                 continue
             if not _is_folder(entry):
                 if entry.is_file(follow_symlinks=False) or (entry.is_symlink() and _is_file_or_nothing(path)):
@@ -63,17 +70,29 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def pictures_below(folder: Path) -> list[Path]:
-    """Return those of `files_below` that are called like pictures.
+    """Return those of `files_below` that are called like pictures; what is passed over is counted in the log.
 
     Raises:
         OSError: If `folder` itself cannot be searched.
     """
-    return [path for path in files_below(folder) if is_called_picture(path)]
+    files = files_below(folder)
+    pictures = [path for path in files if is_called_picture(path)]
+    say_passed_over(folder, (path for path in files if not is_called_picture(path)))
+    return pictures
+
+
+def say_passed_over(folder: Path | str, others: Iterable[Path]) -> None:
+    """Log how many files of a folder are not called like what is looked for, and how they are called."""
+    suffixes = Counter(path.suffix.lower() or "without a suffix" for path in others)
+    if suffixes:
+        named = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(_NAMED))
+        more = ", ..." if len(suffixes) > _NAMED else ""
+        _log.info("%s: passing over files that are not called pictures: %s%s", folder, named, more)
 
 
 def is_called_picture(path: HasSuffix) -> bool:
     """Return whether a file has the suffix of a format that can be read."""
-    return path.suffix.lower() in PICTURE_SUFFIXES
+    return path.suffix.lower() in picture_suffixes()
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -1,5 +1,6 @@
 """What a picture is: decoded to upright 8-bit sRGB with alpha apart, and encoded by suffix."""
 
+import errno
 import io
 import logging
 import struct
@@ -7,8 +8,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from stat import S_ISREG
 from typing import IO, Any, cast
 
 import numpy as np
@@ -18,6 +22,7 @@ from PIL import ExifTags, Image, ImageFile
 from allaprima.atomic import write_whole
 
 from .colour import alpha_channel, to_srgb
+from .tiff_kinds import RAW_SUFFIXES, has_raw_signature, is_raw_photograph, kind_of_tiff
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +31,12 @@ DEFAULT_MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
 DEFAULT_QUALITY = 95
 
 # A closed list: Pillow's loose formats take text for pictures, and EPS would start Ghostscript.
-_READABLE_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "JPEG2000", "PPM", "QOI")
+_READABLE_FORMATS = (
+    *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "JPEG2000", "PPM", "QOI"),
+    *("ICO", "ICNS", "PSD", "DDS", "SGI"),
+)
+_READ_AS = {"MPO": "JPEG", "DIB": "BMP"}
+"""Formats that come with another one's suffixes, and are read by its decoder."""
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # other formats have pages, previews and smaller versions
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
@@ -77,7 +87,18 @@ _ENCODERS = {
     ".tiff": _TIFF,
 }
 WRITABLE_SUFFIXES = tuple(_ENCODERS)
-PICTURE_SUFFIXES = frozenset({*WRITABLE_SUFFIXES, ".gif", ".bmp", ".heic", ".heif"})
+
+
+@cache
+def picture_suffixes() -> frozenset[str]:
+    """Return the suffixes of pictures that can be read: those that Pillow knows for its formats, and others.
+
+    Raw photographs are among them where something reads them: beside many lies a JPEG of the camera.
+    """
+    formats = {*_READABLE_FORMATS, *_READ_AS}
+    known = (suffix for suffix, format in Image.registered_extensions().items() if format in formats)
+    raw = RAW_SUFFIXES if find_spec("rawpy") else ()
+    return frozenset({*known, ".heic", ".heif", *raw})
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +149,13 @@ class Picture:
             colour = colour.transpose(turn)
             alpha = alpha.transpose(turn) if alpha else None
         return cls(np.array(colour), np.array(alpha) if alpha else None)
+
+    def on_white(self) -> "Picture":
+        """Return the picture as it looks on white paper, without transparency."""
+        if self.alpha is None:
+            return self
+        paper = Image.new("RGBA", (self.width, self.height), "white")
+        return Picture(np.array(Image.alpha_composite(paper, self.to_image()).convert("RGB")))
 
     def to_image(self) -> Image.Image:
         """Return a Pillow image, RGBA where there is alpha and RGB elsewhere."""
@@ -203,9 +231,7 @@ def encode_picture(picture: Picture, name: Path, *, quality: int = DEFAULT_QUALI
         ValueError: As `write_picture`.
     """
     encoder = encoder_for(name, picture.height, picture.width)
-    image = picture.to_image()
-    if picture.alpha is not None and not encoder.keeps_alpha:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    image = (picture if encoder.keeps_alpha else picture.on_white()).to_image()
     lossy = {"quality": quality} if encoder.lossy else {}
     encoded = io.BytesIO()
     image.save(encoded, format=encoder.format, **lossy, **encoder.options)
@@ -236,8 +262,17 @@ def encoder_for(path: Path, height: int, width: int) -> Encoder:
 
 
 def opened(source: Path | bytes) -> IO[bytes]:
-    """Return a file, or its contents, to read from."""
-    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+    """Return a file, or its contents, to read from.
+
+    Raises:
+        PictureError: If it is a pipe or a device, which would have to be waited for.
+        OSError: If it cannot be opened.
+    """
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    if not S_ISREG(source.stat().st_mode) and not source.is_dir():
+        raise PictureError("it is a pipe or a device, not a file (- stands for standard input)")
+    return source.open("rb")
 
 
 @contextmanager
@@ -274,12 +309,31 @@ def identify(file: IO[bytes]) -> ImageFile.ImageFile:
         elif factory is not None and accepted:
             file.seek(0)
             try:
-                return factory(file, "")
+                image = factory(file, "")
             except (SyntaxError, IndexError, TypeError, struct.error) as error:
-                reason = f"its {name} data is damaged ({error})"
+                kind = kind_of_tiff(file) if name == "TIFF" and "unknown pixel mode" in str(error) else None
+                reason = f"its {name} data is damaged ({error})" if kind is None else kind
+                continue
+            if name == "TIFF" and is_raw_photograph(image):
+                return open_raw(file)
+            return image
+    if has_raw_signature(prefix):
+        return open_raw(file)
     if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIF_BRANDS:
         return _identify_heif(file)
     raise PictureError(reason)
+
+
+def open_raw(file: IO[bytes]) -> ImageFile.ImageFile:
+    """Return a raw photograph, or raise PictureError with what reads them or how they are converted."""
+    try:
+        plugin = import_module("allaprima.images.raw_photographs")
+    except ImportError:
+        raise PictureError(
+            "it is a raw photograph; install 'allaprima[raw]' to read those, or export it as TIFF or JPEG"
+        ) from None
+    file.seek(0)
+    return cast(ImageFile.ImageFile, plugin.RawImageFile(file))
 
 
 def _identify_heif(file: IO[bytes]) -> ImageFile.ImageFile:
@@ -302,6 +356,8 @@ def reason_of(error: Exception, max_pixels: int | None = None) -> str:
             return "it does not exist"
         case IsADirectoryError():
             return "it is a folder"
+        case OSError(errno=errno.ELOOP):
+            return "it is a link that leads back to itself"
         case OSError(errno=int(), strerror=str(text)):
             return text.lower()
     return f"its data is cut short or damaged ({str(error) or type(error).__name__})"

@@ -1,5 +1,6 @@
 """Pictures to check exports on, and photographs to calibrate int8 with."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from allaprima.images.pixels import as_floats
+
+_log = logging.getLogger(__name__)
 
 Batch = NDArray[np.float32]
 """`(B, 3, H, W)`, RGB in [0, 1]."""
@@ -51,12 +54,13 @@ def natural_picture(height: int, width: int, *, seed: int) -> NDArray[np.float32
 def read_calibration(folder: Path, static: tuple[int, int] | None) -> list[Batch]:
     """Return photographs one by one as batches, reduced, up to `CALIBRATION_PHOTOGRAPHS` spread over all.
 
+    Those that cannot be read are named in the log and left out.
+
     Raises:
         FileNotFoundError: If the folder does not exist.
-        ValueError: If it has no pictures, or one cannot be read.
+        ValueError: If it has no pictures, or none that can be read.
     """
     from allaprima.images.folders import pictures_below
-    from allaprima.images.picture_files import read_picture
 
     if not folder.is_dir():
         raise FileNotFoundError(f"calibration folder '{folder}' does not exist")
@@ -65,8 +69,20 @@ def read_calibration(folder: Path, static: tuple[int, int] | None) -> list[Batch
         raise ValueError(f"no pictures in calibration folder '{folder}'")
     step = max(1, len(files) / CALIBRATION_PHOTOGRAPHS)
     chosen = [files[int(index * step)] for index in range(min(len(files), CALIBRATION_PHOTOGRAPHS))]
-    pictures = (read_picture(path, min_side=CALIBRATION_SIDE).to_image().convert("RGB") for path in chosen)
+    pictures = [picture for path in chosen if (picture := _readable(path))]
+    if not pictures:
+        raise ValueError(f"none of {len(chosen)} pictures in calibration folder '{folder}' can be read")
     return [_as_batch(picture, static) for picture in pictures]
+
+
+def _readable(path: Path) -> Image.Image | None:
+    from allaprima.images.picture_files import PictureError, read_picture
+
+    try:
+        return read_picture(path, min_side=CALIBRATION_SIDE).to_image().convert("RGB")
+    except PictureError as error:
+        _log.warning("calibrating without a picture: %s", error)
+        return None
 
 
 def _as_batch(picture: Image.Image, static: tuple[int, int] | None) -> Batch:

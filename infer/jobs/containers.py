@@ -1,5 +1,6 @@
 """Jobs whose pictures come in files of many: tar and parquet."""
 
+import os
 from collections.abc import Iterator, Sequence
 
 from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
@@ -46,7 +47,7 @@ def plan_containers(inputs: Sequence[Location], output: Location, *, into_folder
             raise ValueError(
                 f"'{jobs[job.target].source}' and '{source}' would both be written to '{job.target}'"
             )
-        if job.target.resolve() == source.resolve():
+        if os.path.realpath(job.target) == os.path.realpath(source):
             raise ValueError(f"output '{job.target}' would replace an input; choose another output")
         jobs[job.target] = job
     return list(jobs.values())

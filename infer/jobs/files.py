@@ -5,15 +5,16 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from allaprima.images.folders import is_called_picture, pictures_below
-from allaprima.images.picture_files import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
+from allaprima.images.picture_files import WRITABLE_SUFFIXES, picture_suffixes
+from allaprima.images.tiff_kinds import RAW_SUFFIXES
 
 from .storage.url import Location, Url, path_below
 
 # Photographs, where the others that cannot be written are drawings or have transparency.
-_SUFFIX_INSTEAD = {".heic": ".jpg", ".heif": ".jpg"}
+_SUFFIX_INSTEAD = dict.fromkeys((".heic", ".heif", ".jfif", ".jpe", ".mpo", *RAW_SUFFIXES), ".jpg")
 
 
 @dataclass(frozen=True)
@@ -104,24 +105,24 @@ def _jobs_for_folder(inputs: Sequence[Location], output: Location, suffix: str |
     jobs: dict[Location, Job] = {}
     for item in inputs:
         tree = item.is_dir()
-        folder = output / item.resolve().name if tree and len(inputs) > 1 else output
+        folder = output / _real(item).name if tree and len(inputs) > 1 else output
         for source in _pictures_in(item, output) if tree else [item]:
             target = folder / (path_below(source, item) if tree else source.name)
-            where = source.parent.resolve() / source.name
+            where = _real(source.parent) / source.name
             writable = target.with_suffix(writable_suffix(target.suffix, suffix))
             jobs.setdefault(where, Job(source, writable))
     if not jobs:
         folders = ", ".join(f"'{item}'" for item in inputs)
-        raise ValueError(f"no pictures in {folders}; looked for {', '.join(sorted(PICTURE_SUFFIXES))}")
+        raise ValueError(f"no pictures in {folders}; looked for {', '.join(sorted(picture_suffixes()))}")
     return _with_distinct_targets(list(jobs.values()))
 
 
 def _pictures_in(folder: Location, output: Location) -> Sequence[Location]:
     if isinstance(folder, Url):
         return [url for url in folder.files_below() if is_called_picture(url) and output not in url.parents]
-    results = output.resolve()
-    inside = folder.resolve() in results.parents
-    return [path for path in pictures_below(folder) if not (inside and results in path.resolve().parents)]
+    results = _real(output)
+    inside = _real(folder) in results.parents
+    return [path for path in pictures_below(folder) if not (inside and results in _real(path).parents)]
 
 
 def writable_suffix(own: str, suffix: str | None) -> str:
@@ -144,10 +145,10 @@ def _with_distinct_targets(jobs: list[Job]) -> list[Job]:
 
 
 def _check_targets(jobs: list[Job]) -> None:
-    sources = {job.source.resolve() for job in jobs}
+    sources = {_real(job.source) for job in jobs}
     taken: dict[Location, Location] = {}
     for job in jobs:
-        if job.target.resolve() in sources:
+        if _real(job.target) in sources:
             raise ValueError(f"output '{job.target}' would replace an input; choose another output")
         if job.target in taken:
             raise ValueError(
@@ -155,3 +156,8 @@ def _check_targets(jobs: list[Job]) -> None:
                 "stylise them one by one, or their folders"
             )
         taken[job.target] = job.source
+
+
+def _real(location: Location) -> Location:
+    """Return where a path leads; `Path.resolve` raises at a link to itself, which reading it explains."""
+    return location if isinstance(location, Url) else Path(os.path.realpath(location))

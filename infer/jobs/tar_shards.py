@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from allaprima.images.picture_files import PICTURE_SUFFIXES, Picture, encode_picture, read_picture
+from allaprima.images.picture_files import Picture, encode_picture, picture_suffixes, read_picture
 
 from .files import Job, writable_suffix
 from .pipeline import Work, run_pipeline
@@ -92,7 +92,7 @@ def _items(source: Path, rest: list[Member]) -> Iterator[_Item]:
             member = (info, file.read())
             if len(member[1]) != info.size:
                 raise tarfile.ReadError("unexpected end of data")
-            if Path(info.name).suffix.lower() in PICTURE_SUFFIXES:
+            if Path(info.name).suffix.lower() in picture_suffixes():
                 yield _Item(member, rest.copy())
                 rest.clear()
             else:

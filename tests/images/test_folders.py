@@ -1,11 +1,12 @@
 """Which files a folder holds, with links, loops and what cannot be read."""
 
+import logging
 import os
 from pathlib import Path
 
 import pytest
 
-from allaprima.images.folders import files_below
+from allaprima.images.folders import files_below, pictures_below
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -21,6 +22,29 @@ def names(folder: Path) -> list[str]:
 def test_files_of_any_depth_without_hidden_ones(tmp_path: Path) -> None:
     touch(tmp_path, "b.png", "a/c.txt", "a/d/e", ".hidden", ".git/f.png")
     assert names(tmp_path) == ["a/c.txt", "a/d/e", "b.png"]
+
+
+@pytest.mark.parametrize("suffix", ["jfif", "jpe", "JP2", "pgm", "mpo", "ico", "psd", "apng", "tif", "heic"])
+def test_pictures_are_found_by_every_suffix_of_what_is_read(suffix: str, tmp_path: Path) -> None:
+    touch(tmp_path, f"a.{suffix}", "b.txt", "c.eps", "d.mpg")
+    assert [path.name for path in pictures_below(tmp_path)] == [f"a.{suffix}"]
+
+
+def test_what_is_passed_over_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    touch(tmp_path, "a.jpg", "b.txt", "c.TXT", "d.mov", "README")
+    pictures_below(tmp_path)
+    assert "passing over files that are not called pictures: 2 .txt, " in caplog.text
+    caplog.clear()
+    (tmp_path / "clean").mkdir()
+    touch(tmp_path / "clean", "a.jpg")
+    pictures_below(tmp_path / "clean")
+    assert not caplog.text
+
+
+def test_thumbnails_of_network_storage_are_no_photographs(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "#recycle/b.jpg", "sub/__MACOSX/c.jpg")
+    assert names(tmp_path) == ["a.jpg"]
 
 
 def test_links_are_followed_once_and_loops_are_not(tmp_path: Path) -> None:

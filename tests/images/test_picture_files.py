@@ -1,6 +1,7 @@
 """Reading and writing pictures: orientation, alpha, limits, messages, atomic files."""
 
 import io
+import os
 import pickle
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -259,3 +260,22 @@ def test_picture_makes_the_round_trip_through_pillow() -> None:
     assert again.alpha is not None
     assert picture.alpha is not None
     assert (again.alpha == picture.alpha).all()
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(PictureError, match=r"pipe.png' cannot be read: it is a pipe or a device, not a file"):
+        read_picture(tmp_path / "pipe.png")
+
+
+def test_a_link_to_itself_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "self.png").symlink_to("self.png")
+    with pytest.raises(PictureError, match="cannot be read: it is a link that leads back to itself"):
+        read_picture(tmp_path / "self.png")
+
+
+@pytest.mark.parametrize("format", ["ICO", "ICNS", "DDS", "SGI", "PPM", "JPEG2000", "MPO"])
+def test_what_pillow_writes_of_these_is_read(format: str) -> None:
+    read = read_picture(encoded(Image.new("RGB", (64, 64), "teal"), format)).rgb
+    assert np.abs(read.astype(int) - (0, 128, 128)).max() < 4

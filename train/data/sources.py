@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from allaprima.did_you_mean import suggestion
-from allaprima.images.folders import files_below
-from allaprima.images.picture_files import PICTURE_SUFFIXES
+from allaprima.images.folders import files_below, say_passed_over
+from allaprima.images.picture_files import picture_suffixes
 
 from .file_fingerprint import fingerprint_files
 from .tar_files import TarMember, tar_pictures
@@ -227,6 +227,7 @@ def _local_files(content: str) -> tuple[list[Path], str | None]:
     if not kinds:
         raise ValueError(_nothing_in(content, None) + f"; it has {len(files)} other files")
     kind = max(kinds, key=lambda kind: kinds[kind])
+    say_passed_over(content, (file for file in files if not _kind(file)))
     if len(kinds) > 1:
         _log.info("%s: taking the %d %s of %s", content, kinds[kind], kind, dict(kinds))
     return [file for file in files if _kind(file) == kind], kind
@@ -241,11 +242,11 @@ def _names_in(folder: Path) -> list[str]:
 
 def _kind(path: Path) -> str | None:
     suffix = path.suffix.lower()
-    if suffix in PICTURE_SUFFIXES:
+    if suffix in picture_suffixes():
         return "pictures"
     return {".tar": "tar", ".parquet": "parquet"}.get(suffix)
 
 
 def _nothing_in(content: str, image_column: str | None) -> str:
-    suffixes = ", ".join([*sorted(PICTURE_SUFFIXES), ".tar", ".parquet"])
+    suffixes = ", ".join([*sorted(picture_suffixes()), ".tar", ".parquet"])
     return f"no pictures in '{content}'; looked for " + (f"*.{image_column}" if image_column else suffixes)

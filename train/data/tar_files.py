@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from allaprima.images.picture_files import PICTURE_SUFFIXES
+from allaprima.images.picture_files import picture_suffixes
 
 from .undecoded_picture import LARGEST_PICTURE, NoPicture
 
@@ -94,4 +94,4 @@ def _rank(member: tarfile.TarInfo, image_column: str | None) -> int:
     column = column.lower()
     if column in _PREFERRED:
         return _PREFERRED.index(column)
-    return len(_PREFERRED) if f".{column}" in PICTURE_SUFFIXES else _NO_PICTURE
+    return len(_PREFERRED) if f".{column}" in picture_suffixes() else _NO_PICTURE

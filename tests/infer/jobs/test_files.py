@@ -118,7 +118,7 @@ def test_names_that_would_coincide_keep_their_old_suffix(tmp_path: Path) -> None
         (["x"], "b.png", None, "the name of a picture; several pictures need a folder"),
         (["x"], "file", None, "a file that is there already"),
         (["x"], "out", ".gif", "unknown format '.gif'"),
-        (["empty"], "out", None, "no pictures in .*empty'; looked for .avif"),
+        (["empty"], "out", None, "no pictures in .*empty'; looked for .*.avif"),
     ],
 )
 def test_unusable_plans_are_explained(
@@ -127,6 +127,13 @@ def test_unusable_plans_are_explained(
     touch(tmp_path, "x/a.jpg", "y/a.jpg", "file", "empty/notes.txt")
     with pytest.raises(ValueError, match=message):
         plan_jobs([tmp_path / name for name in inputs], tmp_path / output, suffix=suffix)
+
+
+def test_a_link_to_itself_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "self.png").symlink_to("self.png")
+    jobs = plan_jobs([tmp_path / "self.png"], tmp_path / "out.png")
+    (outcome,) = outcomes(jobs)
+    assert outcome.message.endswith("cannot be read: it is a link that leads back to itself")
 
 
 def test_link_to_an_input_is_not_replaced(tmp_path: Path) -> None:

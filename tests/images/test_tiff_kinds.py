@@ -1,0 +1,132 @@
+"""Files that are called TIFF, or begin as one: unusual numbers, and raw photographs behind a preview."""
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+from allaprima.images import picture_files
+from allaprima.images.picture_files import PictureError, read_picture
+
+RAMP = np.linspace(0, 1, 12).reshape(3, 4)
+LEVELS = np.rint(RAMP * 255)
+
+
+def tiff(values: NDArray[Any], *, white_is_zero: bool = False, samples: int = 1) -> bytes:
+    """Return an uncompressed TIFF file, written here, since Pillow writes no such kinds."""
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    bits = values.dtype.itemsize * 8
+    height, width = values.shape[:2]
+    extra = [(338, 3, 1, 2)] if samples in (2, 5) else []
+    photometric = {1: 0 if white_is_zero else 1, 3: 2, 5: 5}[samples]
+    tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, samples, bits), (259, 3, 1, 1)]
+    tags += [(262, 3, 1, photometric), (273, 4, 1, 8), (277, 3, 1, samples), (278, 4, 1, height)]
+    tags += [(279, 4, 1, values.nbytes), *extra, (339, 3, samples, kind)]
+    data = values.astype(values.dtype.newbyteorder("<")).tobytes()
+    start, behind = 8 + len(data), b""
+    after = start + 2 + 12 * len(tags) + 4
+    directory = struct.pack("<H", len(tags))
+    for tag, form, count, value in sorted(tags):
+        if count > 2:
+            packed = struct.pack("<I", after + len(behind))
+            behind += struct.pack("<H", value) * count
+        else:
+            packed = (
+                struct.pack("<HH", value, value if count == 2 else 0)
+                if form == 3
+                else struct.pack("<I", value)
+            )
+        directory += struct.pack("<HHI", tag, form, count) + packed
+    return struct.pack("<2sHI", b"II", 42, start) + data + directory + struct.pack("<I", 0) + behind
+
+
+@pytest.mark.parametrize(
+    ("dtype", "white", "white_is_zero"),
+    [
+        (np.uint16, 2**16 - 1, False),
+        (np.uint16, 2**16 - 1, True),
+        (np.uint32, 2**32 - 1, False),
+        (np.int32, 2**31 - 1, False),
+        (np.float32, 1, False),
+        (np.uint8, 255, True),
+    ],
+)
+def test_greys_are_read_from_black_to_white(dtype: type, white: float, white_is_zero: bool) -> None:
+    values = (1 - RAMP if white_is_zero else RAMP) * white
+    read = read_picture(tiff(values.astype(dtype), white_is_zero=white_is_zero)).rgb[..., 0]
+    assert np.abs(read - LEVELS).max() <= 1
+
+
+@pytest.mark.parametrize("highest", [3.24, 12.0])
+def test_light_beyond_white_is_neither_black_nor_all_white(highest: float) -> None:
+    values = np.linspace(0, highest, 10_000, dtype=np.float32).reshape(100, 100)
+    levels = read_picture(tiff(values)).rgb[..., 0]
+    assert levels.min() == 0
+    assert 100 < levels.mean() < 150
+
+
+def test_a_few_highlights_do_not_darken_the_rest() -> None:
+    values = np.full((100, 100), 0.5, np.float32)
+    values[0, :3] = 14
+    assert read_picture(tiff(values)).rgb[50, 50, 0] == 128
+
+
+@pytest.mark.parametrize(
+    ("values", "samples", "message"),
+    [
+        (np.zeros((4, 4, 3), np.float32), 3, r"3 x 32 bits, floating point numbers\): save it with 8 or 16"),
+        (np.zeros((4, 4, 5), np.uint8), 5, r"of a kind that is not read \(5 x 8 bits, whole numbers"),
+        (np.zeros((4, 4), np.float64), 1, r"of a kind that is not read \(1 x 64 bits, floating point"),
+    ],
+)
+def test_what_is_not_read_is_not_called_damaged(values: NDArray[Any], samples: int, message: str) -> None:
+    with pytest.raises(PictureError, match=message):
+        read_picture(tiff(values, samples=samples))
+
+
+def preview(**tags: Any) -> bytes:
+    """Return a TIFF file whose tags say that it is the preview of a raw photograph."""
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    for name, value in tags.items():
+        number = int(name.removeprefix("tag"))
+        info[number] = value
+        if isinstance(value, bytes):
+            info.tagtype[number] = 1
+    file = io.BytesIO()
+    Image.new("RGB", (12, 9), "red").save(file, "TIFF", tiffinfo=info)
+    return file.getvalue()
+
+
+RAWS = [
+    preview(tag50706=b"\1\4\0\0"),
+    preview(tag254=1, tag330=8),
+    b"FUJIFILMCCD-RAW 0201" + bytes(100),
+    b"\0\0\0\x18ftypcrx \0\0\0\1" + bytes(100),
+]
+
+
+@pytest.mark.parametrize("data", RAWS)
+def test_a_raw_photograph_is_never_its_preview(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PictureError):  # these are not whole
+        read_picture(data)
+
+    def missing(name: str) -> Any:
+        raise ImportError(name)
+
+    monkeypatch.setattr(picture_files, "import_module", missing)
+    message = r"it is a raw photograph; install 'allaprima\[raw\]' to read those, or export it as TIFF"
+    with pytest.raises(PictureError, match=message):
+        read_picture(data)
+
+
+@pytest.mark.shared
+def test_a_raw_photograph_is_read_whole(shared: Path) -> None:
+    pytest.importorskip("rawpy")
+    picture = read_picture(shared / "data" / "faults" / "photo.dng")
+    assert (picture.width, picture.height) == (320, 240)  # its preview has 128x96
+    assert picture.rgb.std() > 10
