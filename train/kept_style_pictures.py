@@ -23,7 +23,7 @@ def keep_styles(folder: Path, styles: Sequence[StylePicture]) -> None:
     """Write style pictures at their training size into a folder, and after them what is known of each."""
     folder.mkdir(exist_ok=True)
     for number, style in enumerate(styles, start=1):
-        write_picture(Picture(style.pixels, style.opacity), folder / _name(number))
+        write_picture(Picture(style.pixels), folder / _name(number))
     index = [
         {"path": str(style.path), "sha256": style.sha256, "shorter_side": style.shorter_side}
         for style in styles
@@ -52,7 +52,7 @@ def kept_styles(folder: Path) -> list[StylePicture]:
         read_picture(folder / _name(number), max_pixels=MAX_PIXELS) for number in range(1, len(known) + 1)
     ]
     return [
-        StylePicture(path, sha256, picture.rgb, shorter_side, picture.alpha)
+        StylePicture(path, sha256, picture.rgb, shorter_side)
         for (path, sha256, shorter_side), picture in zip(known, pictures, strict=True)
     ]
 

@@ -1,16 +1,18 @@
 """The style picture: its pixels at the training size, and its checksum."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from allaprima.images.picture_files import PictureError, read_picture
+from allaprima.images.picture_files import Picture, PictureError, read_picture
 from allaprima.images.pixels import Pixels, resized
 from allaprima.models.network_settings import MINIMUM_SIZE
+
+_log = logging.getLogger(__name__)
 
 MAX_PIXELS = 400_000_000
 """More than for a photograph: museums' scans are large, and there is only one."""
@@ -27,8 +29,6 @@ class StylePicture:
     """At its training size, `(H, W, 3)`, uint8."""
     shorter_side: int
     """Of the picture as it is, in pixels."""
-    opacity: NDArray[np.uint8] | None = None
-    """Of the same size, `(H, W)`, or None where all of it is opaque."""
 
 
 def read_style_picture(path: Path, size: int | None) -> StylePicture:
@@ -42,7 +42,7 @@ def read_style_picture(path: Path, size: int | None) -> StylePicture:
     """
     try:
         contents = path.read_bytes()
-        pixels = read_picture(contents, max_pixels=MAX_PIXELS).rgb
+        pixels = _visible(read_picture(contents, max_pixels=MAX_PIXELS), path)
     except FileNotFoundError as error:
         raise PictureError(f"style '{path}' cannot be read: it does not exist") from error
     except OSError as error:
@@ -57,6 +57,17 @@ def joint_checksum(style_pictures: Sequence[StylePicture]) -> str:
     """Return the checksum of one style picture, or one for several together, in hexadecimal."""
     first, *more = (style_picture.sha256 for style_picture in style_pictures)
     return hashlib.sha256("".join([first, *more]).encode()).hexdigest() if more else first
+
+
+def _visible(picture: Picture, path: Path) -> Pixels:
+    """Return what is seen of a picture: what is painted on, cut to its bounds, on white."""
+    if picture.alpha is None or picture.alpha.min() == 255:
+        return picture.rgb
+    rows, columns = (np.flatnonzero(picture.alpha.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        raise PictureError("picture is transparent all over")
+    _log.warning("style '%s' has transparent areas, which are cut off at its sides and white elsewhere", path)
+    return picture.on_white().rgb[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def checksum(file: Path) -> str:

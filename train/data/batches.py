@@ -2,6 +2,8 @@
 
 import itertools
 import logging
+import os
+import zlib
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
@@ -140,6 +142,7 @@ class StepBatches(IterableDataset[Tensor]):
         start_step: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        named: Tensor | None = None,
     ) -> None:
         """Set up the batches; nothing is read yet.
 
@@ -152,6 +155,7 @@ class StepBatches(IterableDataset[Tensor]):
             start_step: The first batch to yield.
             rank: This process among `world_size`.
             world_size: Number of processes that share each batch.
+            named: From `unnamed`; in shared memory each broken picture is named by one process alone.
         """
         super().__init__()
         self._samples = samples
@@ -162,7 +166,7 @@ class StepBatches(IterableDataset[Tensor]):
         self._start_step = start_step
         self._rank = rank
         self._world_size = world_size
-        self._broken: set[str] = set()
+        self._named = unnamed() if named is None else named
 
     def __iter__(self) -> Iterator[Tensor]:
         """Yield the batches of this rank, or of this DataLoader worker every W-th of them."""
@@ -196,12 +200,18 @@ class StepBatches(IterableDataset[Tensor]):
         raise ValueError(f"{_GIVE_UP_AFTER} content pictures in a row cannot be read, the last is {name}")
 
     def _report(self, name: str, error: PictureError) -> None:
-        if name in self._broken:
+        slot = zlib.crc32(os.fsencode(name)) % len(self._named)
+        if self._named[slot]:
             return
-        self._broken.add(name)
-        count = len(self._broken)
+        self._named[slot] = True
+        count = int(self._named.sum())
         if count <= _NAMED or count.bit_count() == 1:
             _log.warning("skipping broken content picture %s (%d so far): %s", name, count, error)
+
+
+def unnamed() -> Tensor:
+    """Return a table of which broken pictures were named already, by a hash of their names: none."""
+    return torch.zeros(1 << 16, dtype=torch.bool)
 
 
 def random_generator(seed: int, number: int, purpose: int) -> np.random.Generator:

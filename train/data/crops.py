@@ -21,14 +21,18 @@ def largest_crop(crop_size: int, min_scale: float) -> int:
 
 
 def decode(payload: Payload, min_side: int) -> NDArray[np.uint8]:
-    """Return the pixels of a picture, reduced at most to a shorter side of `min_side`.
+    """Return the pixels of a picture, as it looks on white, with a shorter side of `min_side` or more.
 
     Raises:
         PictureError: If it cannot be read.
     """
     if isinstance(payload, NoPicture):
         raise PictureError(payload.reason)
-    return payload if isinstance(payload, np.ndarray) else read_picture(payload, min_side=min_side).rgb
+    return (
+        payload
+        if isinstance(payload, np.ndarray)
+        else read_picture(payload, min_side=min_side).on_white().rgb
+    )
 
 
 def shorter_side_within(rgb: NDArray[np.uint8], least: int, most: int) -> NDArray[np.uint8]:
@@ -40,6 +44,14 @@ def shorter_side_within(rgb: NDArray[np.uint8], least: int, most: int) -> NDArra
         return rgb
     size = (max(side, round(width * scale)), max(side, round(height * scale)))
     return np.array(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))
+
+
+def middle_part(rgb: NDArray[np.uint8], longest: float) -> NDArray[np.uint8]:
+    """Return the middle of a picture whose longer side is more than so many times its shorter one."""
+    height, width = rgb.shape[:2]
+    limit = int(longest * min(height, width))
+    top, left = max(0, height - limit) // 2, max(0, width - limit) // 2
+    return rgb[top : height - top, left : width - left][:limit, :limit]
 
 
 def random_crop(

@@ -28,15 +28,25 @@ from .batches import (
     StepBatches,
     StreamedSamples,
     random_generator,
+    unnamed,
 )
-from .crops import MIN_SCALE, centre_crop, decode, largest_crop, shorter_side_within
+from .crops import MIN_SCALE, centre_crop, decode, largest_crop, middle_part, shorter_side_within
 from .decoded_cache import DecodedCache, Progress, build_cache, open_cache, warn_broken
+from .shared_memory import SHARED_MEMORY, free_shared_memory
 from .sources import PictureSource, PictureStream, check_content, open_source, open_stream
 from .undecoded_picture import Payload
-from .worker_exit import end_with_parent
+from .worker_process import begin_worker
 
 _log = logging.getLogger(__name__)
 _LEAST_TO_HOLD_OUT_FROM = 10
+_LONGEST = 2.5
+"""Times its shorter side that a photograph is wide or high when it is scored: more than panoramas of 21:9."""
+
+_AHEAD = 4
+"""Batches that each process loads before they are needed."""
+
+_STUCK_SECONDS = 1800.0
+"""Without a batch for so long, loading is given up."""
 
 
 class ContentDataModule(LightningDataModule):
@@ -82,6 +92,7 @@ class ContentDataModule(LightningDataModule):
         self._skipped = 0
         self._held_out: list[Payload] = []
         self._validation = torch.empty(0)
+        self._named = unnamed()
 
     def prepare_data(self) -> None:
         """Build the cache if that pays; of several processes that call this, one does the work."""
@@ -124,23 +135,26 @@ class ContentDataModule(LightningDataModule):
             start_step=trainer.global_step if trainer else 0,
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
+            named=self._named,
         )
 
     def train_dataloader(self) -> Iterable[Tensor]:
         """Return the same batches as `batches`, loaded ahead by other processes where that pays."""
         on_cuda = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-        workers = self._workers(on_cuda=on_cuda)
+        workers = self._within_shared_memory(self._workers(on_cuda=on_cuda))
         if workers == 0:
             return self.batches()
+        self._named.share_memory_()  # type: ignore[no-untyped-call]
         return DataLoader(
             self.batches(),
             batch_size=None,
             num_workers=workers,
-            prefetch_factor=4,
+            prefetch_factor=_AHEAD,
+            timeout=_STUCK_SECONDS,
             persistent_workers=True,
             pin_memory=on_cuda,
             multiprocessing_context=_worker_context(),
-            worker_init_fn=end_with_parent,
+            worker_init_fn=begin_worker,
         )
 
     def val_dataloader(self) -> Iterable[Tensor]:
@@ -160,10 +174,11 @@ class ContentDataModule(LightningDataModule):
     def photographs(self, count: int) -> list[NDArray[np.uint8]]:
         """Return the same pictures uncut, `(H, W, 3)` uint8 each, at a size at which they can be painted.
 
-        They are reduced to the size that is cached, and enlarged to the least that the network takes.
+        They are reduced to the size that is cached, and enlarged to the least that the network takes. Of
+        those that are very long, such as screenshots, it is the middle: memory is bounded as in training.
         """
         return [
-            shorter_side_within(decode(payload, self._side), MINIMUM_SIZE, self._side)
+            shorter_side_within(middle_part(decode(payload, self._side), _LONGEST), MINIMUM_SIZE, self._side)
             for payload in self._held_out[:count]
         ]
 
@@ -280,12 +295,29 @@ class ContentDataModule(LightningDataModule):
             self._pictures, self._train_indices, seed=self._settings.seed, broken=self._broken
         )
 
+    def _within_shared_memory(self, workers: int) -> int:
+        """Return how many processes can hand over their batches: containers have 64 MB for that by default.
+
+        Where it is full, a process that writes to it is killed.
+        """
+        free = free_shared_memory()
+        each = (_AHEAD + 1) * self._settings.batch_size * 3 * self._settings.crop_size**2
+        if free is None or workers * each <= free:
+            return workers
+        fewer = free // each
+        _log.warning(
+            "%d processes load pictures instead of %d: %.0f MB are free in %s, and each may take %.0f MB; "
+            "docker run --shm-size gives more",
+            *(fewer, workers, free / 1e6, SHARED_MEMORY, each / 1e6),
+        )
+        return fewer
+
     def _workers(self, *, on_cuda: bool) -> int:
         """Return how many processes load pictures, if nobody said so."""
         if self._settings.workers is not None:
             return self._settings.workers
         if not on_cuda:
-            return 0 if isinstance(self._pictures, DecodedCache) else 2
+            return 0 if isinstance(self._pictures, DecodedCache) else min(2, _cores())
         if self._settings.stream:  # each worker reads all of the stream
             return 2
         devices = self.trainer.num_devices if self.trainer else 1
@@ -306,6 +338,11 @@ class _FixedBatches:
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter(self._batches)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _any_readable(pictures: Iterable[Payload]) -> bool:

@@ -24,7 +24,7 @@ from .sources import PictureSource
 from .undecoded_picture import Payload
 
 _log = logging.getLogger(__name__)
-_FORMAT = 3
+_FORMAT = 4
 _PROBED = 256
 _NAMED = 10
 _UNFINISHED = ".part"

@@ -179,7 +179,7 @@ def _read(path: Path, height: int | None) -> "Pixels":
     from allaprima.images.picture_files import read_picture
     from allaprima.images.pixels import resized
 
-    pixels = read_picture(path).rgb
+    pixels = read_picture(path).on_white().rgb
     if height is None or pixels.shape[0] <= height:
         return pixels
     return resized(pixels, height, max(1, round(pixels.shape[1] * height / pixels.shape[0])))

@@ -134,7 +134,7 @@ def _paint(
                 write(to_pixels(stage.image[0]), numbered(output, done))
             ending.after_evaluation()
 
-        painting = paint(photograph.rgb, style_picture.pixels, network, config, watch=watch)
+        painting = paint(photograph.on_white().rgb, style_picture.pixels, network, config, watch=watch)
     write(painting.pixels, output)
     return painting
 

@@ -4,7 +4,7 @@ from allaprima.terminal import one_line
 
 
 def failure_advice(error: RuntimeError, command: str) -> str | None:
-    """Return what to do about a run that diverged or ran out of memory; None for other errors."""
+    """Return what to do about a run that diverged, or lacks memory or pictures; None for other errors."""
     from torch import OutOfMemoryError
 
     from .limits import DivergenceError
@@ -16,4 +16,9 @@ def failure_advice(error: RuntimeError, command: str) -> str | None:
         )
     if isinstance(error, OutOfMemoryError):
         return f"{one_line(error)}; the device's memory is full: lower --batch-size or --crop-size"
+    if "DataLoader" in str(error):  # torch's words for a process of its own that was killed, or is stuck
+        return (
+            f"the pictures stopped coming: {one_line(error)}; the last checkpoint is kept. Fewer --workers "
+            "need less memory, and --workers 0 no process of their own"
+        )
     return None

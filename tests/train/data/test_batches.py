@@ -3,9 +3,10 @@
 import io
 import multiprocessing
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +21,10 @@ from allaprima.train.data.batches import (
     ShuffledSamples,
     StepBatches,
     StreamedSamples,
+    unnamed,
 )
 from allaprima.train.data.sources import open_source, open_stream
+from allaprima.train.data.undecoded_picture import Payload
 
 COUNT = 23
 SamplesOf = Callable[[], Samples]
@@ -62,7 +65,7 @@ def make_samples(
     return lambda seed=0: samples_of(path, request.param, seed)
 
 
-def batches(samples: Samples, start_step: int = 0, *, size: int = 4, **options: int) -> StepBatches:
+def batches(samples: Samples, start_step: int = 0, *, size: int = 4, **options: Any) -> StepBatches:
     return StepBatches(samples, batch_size=size, crop_size=16, seed=5, start_step=start_step, **options)
 
 
@@ -175,3 +178,19 @@ def test_the_first_pictures_of_a_stream_can_be_skipped(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", [picture(number) for number in range(8)])
     samples = StreamedSamples(open_stream(str(path)), seed=0, skip=3)
     assert set(numbers(take(batches(samples), 10))) == {3, 4, 5, 6, 7}
+
+
+def test_a_broken_picture_is_named_once_by_all_processes(caplog: pytest.LogCaptureFixture) -> None:
+    named = unnamed()
+    for _ in range(3):  # each process has its own batches, and the table in common
+        batches = StepBatches(Broken(), batch_size=2, crop_size=32, seed=0, named=named)
+        batches.batch(0)
+    assert caplog.text.count("skipping broken content picture bad") == 1
+
+
+class Broken:
+    """Every second picture is broken."""
+
+    def following(self, sample: int) -> Iterator[tuple[str, Payload]]:
+        yield "bad", b""
+        yield "good", np.zeros((40, 40, 3), np.uint8)

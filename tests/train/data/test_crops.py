@@ -1,10 +1,14 @@
 """Crops have the promised size, scales and places."""
 
+import io
+
 import numpy as np
+import pytest
 import torch
+from PIL import Image
 
 from allaprima.train.data.batches import random_generator
-from allaprima.train.data.crops import centre_crop, random_crop
+from allaprima.train.data.crops import centre_crop, decode, middle_part, random_crop
 
 
 def test_random_crops_cover_scales_places_and_mirrors() -> None:
@@ -42,3 +46,25 @@ def test_centre_crop_is_the_middle_square() -> None:
     crop = centre_crop(rgb, 10)
     assert crop.shape == (3, 10, 10)
     assert crop.min() == 255
+
+
+def test_hidden_pixels_of_photographs_are_white() -> None:
+    pixels = np.zeros((20, 20, 4), np.uint8)
+    pixels[5:, :, 3] = 255
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    decoded = decode(file.getvalue(), 1)
+    assert (decoded[:5] == 255).all()
+    assert (decoded[5:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "left"),
+    [((1000, 72), (180, 72)), ((72, 1001), (72, 180)), ((100, 250), (100, 250)), ((9, 8), (9, 8))],
+)
+def test_the_middle_of_what_is_long(size: tuple[int, int], left: tuple[int, int]) -> None:
+    rows = np.arange(size[0])[:, None, None].repeat(size[1], 1).repeat(3, 2).astype(np.uint8)
+    part = middle_part(rows, 2.5)
+    assert part.shape == (*left, 3)
+    above = (size[0] - left[0]) // 2
+    assert part[0, 0, 0] == above % 256

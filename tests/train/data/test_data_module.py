@@ -1,6 +1,7 @@
 """A run sees the same batches whether it was stopped or not; what is held out is never trained on."""
 
 import io
+import os
 import tarfile
 from itertools import islice
 from pathlib import Path
@@ -282,7 +283,9 @@ def test_cached_pictures_on_the_cpu_need_no_workers(tmp_path: Path) -> None:
     cached = ready(content, workers=None)
     assert isinstance(cached._pictures, DecodedCache)
     assert not hasattr(cached.train_dataloader(), "num_workers")
-    assert getattr(ready(content, workers=None, cache="off").train_dataloader(), "num_workers", 0) == 2
+    several = min(2, len(os.sched_getaffinity(0)))
+    loader = ready(content, workers=None, cache="off").train_dataloader()
+    assert getattr(loader, "num_workers", 0) == several
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -297,3 +300,25 @@ def test_nothing_but_broken_pictures(tmp_path: Path, stream: bool) -> None:
 def test_setup_comes_first(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"setup\(\) has to be called"):
         data_module(write_pictures(tmp_path)).train_dataloader()
+
+
+def test_a_very_long_photograph_is_scored_in_bounded_memory(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        Image.new("RGB", (108, 1500), (number, 0, 0)).save(tmp_path / "photos" / f"{number}.png")
+    scored = ready(tmp_path / "photos").photographs(4)
+    assert max(pixels.shape[0] * pixels.shape[1] for pixels in scored) <= 2.5 * 64**2
+
+
+def test_processes_are_fewer_where_shared_memory_is_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """64 MB, as docker gives, and less."""
+    data = ready(write_pictures(tmp_path / "photos"), cache="off", workers=4)
+    each = 5 * 2 * 3 * 32**2
+    for free, fewer in ((4 * each, 4), (4 * each - 1, 3), (each - 1, 0)):
+        monkeypatch.setattr("allaprima.train.data.data_module.free_shared_memory", lambda free=free: free)
+        caplog.clear()
+        assert data._within_shared_memory(4) == fewer
+        assert (f"{fewer} processes load pictures instead of 4" in caplog.text) == (fewer < 4)
+    assert not hasattr(data.train_dataloader(), "num_workers")
