@@ -15,6 +15,9 @@ from allaprima import __version__
 from allaprima.missing_extras import how_to_install
 from allaprima.terminal import PrintableFormatter, ProblemsError, complain
 
+SIGPIPE = 13
+"""What a program ends by whose output nobody reads any more, such as that of `| head`."""
+
 COMMANDS = {
     "train": ("allaprima.train.cli:train", "Train a network that paints any picture in one style."),
     "train-base": (
@@ -79,8 +82,12 @@ def main() -> None:
             code = build_app()(
                 sys.argv[1:], result_action="return_value", exit_on_error=False, print_error=False
             )
+        sys.stdout.flush()  # a pipe that nobody reads any more says so now
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush at its end
+        sys.exit(128 + SIGPIPE)
     except CycloptsError as error:  # printed here, for it shows arguments, which may be names of files
         complain(error)
         sys.exit(2)

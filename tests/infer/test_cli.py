@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -106,6 +107,16 @@ def test_warnings_of_pillow_are_not_shown(style_file: Path, tmp_path: Path) -> N
     done = subprocess.run(program, check=True, capture_output=True, text=True)
     assert done.stdout == "1 picture stylised\n"
     assert "EXIF" not in done.stderr
+
+
+def test_a_pipe_that_nobody_reads_ends_the_program_quietly(style_file: Path) -> None:
+    """As `allaprima info wave.style | head -0` does."""
+    read, write = os.pipe()
+    os.close(read)
+    program = [sys.executable, "-m", "allaprima", "info", str(style_file), "--json"]
+    done = subprocess.run(program, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 @pytest.mark.parametrize(

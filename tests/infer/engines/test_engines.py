@@ -548,3 +548,18 @@ main()
     assert (done.stdout, done.stderr, done.returncode) == ("1 picture stylised\n", "", 0)
     with Image.open(tmp_path / "out.jpg") as painting:
         assert painting.size == (60, 40)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forks")
+def test_a_forked_process_computes_alone() -> None:
+    """Otherwise it would wait for threads that stayed with its parent."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        child = os.fork()
+        if child == 0:
+            os._exit(torch.get_num_threads())
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
