@@ -211,7 +211,7 @@ class StepBatches(IterableDataset[Tensor]):
 
 def unnamed() -> Tensor:
     """Return a table of which broken pictures were named already, by a hash of their names: none."""
-    return torch.zeros(1 << 16, dtype=torch.bool)
+    return torch.zeros(1 << 12, dtype=torch.bool)
 
 
 def random_generator(seed: int, number: int, purpose: int) -> np.random.Generator:

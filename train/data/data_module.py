@@ -301,7 +301,7 @@ class ContentDataModule(LightningDataModule):
         Where it is full, a process that writes to it is killed.
         """
         free = free_shared_memory()
-        each = (_AHEAD + 1) * self._settings.batch_size * 3 * self._settings.crop_size**2
+        each = (_AHEAD + 2) * self._settings.batch_size * 3 * self._settings.crop_size**2
         if free is None or workers * each <= free:
             return workers
         fewer = free // each

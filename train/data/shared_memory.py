@@ -5,7 +5,7 @@ from pathlib import Path
 
 SHARED_MEMORY = Path("/dev/shm")
 
-_KEPT_FREE = 0.9
+_USED = 0.7
 """Share of it that is used at most; others use it too."""
 
 
@@ -13,4 +13,4 @@ def free_shared_memory() -> int | None:
     """Return the bytes that may be taken, or None on systems that have no such limit of their own."""
     if not SHARED_MEMORY.is_dir():
         return None
-    return int(shutil.disk_usage(SHARED_MEMORY).free * _KEPT_FREE)
+    return int(shutil.disk_usage(SHARED_MEMORY).free * _USED)

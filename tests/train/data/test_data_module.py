@@ -315,7 +315,7 @@ def test_processes_are_fewer_where_shared_memory_is_small(
 ) -> None:
     """64 MB, as docker gives, and less."""
     data = ready(write_pictures(tmp_path / "photos"), cache="off", workers=4)
-    each = 5 * 2 * 3 * 32**2
+    each = 6 * 2 * 3 * 32**2
     for free, fewer in ((4 * each, 4), (4 * each - 1, 3), (each - 1, 0)):
         monkeypatch.setattr("allaprima.train.data.data_module.free_shared_memory", lambda free=free: free)
         caplog.clear()
