@@ -1,11 +1,10 @@
 """Jobs whose pictures come in files of many: tar and parquet."""
 
-import os
 from collections.abc import Iterator, Sequence
 
 from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
 
-from .files import Job, is_collection
+from .files import Job, is_collection, real_location
 from .storage.local_copies import already_there
 from .storage.url import Location
 from .stream import FAILURES, PictureStylizer
@@ -47,7 +46,7 @@ def plan_containers(inputs: Sequence[Location], output: Location, *, into_folder
             raise ValueError(
                 f"'{jobs[job.target].source}' and '{source}' would both be written to '{job.target}'"
             )
-        if os.path.realpath(job.target) == os.path.realpath(source):
+        if real_location(job.target) == real_location(source):
             raise ValueError(f"output '{job.target}' would replace an input; choose another output")
         jobs[job.target] = job
     return list(jobs.values())

@@ -105,10 +105,10 @@ def _jobs_for_folder(inputs: Sequence[Location], output: Location, suffix: str |
     jobs: dict[Location, Job] = {}
     for item in inputs:
         tree = item.is_dir()
-        folder = output / _real(item).name if tree and len(inputs) > 1 else output
+        folder = output / real_location(item).name if tree and len(inputs) > 1 else output
         for source in _pictures_in(item, output) if tree else [item]:
             target = folder / (path_below(source, item) if tree else source.name)
-            where = _real(source.parent) / source.name
+            where = real_location(source.parent) / source.name
             writable = target.with_suffix(writable_suffix(target.suffix, suffix))
             jobs.setdefault(where, Job(source, writable))
     if not jobs:
@@ -120,9 +120,11 @@ def _jobs_for_folder(inputs: Sequence[Location], output: Location, suffix: str |
 def _pictures_in(folder: Location, output: Location) -> Sequence[Location]:
     if isinstance(folder, Url):
         return [url for url in folder.files_below() if is_called_picture(url) and output not in url.parents]
-    results = _real(output)
-    inside = _real(folder) in results.parents
-    return [path for path in pictures_below(folder) if not (inside and results in _real(path).parents)]
+    results = real_location(output)
+    inside = real_location(folder) in results.parents
+    return [
+        path for path in pictures_below(folder) if not (inside and results in real_location(path).parents)
+    ]
 
 
 def writable_suffix(own: str, suffix: str | None) -> str:
@@ -145,10 +147,10 @@ def _with_distinct_targets(jobs: list[Job]) -> list[Job]:
 
 
 def _check_targets(jobs: list[Job]) -> None:
-    sources = {_real(job.source) for job in jobs}
+    sources = {real_location(job.source) for job in jobs}
     taken: dict[Location, Location] = {}
     for job in jobs:
-        if _real(job.target) in sources:
+        if real_location(job.target) in sources:
             raise ValueError(f"output '{job.target}' would replace an input; choose another output")
         if job.target in taken:
             raise ValueError(
@@ -158,6 +160,6 @@ def _check_targets(jobs: list[Job]) -> None:
         taken[job.target] = job.source
 
 
-def _real(location: Location) -> Location:
+def real_location(location: Location) -> Location:
     """Return where a path leads; `Path.resolve` raises at a link to itself, which reading it explains."""
     return location if isinstance(location, Url) else Path(os.path.realpath(location))
