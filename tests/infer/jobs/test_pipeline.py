@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -246,3 +247,36 @@ def test_an_output_that_cannot_be_written_is_told(style: Path, tmp_path: Path, r
     code, _, error = run("stylize", style, folder, "-o", tmp_path / "file" / "out")
     assert code == 2
     assert "Not a directory" in error
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("may not mount a disk here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_fills_up_in_the_middle(style: Path, small_disk: Path, tmp_path: Path, run: Run) -> None:
+    folder, out = tmp_path / "in", small_disk / "out"
+    folder.mkdir()
+    for index in range(8):
+        paint(100, 120, index).save(folder / f"{index}.png")
+    arguments = ("stylize", style, folder, "--engine", "eager", "-o")
+    assert run(*arguments, out)[0] in (1, 2)  # 2 where there is no room for the record either
+    some = {path.name: path.read_bytes() for path in out.glob("[0-9].png")}
+    assert 0 < len(some) < 8
+    assert run(*arguments, tmp_path / "all")[0] == 0
+    for name, content in some.items():
+        assert content == (tmp_path / "all" / name).read_bytes()
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    code, said, error = run(*arguments, out)
+    assert code == 0, error
+    assert f"{8 - len(some)} pictures stylised, {len(some)} skipped" in said.replace(
+        "1 picture s", "1 pictures s"
+    )
+    assert {path.name for path in out.glob("[0-9].png")} == {f"{index}.png" for index in range(8)}
