@@ -315,10 +315,10 @@ def test_lengstrom_equals_the_yardstick(shared: Path, tmp_path: Path) -> None:
 
 def test_settings_say_how_many_sizes_of_the_style_picture_count(small_weights_file: Path) -> None:
     style = torch.rand(1, 3, 128, 128)
-    layers = {"content_layers": ("relu2_1",), "style_layers": ("relu2_1",)}
-    one, two = (
-        LossSettings(style_scales=scales, loss_weights=small_weights_file, **layers) for scales in (1, 2)
+    one = LossSettings(
+        loss_weights=small_weights_file, content_layers=("relu2_1",), style_layers=("relu2_1",)
     )
+    two = one.model_copy(update={"style_scales": 2})
     network = load_loss_network(one)
     photographs = [torch.rand(1, 3, 64, 64)]
     first, second = (
