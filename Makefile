@@ -32,6 +32,7 @@ test-lowest: .venv-lowest/installed
 
 .venv/installed: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip  # that of Python 3.11 does not find versions that fit together
 	$(BIN)/pip install --quiet --editable '.[train]'
 	touch $@
 
