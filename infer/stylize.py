@@ -38,6 +38,9 @@ class Stylizer:
     Example:
         `Stylizer.load("great-wave")("photo.jpg").save("painting.png")`
 
+    Threads may share one. Processes are started by `spawn`, or forked before the first picture: after a later
+    fork PyTorch computes on one thread, and the engine `compiled` raises RuntimeError.
+
     Args:
         engine: The network, on a runtime.
         max_side: Pictures with a longer side are reduced to it before and enlarged after, which

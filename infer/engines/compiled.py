@@ -1,5 +1,6 @@
 """PyTorch, compiled by Inductor when the first picture comes."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -53,10 +54,22 @@ def _compiled(function: Callable[[Tensor], Tensor], *, graphs: bool) -> Callable
 
 
 def compiled_for_all_sizes(function: Callable[..., Any], *, mode: str | None = None) -> Callable[..., Any]:
-    """Return a function of tensors, compiled when it is first called."""
+    """Return a function of tensors, compiled when it is first called.
+
+    It raises RuntimeError in a process that was forked after that: its number of threads is compiled in, and
+    it would wait for ever for those that stayed with the parent.
+    """
     compiled = torch.compile(function, dynamic=True, mode=mode)
+    process: int | None = None
 
     def run(*tensors: Tensor) -> Any:
+        nonlocal process
+        process = process or os.getpid()
+        if process != os.getpid():
+            raise RuntimeError(
+                "engine 'compiled' cannot go on in a process that was forked after its first picture; start "
+                "processes by 'spawn', or load the style in each"
+            )
         # Without this it is compiled again for batches of one and for square pictures.
         with symbolic_shapes.patch(backed_size_oblivious=True, use_duck_shape=False):  # type: ignore[attr-defined]
             return compiled(*tensors)
