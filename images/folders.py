@@ -81,7 +81,7 @@ def pictures_below(folder: Path) -> list[Path]:
     return pictures
 
 
-def say_passed_over(folder: Path | str, others: Iterable[Path]) -> None:
+def say_passed_over(folder: Path | str, others: Iterable[HasSuffix]) -> None:
     """Log how many files of a folder are not called like what is looked for, and how they are called."""
     suffixes = Counter(path.suffix.lower() or "without a suffix" for path in others)
     if suffixes:

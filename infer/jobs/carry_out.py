@@ -100,4 +100,8 @@ def _recorded(
         return report(plan.total, start, max_failures=max_failures)
     path = manifest_path(plan.output, plan.part)
     with open_manifest(path, settings, anew=writing.overwrite) as manifest:
-        return report(plan.total, lambda share: manifest.recorded(start(share)), max_failures=max_failures)
+
+        def recorded(on_share: OnShare) -> Iterator[Outcome]:
+            return manifest.recorded(start(on_share))
+
+        return report(plan.total, recorded, max_failures=max_failures, passed_over=plan.passed_over)

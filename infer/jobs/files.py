@@ -3,11 +3,11 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from allaprima.images.folders import is_called_picture, pictures_below
+from allaprima.images.folders import files_below, is_called_picture, say_passed_over
 from allaprima.images.picture_files import WRITABLE_SUFFIXES, picture_suffixes
 from allaprima.images.tiff_kinds import RAW_SUFFIXES
 
@@ -26,7 +26,12 @@ class Job:
 
 
 def plan_jobs(
-    inputs: Sequence[Location], output: Location, *, suffix: str | None = None, into_folder: bool = False
+    inputs: Sequence[Location],
+    output: Location,
+    *,
+    suffix: str | None = None,
+    into_folder: bool = False,
+    on_passed_over: Callable[[int], None] = lambda count: None,
 ) -> list[Job]:
     """Return what to read and where to write it, in a stable order.
 
@@ -42,6 +47,7 @@ def plan_jobs(
         output: A file or a folder.
         suffix: Format of all results, for example `.png`.
         into_folder: Whether `output` is a folder whatever it is called.
+        on_passed_over: Told of each folder how many files in it are not called pictures.
 
     Raises:
         ValueError: If there is nothing to do, `output` does not suit the inputs, two results would
@@ -51,12 +57,12 @@ def plan_jobs(
         raise ValueError(f"unknown format '{suffix}'; expected one of {', '.join(WRITABLE_SUFFIXES)}")
     into_folder = into_folder or output.is_dir()
     if is_collection(output, into_folder=into_folder):
-        jobs = _jobs_for_folder(inputs, output, suffix)
+        jobs = _jobs_for_folder(inputs, output, suffix, on_passed_over)
     elif len(inputs) == 1 and not inputs[0].is_dir() and output.suffix and not into_folder:
         jobs = [_job_for_file(inputs[0], output, suffix)]
     else:
         _check_folder(output, into_folder=into_folder)
-        jobs = _jobs_for_folder(inputs, output, suffix)
+        jobs = _jobs_for_folder(inputs, output, suffix, on_passed_over)
     _check_targets(jobs)
     return jobs
 
@@ -101,12 +107,14 @@ def _check_folder(output: Location, *, into_folder: bool) -> None:
         raise ValueError(f"output '{output}' is the name of a picture; several pictures need a folder")
 
 
-def _jobs_for_folder(inputs: Sequence[Location], output: Location, suffix: str | None) -> list[Job]:
+def _jobs_for_folder(
+    inputs: Sequence[Location], output: Location, suffix: str | None, on_passed_over: Callable[[int], None]
+) -> list[Job]:
     jobs: dict[Location, Job] = {}
     for item in inputs:
         tree = item.is_dir()
         folder = output / real_location(item).name if tree and len(inputs) > 1 else output
-        for source in _pictures_in(item, output) if tree else [item]:
+        for source in _pictures_in(item, output, on_passed_over) if tree else [item]:
             target = folder / (path_below(source, item) if tree else source.name)
             where = real_location(source.parent) / source.name
             writable = target.with_suffix(writable_suffix(target.suffix, suffix))
@@ -117,14 +125,22 @@ def _jobs_for_folder(inputs: Sequence[Location], output: Location, suffix: str |
     return _with_distinct_targets(list(jobs.values()))
 
 
-def _pictures_in(folder: Location, output: Location) -> Sequence[Location]:
+def _pictures_in(
+    folder: Location, output: Location, on_passed_over: Callable[[int], None]
+) -> Sequence[Location]:
+    files = _files_in(folder, output)
+    others = [file for file in files if not is_called_picture(file)]
+    say_passed_over(str(folder), others)
+    on_passed_over(len(others))
+    return [file for file in files if is_called_picture(file)]
+
+
+def _files_in(folder: Location, output: Location) -> Sequence[Location]:
     if isinstance(folder, Url):
-        return [url for url in folder.files_below() if is_called_picture(url) and output not in url.parents]
+        return [url for url in folder.files_below() if output not in url.parents]
     results = real_location(output)
     inside = real_location(folder) in results.parents
-    return [
-        path for path in pictures_below(folder) if not (inside and results in real_location(path).parents)
-    ]
+    return [path for path in files_below(folder) if not (inside and results in real_location(path).parents)]
 
 
 def writable_suffix(own: str, suffix: str | None) -> str:

@@ -18,6 +18,7 @@ class Plan:
         output: Where results go.
         part: Which part of how many, or None.
         into_file: Whether single pictures go into one file.
+        passed_over: How many files of folders are not called pictures.
     """
 
     jobs: Sequence[Job]
@@ -25,6 +26,7 @@ class Plan:
     output: Location
     part: tuple[int, int] | None = None
     into_file: bool = False
+    passed_over: int = 0
 
     @property
     def is_one_picture(self) -> bool:
@@ -68,12 +70,19 @@ def make_plan(
     into_file = is_collection(output, into_folder=into_folder)
     if files and many and into_file:
         raise ValueError(f"'{output}' cannot take both pictures and files of many pictures; give a folder")
-    jobs = []
+    jobs: list[Job] = []
+    passed_over: list[int] = []
     if files or not many:
-        jobs = plan_jobs(files, output, suffix=suffix, into_folder=into_folder)
+        jobs = plan_jobs(
+            files,
+            output,
+            suffix=suffix,
+            into_folder=into_folder,
+            on_passed_over=passed_over.append,
+        )
     if part is not None:
         jobs, containers = shard_of(jobs, output, *part), shard_of(containers, output, *part)
-    return Plan(jobs, containers, output, part, into_file and bool(jobs))
+    return Plan(jobs, containers, output, part, into_file and bool(jobs), sum(passed_over))
 
 
 def _absolute(job: Job) -> Job:

@@ -25,17 +25,18 @@ def only_first_frames(animations: int) -> str:
     return f"of {some} only the first frame: allaprima video paints them all"
 
 
-def report(total: int | None, start: Start, *, max_failures: int | None) -> int:
+def report(total: int | None, start: Start, *, max_failures: int | None, passed_over: int = 0) -> int:
     """Draw the progress, print failures as they happen and a summary; return the exit code.
 
     Args:
         total: How many outcomes there will be, where that is known.
         start: Returns what becomes of each; it is carried out as it is asked for.
         max_failures: Stop when more have failed; None never stops.
+        passed_over: How many files of folders are not called pictures.
     """
     console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     columns = (TextColumn("stylising"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-    tally = _Tally(total)
+    tally = _Tally(total, passed_over)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=total, rate="", visible=total != 1)
         tiles = progress.add_task("", total=100, rate="% of a large picture", visible=False)
@@ -60,10 +61,10 @@ def report(total: int | None, start: Start, *, max_failures: int | None) -> int:
 class _Tally:
     """Counts outcomes, and how fast they come."""
 
-    def __init__(self, total: int | None) -> None:
+    def __init__(self, total: int | None, passed_over: int) -> None:
         self.counts: Counter[str] = Counter()
         self._total, self._started, self._pixels = total, perf_counter(), 0
-        self._animations = 0
+        self._animations, self._passed_over = 0, passed_over
 
     def add(self, outcome: Outcome) -> None:
         self.counts[outcome.status] += 1
@@ -92,6 +93,9 @@ class _Tally:
             parts.append(f"{self.counts['failed']} failed")
         if self.counts["skipped"]:
             parts.append(f"{self.counts['skipped']} skipped (already there; --overwrite redoes them)")
+        if self._passed_over:
+            files = f"{self._passed_over} file{'' if self._passed_over == 1 else 's'}"
+            parts.append(f"{files} passed over (not called pictures)")
         rates = f"; {done / seconds:.2f} pictures and {self._pixels / seconds / 1e6:.2f} megapixels a second"
         return ", ".join(parts) + (rates if done >= _RATES_FROM else "")
 

@@ -71,6 +71,19 @@ def test_folder_with_a_bad_file_then_again(run: Run, style_file: Path, tmp_path:
     assert run(*arguments, "--overwrite") == (0, "2 pictures stylised\n", "")
 
 
+def test_what_a_folder_passes_over_is_in_the_summary(run: Run, style_file: Path, tmp_path: Path) -> None:
+    make(tmp_path / "in" / "a.png")
+    for name in ("b.txt", "c/d.MOV", "c/README", "@eaDir/e.txt", "out/f.txt"):
+        (tmp_path / "in" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    code, out, _ = run("stylize", style_file, tmp_path / "in", "-o", tmp_path / "in" / "out")
+    assert (code, out) == (0, "1 picture stylised, 3 files passed over (not called pictures)\n")
+    make(tmp_path / "one" / "a.png")
+    (tmp_path / "one" / "b.txt").touch()
+    code, out, _ = run("stylize", style_file, tmp_path / "one", "-o", tmp_path / "two.tar")
+    assert (code, out) == (0, "1 picture stylised, 1 file passed over (not called pictures)\n")
+
+
 def test_several_pictures_in_one_format(run: Run, style_file: Path, tmp_path: Path) -> None:
     sources = [make(tmp_path / "in" / name) for name in ("a.jpg", "a.png")]
     code, _, _ = run("stylize", style_file, *sources, "-o", tmp_path / "out", "--format", "PNG")
