@@ -26,6 +26,9 @@ METADATA_KEY = "allaprima"
 LARGEST_HEADER = 1 << 22
 """Bytes of the header of a safetensors file; those of styles have 20,000 to 80,000."""
 
+_SAVED_BY_TORCH = (b"PK\x03\x04", b"\x80\x02")
+"""How what `torch.save` writes begins: an archive, or in its old way a pickle."""
+
 
 class StyleHeader(BaseModel):
     """What a style file says of itself."""
@@ -170,6 +173,10 @@ def _read_metadata(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if size > LARGEST_HEADER:
+            if size.to_bytes(8, "little").startswith(_SAVED_BY_TORCH):
+                raise ValueError(
+                    "it is a checkpoint or another file of PyTorch; the style of a run ends in .safetensors"
+                )
             raise ValueError(f"its header has {size} bytes, more than {LARGEST_HEADER}")
         table = parse_json(file.read(size), LARGEST_HEADER)
     metadata: dict[str, Any] = dict(table.pop("__metadata__", {}))

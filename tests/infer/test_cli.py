@@ -158,6 +158,19 @@ def test_mistakes_end_with_code_2(
     assert message in err
 
 
+@pytest.mark.parametrize(("name", "archive"), [("last.ckpt", True), ("vgg.pth", False)])
+def test_a_checkpoint_as_style_is_one_clear_line(name: str, archive: bool, tmp_path: Path) -> None:
+    """Not first two about OpenVINO."""
+    file = tmp_path / name
+    torch.save({"weight": torch.ones(2)}, file, _use_new_zipfile_serialization=archive)
+    arguments = ("stylize", file, make(tmp_path / "a.png"), "-o", tmp_path / "b.png")
+    program = [sys.executable, "-m", "allaprima", *map(str, arguments)]
+    done = subprocess.run(program, check=False, capture_output=True, text=True)
+    reason = "it is a checkpoint or another file of PyTorch; the style of a run ends in .safetensors"
+    error = f"error: '{file}' is not a style file, or it is damaged: {reason}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", error)
+
+
 def test_info_shows_every_setting(run: Run, style_file: Path) -> None:
     code, out, err = run("info", style_file)
     lines = dict(line.split(maxsplit=1) for line in out.splitlines())

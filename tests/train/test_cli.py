@@ -37,6 +37,20 @@ def test_every_mistake_is_named_with_a_suggestion(
     assert any(line.startswith("error: crop_size is '8'") for line in errors)
 
 
+@pytest.mark.parametrize(
+    "text", ["width: 3\n  style: [a\n b: {", "width: [1,\n2", "\tlr: 1\n", "lr: 'a\n\nb\n", "lr: *a\n"]
+)
+def test_yaml_that_cannot_be_read_is_one_line(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "odd.yaml").write_text(text)
+    assert run(monkeypatch, "train", "--config", str(tmp_path / "odd.yaml")) == 2
+    out, error = capsys.readouterr()
+    assert (out, error.count("\n")) == ("", 1)
+    assert error.startswith(f"error: {tmp_path / 'odd.yaml'}: not YAML: ")
+    assert error.count("error:") == 1
+
+
 def test_missing_inputs_are_asked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
