@@ -192,6 +192,26 @@ def test_a_killed_run_leaves_no_processes(settings: dict[str, Any], tmp_path: Pa
     assert not alive
 
 
+@pytest.mark.slow
+def test_a_run_whose_worker_is_killed_ends_with_a_message(settings: dict[str, Any], tmp_path: Path) -> None:
+    """As the kernel kills one when memory or /dev/shm is full."""
+    root = tmp_path / "run"
+    process = subprocess.Popen(
+        command(settings | {"max_steps": 100_000}, "--workers", "2", "--output", str(root)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    wait_for_checkpoint(root, process)
+    (*_, worker) = psutil.Process(process.pid).children(recursive=True)
+    worker.kill()
+    output = process.communicate(timeout=100)[0].decode()
+    assert process.returncode == 1, output
+    assert "the pictures stopped coming: " in output
+    assert "the last checkpoint is kept. Fewer --workers need less memory" in output
+    assert "Traceback" not in output
+    assert any(map(is_whole, (root / "checkpoints").glob("*.ckpt")))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_optimize_keeps_the_best_picture(
     number: int,
