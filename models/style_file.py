@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 
 from allaprima.atomic import write_whole
@@ -30,12 +30,16 @@ _SAVED_BY_TORCH = (b"PK\x03\x04", b"\x80\x02")
 """How what `torch.save` writes begins: an archive, or in its old way a pickle."""
 
 
+LARGEST_WEIGHT = 65504.0
+"""The largest number of half precision, which files hold; styles stay below 2. Far beyond, sums overflow."""
+
+
 class StyleHeader(BaseModel):
     """What a style file says of itself."""
 
     model_config = ConfigDict(extra="ignore")
 
-    format_version: int = FORMAT_VERSION
+    format_version: int = Field(default=FORMAT_VERSION, strict=True)
     network: NetworkSettings = NetworkSettings()
     dtype: Literal["float16", "float32"] = "float16"
     style_name: str
@@ -43,7 +47,7 @@ class StyleHeader(BaseModel):
     style_thumbnail: str = ""
     """The style picture as a JPEG of at most 128 px a side, base64."""
     loss: LossDescription = LossDescription()
-    steps: int = 0
+    steps: int = Field(default=0, strict=True)
     validation: dict[str, float] = {}
     """Terms on crops of held-out photographs."""
     quality: dict[str, float] = {}
@@ -178,7 +182,7 @@ def _read_metadata(path: Path) -> dict[str, Any]:
                     "it is a checkpoint or another file of PyTorch; the style of a run ends in .safetensors"
                 )
             raise ValueError(f"its header has {size} bytes, more than {LARGEST_HEADER}")
-        table = parse_json(file.read(size), LARGEST_HEADER)
+        table = parse_json(file.read(size).decode(), LARGEST_HEADER)
     metadata: dict[str, Any] = dict(table.pop("__metadata__", {}))
     needed = 8 + size + max((tensor["data_offsets"][1] for tensor in table.values()), default=0)
     if path.stat().st_size != needed:
@@ -220,8 +224,16 @@ def _misfits(settings: NetworkSettings, tensors: dict[str, Any]) -> list[str]:
 def _unusable(tensors: dict[str, Any]) -> list[str]:
     """Return which weights no network can paint with, a few of them."""
     whole = [f"{name} is {t.dtype}" for name, t in tensors.items() if not t.is_floating_point()]
-    odd = [f"{name} is not finite" for name, t in tensors.items() if not t.float().isfinite().all()]
-    return sorted(whole)[:3] + sorted(odd)[:3]
+    if whole:
+        return sorted(whole)[:3]
+    odd = [f"{name} {problem}" for name, t in tensors.items() if (problem := _excess(t))]
+    return sorted(odd)[:3]
+
+
+def _excess(tensor: Any) -> str:
+    if not (numbers := tensor.float()).isfinite().all():
+        return "is not finite"
+    return f"has numbers beyond {LARGEST_WEIGHT:.0f}" if (numbers.abs() > LARGEST_WEIGHT).any() else ""
 
 
 def _mismatches(expected: dict[str, Any], tensors: dict[str, Any]) -> list[str]:

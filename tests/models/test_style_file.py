@@ -87,6 +87,9 @@ MORE = (
     NESTED % "1e999",
     NESTED % f'"{"a" * (1 << 20)}"',
     '{"style_name": "", "style_sha256": "", "steps": 1.5}',
+    '{"style_name": "", "style_sha256": "", "format_version": "99"}',
+    '{"style_name": "", "style_sha256": "", "format_version": true}',
+    '{"style_name": "", "style_sha256": "", "steps": "%s"}' % ("9" * 4000),
 )
 
 
@@ -125,6 +128,41 @@ def test_weights_that_are_not_finite_are_refused(
     save_file(tensors, path, metadata={"allaprima": read_header(path).model_dump_json()})
     with pytest.raises(ValueError, match=r"decoder\.2\.bias is not finite"):
         load_style(path)
+
+
+def test_weights_that_overflow_are_refused(tmp_path: Path, network: TransformerNetwork) -> None:
+    """Sums of them have no value, and a picture of those was black."""
+    path = tmp_path / "wave.safetensors"
+    header = HEADER.model_copy(update={"dtype": "float32"})
+    for value in (65504.0, -65504.0, 3e38):
+        for parameter in network.parameters():
+            torch.nn.init.constant_(parameter, value)
+        save_style(path, network, header)
+        if value < 1e6:
+            assert load_style(path).network(torch.rand(1, 3, 20, 24)).isfinite().all()
+    with pytest.raises(ValueError, match=r"decoder\.0\.conv\.0\.bias has numbers beyond 65504"):
+        load_style(path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_complex_weights_are_refused_without_a_warning(tmp_path: Path, network: TransformerNetwork) -> None:
+    path = tmp_path / "wave.safetensors"
+    save_style(path, network, HEADER)
+    tensors = {**load_file(path), "decoder.2.bias": torch.zeros(3, dtype=torch.complex64)}
+    save_file(tensors, path, metadata={"allaprima": read_header(path).model_dump_json()})
+    with pytest.raises(ValueError, match=r"decoder\.2\.bias is torch\.complex64"):
+        load_style(path)
+
+
+def test_headers_are_utf_8(tmp_path: Path, network: TransformerNetwork) -> None:
+    path = tmp_path / "wave.safetensors"
+    save_style(path, network, HEADER)
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    table = content[8 : 8 + size].decode().encode("utf-16")
+    path.write_bytes(len(table).to_bytes(8, "little") + table + content[8 + size :])
+    with pytest.raises(ValueError, match="not a style file, or it is damaged"):
+        read_header(path)
 
 
 def test_every_header_can_be_stored(tmp_path: Path, network: TransformerNetwork) -> None:
