@@ -22,7 +22,7 @@ from PIL import ExifTags, Image, ImageFile
 from allaprima.atomic import write_whole
 
 from .colour import alpha_channel, to_srgb
-from .tiff_kinds import RAW_SUFFIXES, has_raw_signature, is_raw_photograph, kind_of_tiff
+from .tiff_kinds import RAW_SUFFIXES, has_raw_signature, is_raw_photograph, kind_of_tiff, silence_libtiff
 
 _log = logging.getLogger(__name__)
 
@@ -308,6 +308,8 @@ def identify(file: IO[bytes]) -> ImageFile.ImageFile:
             reason = accepted
         elif factory is not None and accepted:
             file.seek(0)
+            if name == "TIFF":
+                silence_libtiff()
             try:
                 image = factory(file, "")
             except (SyntaxError, IndexError, TypeError, struct.error) as error:

@@ -1,9 +1,11 @@
 """What TIFF files hold: raw photographs behind a preview, pixels that Pillow has no mode for."""
 
+import ctypes
+from functools import cache
 from io import SEEK_SET
 from typing import IO, Any
 
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, _imaging
 
 RAW_SUFFIXES = (
     *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf", ".pef"),
@@ -43,6 +45,21 @@ def is_unsigned(image: Image.Image) -> bool:
     """Return whether the numbers of an image have no sign."""
     formats: Any = getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT, (1,))
     return 1 in (formats if isinstance(formats, tuple) else (formats,))
+
+
+@cache
+def silence_libtiff() -> None:
+    """Keep Pillow's libtiff from writing to standard error by itself what it cannot decode.
+
+    Pillow raises an error for that, without a switch for libtiff's own line, which names no file. Where
+    libtiff's functions cannot be reached, as on Windows, the line stays.
+    """
+    try:
+        set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
+    except (OSError, AttributeError):
+        return
+    set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+    set_handler(None)
 
 
 def kind_of_tiff(file: IO[bytes]) -> str | None:

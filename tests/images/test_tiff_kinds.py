@@ -130,3 +130,15 @@ def test_a_raw_photograph_is_read_whole(shared: Path) -> None:
     picture = read_picture(shared / "data" / "faults" / "photo.dng")
     assert (picture.width, picture.height) == (320, 240)  # its preview has 128x96
     assert picture.rgb.std() > 10
+
+
+def test_libtiff_says_nothing_by_itself(capfd: pytest.CaptureFixture[str]) -> None:
+    """Pillow's error becomes ours, which names the file."""
+    file = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
+    Image.fromarray(pixels).save(file, "TIFF", compression="tiff_adobe_deflate")
+    data = bytearray(file.getvalue())
+    data[5000:5060] = bytes(60)
+    with pytest.raises(PictureError, match="cut short or damaged"):
+        read_picture(bytes(data))
+    assert capfd.readouterr() == ("", "")
