@@ -1,15 +1,21 @@
 """A picture to a square of the size that is trained on."""
 
+import logging
+from functools import cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.data import get_worker_info
 
 from allaprima.images.picture_files import PictureError, read_picture
 
 from .undecoded_picture import NoPicture, Payload
+
+_log = logging.getLogger(__name__)
 
 MIN_SCALE = 0.5
 """Side of the smallest crop, as a part of the picture's shorter side."""
@@ -28,11 +34,20 @@ def decode(payload: Payload, min_side: int) -> NDArray[np.uint8]:
     """
     if isinstance(payload, NoPicture):
         raise PictureError(payload.reason)
-    return (
-        payload
-        if isinstance(payload, np.ndarray)
-        else read_picture(payload, min_side=min_side).on_white().rgb
-    )
+    if isinstance(payload, np.ndarray):
+        return payload
+    picture = read_picture(payload, min_side=min_side)
+    if picture.alpha is not None and picture.alpha.min() < 255:
+        _say_on_white()
+    return picture.on_white().rgb
+
+
+@cache
+def _say_on_white() -> None:
+    """Log it once, and not in each of the processes that load pictures."""
+    worker = get_worker_info()
+    if worker is None or worker.id == 0:
+        _log.warning("some photographs are transparent; they are learned from as they look on white")
 
 
 def shorter_side_within(rgb: NDArray[np.uint8], least: int, most: int) -> NDArray[np.uint8]:

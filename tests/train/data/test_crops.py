@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from allaprima.train.data import crops
 from allaprima.train.data.batches import random_generator
 from allaprima.train.data.crops import centre_crop, decode, middle_part, random_crop
 
@@ -14,16 +15,16 @@ from allaprima.train.data.crops import centre_crop, decode, middle_part, random_
 def test_random_crops_cover_scales_places_and_mirrors() -> None:
     rows, columns = np.mgrid[:200, :250]
     rgb = np.stack([rows, columns, columns], axis=-1).astype(np.uint8)
-    crops = [random_crop(rgb, 50, 0.5, random_generator(0, sample, 0)).int() for sample in range(300)]
-    sides = torch.stack([crop[0].max() - crop[0].min() for crop in crops]) * 50 / 49
-    mirrored = torch.stack([crop[1, 0, 0] > crop[1, 0, -1] for crop in crops])
+    taken = [random_crop(rgb, 50, 0.5, random_generator(0, sample, 0)).int() for sample in range(300)]
+    sides = torch.stack([crop[0].max() - crop[0].min() for crop in taken]) * 50 / 49
+    mirrored = torch.stack([crop[1, 0, 0] > crop[1, 0, -1] for crop in taken])
     assert sides.min() >= 95
     assert sides.min() < 105
     assert sides.max() > 195
     assert sides.max() <= 205
     assert 100 < mirrored.sum() < 200
-    assert min(int(crop[1].min()) for crop in crops) <= 2
-    assert max(int(crop[1].max()) for crop in crops) >= 247
+    assert min(int(crop[1].min()) for crop in taken) <= 2
+    assert max(int(crop[1].max()) for crop in taken) >= 247
 
 
 def test_only_pictures_smaller_than_the_crop_are_enlarged() -> None:
@@ -48,14 +49,22 @@ def test_centre_crop_is_the_middle_square() -> None:
     assert crop.min() == 255
 
 
-def test_hidden_pixels_of_photographs_are_white() -> None:
+def test_hidden_pixels_of_photographs_are_white(caplog: pytest.LogCaptureFixture) -> None:
     pixels = np.zeros((20, 20, 4), np.uint8)
     pixels[5:, :, 3] = 255
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
+    crops._say_on_white.cache_clear()
+    opaque = io.BytesIO()
+    Image.new("RGBA", (20, 20), "red").save(opaque, "PNG")
+    decode(opaque.getvalue(), 1)
+    assert not caplog.text
     decoded = decode(file.getvalue(), 1)
     assert (decoded[:5] == 255).all()
     assert (decoded[5:] == 0).all()
+    decode(file.getvalue(), 1)
+    message = "some photographs are transparent; they are learned from as they look on white"
+    assert caplog.messages == [message]
 
 
 @pytest.mark.parametrize(
