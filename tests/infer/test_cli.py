@@ -158,6 +158,43 @@ def test_mistakes_end_with_code_2(
     assert message in err
 
 
+@pytest.mark.slow
+def test_without_home_and_user_a_style_file_is_converted(style_file: Path, tmp_path: Path) -> None:
+    """As in containers that run with a bare number as their user."""
+    pytest.importorskip("onnxruntime")
+    program = """
+import pwd
+
+def unknown(number):
+    raise KeyError(f"getpwuid(): uid not found: {number}")
+
+pwd.getpwuid = unknown
+from allaprima.__main__ import main
+main()
+"""
+    arguments = (
+        "stylize",
+        style_file,
+        make(tmp_path / "a.png"),
+        "-o",
+        tmp_path / "b.png",
+        "--engine",
+        "onnx",
+    )
+    (tmp_path / "tmp").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(tmp_path / "tmp")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "1 picture stylised\n"), done.stderr
+    assert done.stderr.startswith("nothing is kept for the next time, since there is no home folder: ")
+    assert read_picture(tmp_path / "b.png").rgb.shape == (20, 33, 3)
+    assert not list((tmp_path / "tmp").glob("allaprima-*"))
+
+
 @pytest.mark.parametrize(("name", "archive"), [("last.ckpt", True), ("vgg.pth", False)])
 def test_a_checkpoint_as_style_is_one_clear_line(name: str, archive: bool, tmp_path: Path) -> None:
     """Not first two about OpenVINO."""
