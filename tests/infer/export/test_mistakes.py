@@ -1,6 +1,7 @@
 """What cannot be exported or read is refused with the way out, and leaves nothing behind."""
 
 import json
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -109,6 +110,21 @@ def test_default_output_is_beside_the_style(tmp_path: Path) -> None:
         "pt2": ["wave.pt2"],
         "aoti": ["wave.aoti.pt2"],
     }
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_bad_picture_does_not_stop_calibration(
+    run: Run, small_style: Path, photographs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, path = tmp_path / "photographs", tmp_path / "small.onnx"
+    shutil.copytree(photographs, folder)
+    (folder / "0.jpg").write_bytes(b"text")
+    arguments = ("--format", "onnx", "--precision", "int8", "--calibration", folder, "-o", path)
+    assert run(small_style, *arguments)[0] == 0
+    assert read_export_header(path)["export"]["precision"] == "int8"
+    bad = f"calibrating without a picture: picture '{folder / '0.jpg'}' cannot be read: it is not a picture"
+    assert [message.startswith(bad) for message in caplog.messages if "calibrating" in message] == [True]
 
 
 def test_missing_calibration_leaves_nothing(run: Run, small_style: Path, tmp_path: Path) -> None:
