@@ -108,9 +108,12 @@ def _convert(style_file: Path, request: Request, path: Path) -> None:
 
 def _is_whole(files: Sequence[Path]) -> bool:
     """Return whether a conversion is there, and byte by byte as it was written; if not, it is made again."""
+    checksum = files[0].with_name(_CHECKSUM)
     try:
+        if not all(file.is_file() for file in (*files, checksum)):  # a pipe would be waited for
+            return False
         read_export_header(files[0])
-        return files[0].with_name(_CHECKSUM).read_text(encoding="ascii") == _checksum(files)
+        return checksum.read_text(encoding="ascii") == _checksum(files)
     except (OSError, ValueError):
         return False
 

@@ -5,6 +5,7 @@ import zlib
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,25 @@ def read_index(folder: Path) -> CacheIndex:
         text = wrapped["index"]
         if zlib.crc32(text.encode()) != wrapped["crc32"]:
             raise ValueError("its checksum does not hold")
-        return CacheIndex(**json.loads(text))
+        index = CacheIndex(**json.loads(text))
+        if not _holds_together(index):
+            raise ValueError("its rows do not fit each other")
+        return index
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise ValueError(f"'{folder / INDEX}' is damaged: {error}") from error
+
+
+def _holds_together(index: CacheIndex) -> bool:
+    """Return whether there is a name and a size of each picture, and those without pixels are the broken."""
+    sides = [side for shape in index.shapes for side in shape]
+    empty = [number for number, (height, width) in enumerate(index.shapes) if not height * width]
+    return (
+        {type(side) for side in sides} <= {int}
+        and min(sides, default=0) >= 0
+        and {type(name) for name in index.names} <= {str}
+        and len(index.names) == len(index.shapes)
+        and empty == index.broken
+    )
 
 
 def is_sound(folder: Path) -> bool:
@@ -64,7 +81,7 @@ def is_sound(folder: Path) -> bool:
 def _checked(folder: Path, *_: Any) -> bool:
     index = read_index(folder)
     expected = sum(height * width * 3 for height, width in index.shapes)
-    if len(index.names) != len(index.shapes) or (folder / PIXELS).stat().st_size != expected:
+    if (folder / PIXELS).stat().st_size != expected:
         return False
     checksum = 0
     pixels = np.memmap(folder / PIXELS, dtype=np.uint8, mode="r") if expected else np.empty(0, np.uint8)
@@ -75,4 +92,6 @@ def _checked(folder: Path, *_: Any) -> bool:
 
 def _stamp(path: Path) -> tuple[int, int, int]:
     stat = path.stat()
+    if not S_ISREG(stat.st_mode):  # a pipe would be waited for, a device be read without end
+        raise OSError(f"'{path}' is no file")
     return stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -384,6 +384,20 @@ def test_style_files_are_converted_once(
     assert caplog.text.count("converting") == 3
 
 
+@pytest.mark.parametrize("name", ["a.xml", "a.bin", "sha256"])
+def test_a_pipe_in_place_of_a_conversion_is_not_waited_for(
+    name: str, openvino_file: Path, tmp_path: Path
+) -> None:
+    files = [tmp_path / "a.xml", tmp_path / "a.bin"]
+    for file in files:
+        shutil.copy(openvino_file.with_suffix(file.suffix), file)
+    (tmp_path / "sha256").write_text(converted._checksum(files))
+    assert converted._is_whole(files)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    assert not converted._is_whole(files)
+
+
 def test_conversions_used_long_ago_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")

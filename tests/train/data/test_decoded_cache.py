@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import time
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -334,8 +335,19 @@ def grown(folder: Path) -> None:
 
 def other_index(folder: Path, **changes: Any) -> None:
     index = json.loads((folder / "index.json").read_text())
-    index["index"] = json.dumps({**json.loads(index["index"]), **changes})
+    text = json.dumps({**json.loads(index["index"]), **changes})
+    index |= {"index": text, "crc32": zlib.crc32(text.encode())}
     (folder / "index.json").write_text(json.dumps(index))
+
+
+def piped(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def linked(path: Path, to: str) -> None:
+    path.unlink()
+    path.symlink_to(to)
 
 
 DAMAGE: dict[str, Callable[[Path], Any]] = {
@@ -352,6 +364,14 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     "an index of nested lists": lambda folder: (folder / "index.json").write_text("[" * 9999),
     "other shapes": lambda folder: other_index(folder, shapes=[[1, 1]] * 6),
     "other names": lambda folder: other_index(folder, names=["a"]),
+    "names that are no text": lambda folder: other_index(folder, names=[7] * 6),
+    "sizes below zero": lambda folder: other_index(folder, shapes=[[-30, -w] for w in range(40, 46)]),
+    "sizes that are no numbers": lambda folder: other_index(folder, shapes=[["a", None]] * 6),
+    "sizes of three numbers": lambda folder: other_index(folder, shapes=[[30, 40, 3]] * 6),
+    "broken pictures that are not there": lambda folder: other_index(folder, broken=[99]),
+    "a pipe as index": lambda folder: piped(folder / "index.json"),
+    "a pipe as pixels": lambda folder: piped(folder / "pixels.bin"),
+    "a device as index": lambda folder: linked(folder / "index.json", "/dev/zero"),
 }
 
 
