@@ -134,7 +134,7 @@ class FileWork:
         if isinstance(job.target, Path):
             write_picture(picture, job.target, quality=self.quality)
         else:
-            job.target.write_bytes(self.encode(job, picture))
+            job.target.put(self.encode(job, picture))
 
     def paint_large(self, job: Job, facts: PictureFacts) -> None:
         """Paint a file that does not fit in memory."""

@@ -315,7 +315,7 @@ def test_a_run_may_start_from_another_style(settings: dict[str, Any], tmp_path: 
         match=r"give --width 4 --residual-blocks 1 .* --no-skip-connection --upsampling bilinear, or",
     ):
         start(settings, tmp_path / "wider", init=first.style_file, width=8)
-    with pytest.raises(ValueError, match=r"'great-wave' has another network .* --upsampling nearest, or"):
+    with pytest.raises(ValueError, match=r"'great-wave' has another network .* give --network paper, or"):
         start(settings, tmp_path / "bundled", init="great-wave")
     with pytest.raises(FileNotFoundError, match=r"none.safetensors' does not exist"):
         start(settings, tmp_path / "none", init=tmp_path / "none.safetensors")

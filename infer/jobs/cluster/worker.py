@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from allaprima.atomic import write_whole
 from allaprima.images.picture_files import TooManyPixelsError
 from allaprima.infer.jobs.files import Job
 from allaprima.infer.jobs.painters import LocalPainter
@@ -41,7 +42,7 @@ class Worker:
     def __init__(self, style: StyleCopy, loading: Mapping[str, Any], writing: Writing) -> None:
         self._folder = tempfile.TemporaryDirectory()
         for name, content in style.files.items():
-            (Path(self._folder.name) / name).write_bytes(content)
+            write_whole(Path(self._folder.name) / name, content)
         stylizer = Stylizer.load(Path(self._folder.name) / next(iter(style.files)), **loading)
         # Whoever sends jobs knows which are done. One that a killed worker has done is done again, to the
         # same bytes.

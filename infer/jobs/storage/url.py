@@ -110,7 +110,7 @@ class Url:
         with self._opened() as (system, path):
             return bytes(system.cat_file(path))
 
-    def write_bytes(self, content: bytes) -> None:
+    def put(self, content: bytes) -> None:
         """Write the file, all of it or nothing."""
         with self._opened() as (system, path), _whole(self.scheme, system, path) as temporary:
             system.pipe_file(temporary, content)

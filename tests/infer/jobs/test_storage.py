@@ -186,7 +186,7 @@ def test_memory_and_names_that_lead_out(caplog: pytest.LogCaptureFixture) -> Non
 def test_where_writing_is_not_atomic_it_is_beside_and_moved(tmp_path: Path) -> None:
     """Such as HDFS and SFTP; here the file system of this machine, which paths reach otherwise."""
     url = Url("file", PurePosixPath(f"{tmp_path}/deep/a.bin"))
-    url.write_bytes(b"whole")
+    url.put(b"whole")
     assert url.read_bytes() == b"whole"
     with pytest.raises(OSError, match=r"a\.bin"):
         url.upload(tmp_path / "missing")
