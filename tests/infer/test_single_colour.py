@@ -22,8 +22,13 @@ FLAT = np.stack(
 
 @pytest.fixture(scope="module")
 def expected() -> NDArray[np.uint8]:
-    painted = load_engine(Path("great-wave"), engine="eager", device="cpu", precision="float32")(FLAT)
-    assert (painted == painted[:1, :1, :1]).all()  # float32 does it by itself, to one colour for all
+    return painted_in("great-wave")
+
+
+def painted_in(style: str) -> NDArray[np.uint8]:
+    painted = load_engine(Path(style), engine="eager", device="cpu", precision="float32")(FLAT)
+    # float32 does it by itself, to one colour for all, and rounding may fall to either side
+    assert abs(painted.astype(int) - painted[:1, :1, :1]).max() <= 1
     return painted
 
 
@@ -60,24 +65,22 @@ def able(format: str, precision: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("format", "precision", "uint8"),
+    ("format", "precision", "uint8", "style"),
     [
-        ("openvino", "bfloat16", True),
-        pytest.param("openvino", "bfloat16", False, marks=pytest.mark.slow),
-        pytest.param("openvino", "int8", True, marks=pytest.mark.slow),
-        pytest.param("onnx", "float16", False, marks=pytest.mark.slow),
-        pytest.param("onnx", "int8", True, marks=pytest.mark.slow),
-        ("pt2", "bfloat16", True),
-        pytest.param("pt2", "float16", False, marks=pytest.mark.slow),
+        ("openvino", "bfloat16", True, "great-wave"),
+        pytest.param("openvino", "bfloat16", False, "great-wave", marks=pytest.mark.slow),
+        pytest.param("openvino", "int8", True, "great-wave", marks=pytest.mark.slow),
+        pytest.param("onnx", "float16", False, "great-wave", marks=pytest.mark.slow),
+        pytest.param("onnx", "int8", True, "udnie", marks=pytest.mark.slow),
+        ("pt2", "bfloat16", True, "great-wave"),
+        pytest.param("pt2", "float16", False, "great-wave", marks=pytest.mark.slow),
     ],
 )
-def test_exported_graphs(
-    format: Any, precision: Any, uint8: bool, expected: NDArray[np.uint8], tmp_path: Path
-) -> None:
+def test_exported_graphs(format: Any, precision: Any, uint8: bool, style: str, tmp_path: Path) -> None:
     able(format, precision)
     calibration = ROOT / "docs" / "demo" / "photographs" if precision == "int8" else None
     request = Request(format, precision, uint8=uint8, calibration=calibration)
     path = tmp_path / f"style{FORMATS[format].suffix}"
-    export_style(Path("great-wave"), request, FORMATS[format].files(path))
+    export_style(Path(style), request, FORMATS[format].files(path))
     painted = load_engine(path, device="cpu")(FLAT)
-    assert abs(painted.astype(int) - expected).max() <= 1
+    assert abs(painted.astype(int) - painted_in(style)).max() <= 1
