@@ -9,14 +9,13 @@ from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
 from allaprima.output_path_checks import check_outputs
-from allaprima.terminal import complain, quoted, say
+from allaprima.terminal import quoted, say
 
-from .loop.failure_messages import failure_advice
-from .rank_zero import is_first_process
 from .settings.config import TrainConfig
 from .settings.flags_from_settings import flags_of, typed_settings
-from .settings.parsing import ConfigError, load_config
+from .settings.parsing import load_config
 from .style_run import resume_style, train_style
+from .training_command import carry_out_training
 
 if TYPE_CHECKING:
     from .style_training_steps import TrainedStyle
@@ -42,21 +41,14 @@ def train(
         resume: Run folder of an earlier run to go on with, with its settings.
     """
     overrides = typed_settings(settings, unknown)
-    if resume is not None and config is not None:
-        raise ConfigError("--resume goes on with the run's own settings: leave out --config")
-    try:
-        if resume is not None:
-            trained = resume_style(resume, overrides)
-        else:
-            trained = train_style(load_config(config, overrides))
-    except RuntimeError as error:
-        if (advice := failure_advice(error, "train")) is None:
-            raise
-        complain(advice)
-        return 1
-    if is_first_process():
-        _report(trained)
-    return trained.exit_code
+    return carry_out_training(
+        "train",
+        config,
+        resume,
+        begin=lambda file: train_style(load_config(file, overrides)),
+        go_on=lambda folder: resume_style(folder, overrides),
+        report=_report,
+    )
 
 
 def bench_train(

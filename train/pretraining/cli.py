@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from allaprima.terminal import complain, quoted, say
-from allaprima.train.loop.failure_messages import failure_advice
+from allaprima.terminal import quoted, say
 from allaprima.train.settings.flags_from_settings import flags_of, typed_settings
-from allaprima.train.settings.parsing import ConfigError, load_settings
+from allaprima.train.settings.parsing import load_settings
+from allaprima.train.training_command import carry_out_training
 
 from .base_run import resume_base
 from .base_run import train_base as train_base_network
 from .config import BaseConfig
+
+if TYPE_CHECKING:
+    from .base_training_steps import TrainedBase
 
 if TYPE_CHECKING:
     Flags = dict[str, Any]
@@ -36,19 +39,17 @@ def train_base(
         resume: Run folder of an earlier run to go on with, with its settings.
     """
     overrides = typed_settings(settings, unknown)
-    if resume is not None and config is not None:
-        raise ConfigError("--resume goes on with the run's own settings: leave out --config")
-    try:
-        if resume is not None:
-            base = resume_base(resume, overrides)
-        else:
-            base = train_base_network(load_settings(BaseConfig, config, overrides))
-    except RuntimeError as error:
-        if (advice := failure_advice(error, "train-base")) is None:
-            raise
-        complain(advice)
-        return 1
+    return carry_out_training(
+        "train-base",
+        config,
+        resume,
+        begin=lambda file: train_base_network(load_settings(BaseConfig, file, overrides)),
+        go_on=lambda folder: resume_base(folder, overrides),
+        report=_report,
+    )
+
+
+def _report(base: "TrainedBase") -> None:
     say(f"base: {base.file}")
     say(f"each of its styles, to paint with or to train on: {base.styles}")
     say(f"start from it: allaprima train --init {quoted(base.file)} --style PICTURE --content PHOTOGRAPHS")
-    return base.exit_code

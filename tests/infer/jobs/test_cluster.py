@@ -20,19 +20,11 @@ from allaprima.infer.jobs.cluster.work_lists import WorkQueue
 from allaprima.infer.jobs.files import Job, plan_jobs
 from allaprima.infer.jobs.manifest import read_manifest
 from allaprima.infer.jobs.writing import Writing
-from allaprima.models.style_file import StyleHeader, save_style
-from tests.conftest import Run, paint, small_network
+from tests.conftest import Run, paint
 
 LOADING = {"engine": "eager", "device": "cpu"}
 pytestmark = pytest.mark.timeout(900)  # three nodes start on two cores
 slow = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def style(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("style") / "fast.safetensors"
-    save_style(path, small_network("fast"), StyleHeader(style_name="a", style_sha256=""))
-    return path
 
 
 @pytest.fixture

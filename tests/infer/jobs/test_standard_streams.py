@@ -11,17 +11,9 @@ from PIL import Image
 
 from allaprima import __main__
 from allaprima.images.picture_files import read_picture
-from allaprima.models.style_file import StyleHeader, save_style
-from tests.conftest import paint, small_network
+from tests.conftest import paint
 
 Pipe = Callable[..., tuple[int, bytes, str]]
-
-
-@pytest.fixture(scope="module")
-def style(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("style") / "fast.safetensors"
-    save_style(path, small_network("fast"), StyleHeader(style_name="a", style_sha256=""))
-    return path
 
 
 @pytest.fixture
