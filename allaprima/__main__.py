@@ -51,7 +51,7 @@ COMMANDS = {
         "Measure how fast clips are stylised from file to file.",
     ),
     "bench batch": (
-        "allaprima.infer.jobs.bench_cli:bench_batch",
+        "allaprima.infer.jobs.bench.cli:bench_batch",
         "Measure how fast a folder of pictures is painted.",
     ),
     "styles": ("allaprima.infer.styles.cli:styles", "List the styles that come with the program."),

@@ -1,23 +1,20 @@
-"""A planned job carried out, recorded and reported: on this machine, or on a cluster."""
+"""A planned job carried out, recorded and reported."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from allaprima.images.picture_files import DEFAULT_MAX_PIXELS
 from allaprima.infer.stylize import Stylizer
 
-from .cluster.resources import Resources
-from .manifest import job_settings, manifest_path
-from .painters import LocalPainter, OnShare
-from .plan import Plan
-from .remote_manifest import open_manifest
-from .report_cli import report
+from .painters import OnShare, Painter
+from .pipeline.outcome import Outcome
+from .planning.plan import Plan
+from .reports.manifest import job_settings, manifest_path
+from .reports.remote_manifest import open_manifest
+from .reports.terminal_report import report
 from .standard_streams import Piped, stylize_piped
-from .stylize_files import Outcome
 from .writing import Writing
-
-Start = Callable[[OnShare], Iterator[Outcome]]
 
 
 def carry_out_piped(piped: Piped, style_file: Path, loading: Mapping[str, Any], writing: Writing) -> int:
@@ -34,70 +31,25 @@ def carry_out_piped(piped: Piped, style_file: Path, loading: Mapping[str, Any], 
     return stylize_piped(stylizer, piped, quality=writing.quality, max_pixels=limit)
 
 
-def carry_out_here(
-    plan: Plan, style_file: Path, loading: Mapping[str, Any], writing: Writing, *, max_failures: int | None
+def carry_out(
+    plan: Plan, painter: Painter, style_file: Path, writing: Writing, *, max_failures: int | None
 ) -> int:
-    """Carry out a job in this process and return the exit code.
+    """Carry out a job, wherever its painter does that, and return the exit code.
 
     Args:
         plan: What is to be done.
+        painter: What does it.
         style_file: The style.
-        loading: Settings of `Stylizer.load`.
         writing: How results are written.
         max_failures: As for `report`.
     """
-    painter = LocalPainter(Stylizer.load(style_file, **loading), writing)
 
     def start(on_share: OnShare) -> Iterator[Outcome]:
-        if plan.into_file:
-            return painter.collect(plan.jobs, plan.output, plan.part, on_share)
-        return painter.paint(plan.jobs, plan.containers, on_share)
+        return painter.paint(plan, on_share)
 
-    settings = job_settings(style_file, **painter.settings, quality=writing.quality)
-    return _recorded(plan, start, settings, writing, max_failures)
-
-
-def carry_out_on_ray(
-    plan: Plan,
-    style_file: Path,
-    loading: Mapping[str, Any],
-    writing: Writing,
-    where: tuple[str | None, Resources],
-    *,
-    max_failures: int | None,
-) -> int:
-    """Carry out a job on a Ray cluster and return the exit code.
-
-    Args:
-        plan: What is to be done.
-        style_file: The style.
-        loading: Settings of `Stylizer.load`.
-        writing: How results are written.
-        where: The address, as for `ray_painter`, and what workers take.
-        max_failures: As for `report`.
-
-    Raises:
-        ValueError: If all results are to go into one file.
-    """
-    from .cluster.ray_painter import ray_painter
-
-    if plan.into_file:
-        raise ValueError(f"'{plan.output}' is one file, which many machines cannot write; give a folder")
-    address, resources = where
-    with ray_painter(address, style_file, loading, writing, resources) as painter:
-
-        def start(on_share: OnShare) -> Iterator[Outcome]:
-            return painter.paint(plan.jobs, plan.containers, on_share)
-
-        settings = job_settings(style_file, **painter.settings, quality=writing.quality)
-        return _recorded(plan, start, settings, writing, max_failures)
-
-
-def _recorded(
-    plan: Plan, start: Start, settings: dict[str, Any], writing: Writing, max_failures: int | None
-) -> int:
     if plan.is_one_picture:
         return report(plan.total, start, max_failures=max_failures)
+    settings = job_settings(style_file, **painter.settings, quality=writing.quality)
     path = manifest_path(plan.output, plan.part)
     with open_manifest(path, settings, anew=writing.overwrite) as manifest:
 

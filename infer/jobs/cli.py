@@ -1,9 +1,11 @@
 """The command `stylize`."""
 
 import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -11,6 +13,11 @@ from cyclopts.validators import Number
 from allaprima.infer.engine_table import ENGINE_HELP, EngineChoice
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.infer.tiles.memory_budget import parse_memory
+
+if TYPE_CHECKING:
+    from .cluster.resources import Resources
+    from .painters import Painter
+    from .writing import Writing
 
 
 def _no_option(kind: type, names: str | list[str]) -> None:
@@ -106,8 +113,8 @@ def stylize(
         0, or 1 if some pictures failed.
     """
     from .cluster.resources import Resources
-    from .inputs import expand_inputs
-    from .plan import make_plan
+    from .planning.inputs import expand_inputs
+    from .planning.plan import make_plan
     from .standard_streams import STANDARD, begins_as_picture, plan_piped, read_standard_input
     from .storage.url import location
 
@@ -142,22 +149,42 @@ def stylize(
         raise ValueError("address, workers and what they take are for a job on a cluster; give --cluster ray")
     if cluster is not None and piped is not None:
         raise ValueError("standard input and output are for this machine; leave out --cluster")
+    if cluster is not None and plan is not None and plan.into_file:
+        raise ValueError(f"'{output}' is one file, which many machines cannot write; give a folder")
 
     # Loads torch, or another runtime, so not before the arguments proved right.
     from allaprima.images.picture_files import DEFAULT_QUALITY
 
-    from .carry_out import carry_out_here, carry_out_on_ray, carry_out_piped
+    from .carry_out import carry_out, carry_out_piped
     from .writing import Writing
 
     writing = Writing(suffix, quality or DEFAULT_QUALITY, max_pixels, overwrite)
-    allowed = 0 if fail_fast else max_failures
     if piped is not None:
         return carry_out_piped(piped, style_file, loading, writing)
     assert plan is not None
+    with _painter(style_file, loading, writing, cluster, address, resources) as painter:
+        allowed = 0 if fail_fast else max_failures
+        return carry_out(plan, painter, style_file, writing, max_failures=allowed)
+
+
+def _painter(
+    style_file: Path,
+    loading: Mapping[str, Any],
+    writing: "Writing",
+    cluster: str | None,
+    address: str | None,
+    resources: "Resources",
+) -> AbstractContextManager["Painter"]:
+    """Return what paints: this process, or the machines of a cluster."""
     if cluster is None:
-        return carry_out_here(plan, style_file, loading, writing, max_failures=allowed)
-    on = (address, resources)
-    return carry_out_on_ray(plan.absolute(), style_file, loading, writing, on, max_failures=allowed)
+        from allaprima.infer.stylize import Stylizer
+
+        from .painters import LocalPainter
+
+        return nullcontext(LocalPainter(Stylizer.load(style_file, **loading), writing))
+    from .cluster.ray_painter import ray_painter
+
+    return ray_painter(address, style_file, loading, writing, resources)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

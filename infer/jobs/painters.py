@@ -6,11 +6,12 @@ from typing import Any, Protocol
 
 from allaprima.infer.stylize import Stylizer
 
-from .collected_output import stylize_collected
-from .containers import stylize_containers
-from .files import Job
-from .storage.url import Location
-from .stylize_files import FileWork, Outcome, stylize_files
+from .containers.collected_output import stylize_collected
+from .containers.stylize_containers import stylize_containers
+from .pipeline.outcome import Outcome
+from .pipeline.stylize_files import FileWork, stylize_files
+from .planning.job import Job
+from .planning.plan import Plan
 from .writing import Writing
 
 OnShare = Callable[[float], None]
@@ -24,8 +25,8 @@ class Painter(Protocol):
         """What results depend on, but for the style and the quality."""
         ...
 
-    def paint(self, jobs: Sequence[Job], containers: Sequence[Job], on_share: OnShare) -> Iterator[Outcome]:
-        """Carry out jobs from `plan_jobs` and `plan_containers`, and yield what became of each picture."""
+    def paint(self, plan: Plan, on_share: OnShare) -> Iterator[Outcome]:
+        """Carry out what is planned, and yield what became of each picture."""
         ...
 
 
@@ -45,8 +46,20 @@ class LocalPainter:
         """What results depend on, but for the style and the quality."""
         return self._stylizer.settings
 
-    def paint(self, jobs: Sequence[Job], containers: Sequence[Job], on_share: OnShare) -> Iterator[Outcome]:
-        """Carry out jobs, as `Painter` describes."""
+    def paint(self, plan: Plan, on_share: OnShare) -> Iterator[Outcome]:
+        """Carry out what is planned, as `Painter` describes."""
+        if not plan.into_file:
+            return self.paint_jobs(plan.jobs, plan.containers, on_share)
+        writing = self._writing
+        work = FileWork(writing.quality, writing.max_pixels, self._stylizer.large_pictures, on_share)
+        return stylize_collected(
+            self._stylizer, plan.jobs, plan.output, work, part=plan.part, overwrite=writing.overwrite
+        )
+
+    def paint_jobs(
+        self, jobs: Sequence[Job], containers: Sequence[Job], on_share: OnShare
+    ) -> Iterator[Outcome]:
+        """Carry out jobs of a plan whose results are files of their own."""
         writing = self._writing
         options: dict[str, Any] = {
             "overwrite": writing.overwrite,
@@ -58,11 +71,3 @@ class LocalPainter:
             stylize_files(self._stylizer, jobs, large=large, on_share=on_share, **options),
             stylize_containers(self._stylizer, containers, suffix=writing.suffix, **options),
         )
-
-    def collect(
-        self, jobs: Sequence[Job], output: Location, part: tuple[int, int] | None, on_share: OnShare
-    ) -> Iterator[Outcome]:
-        """Carry out jobs whose results go into one file, as `stylize_collected`."""
-        writing = self._writing
-        work = FileWork(writing.quality, writing.max_pixels, self._stylizer.large_pictures, on_share)
-        return stylize_collected(self._stylizer, jobs, output, work, part=part, overwrite=writing.overwrite)

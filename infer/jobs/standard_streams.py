@@ -19,10 +19,10 @@ from allaprima.images.picture_files import (
 from allaprima.output_path_checks import check_outputs, check_suffix
 from allaprima.terminal import complain, say
 
-from .files import writable_suffix
-from .report_cli import only_first_frames
+from .pipeline.stylize_stream import FAILURES, PictureStylizer
+from .planning.targets import writable_suffix
+from .reports.terminal_report import only_first_frames
 from .storage.url import Location, Url
-from .stream import FAILURES, PictureStylizer
 
 STANDARD = Path("-")
 """Standard input among the pictures, and standard output as the output."""

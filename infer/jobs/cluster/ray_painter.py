@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from allaprima.infer.jobs.files import Job
 from allaprima.infer.jobs.painters import OnShare
+from allaprima.infer.jobs.pipeline.outcome import Outcome
+from allaprima.infer.jobs.planning.plan import Plan
 from allaprima.infer.jobs.storage.local_copies import already_there
-from allaprima.infer.jobs.stylize_files import Outcome
 from allaprima.infer.jobs.writing import Writing
 
 from .connection import connected
@@ -40,8 +40,10 @@ class RayPainter:
         first, self.settings = ready
         self._idle = [first]
 
-    def paint(self, jobs: Sequence[Job], containers: Sequence[Job], on_share: OnShare) -> Iterator[Outcome]:
-        """Carry out jobs, as `Painter` describes."""
+    def paint(self, plan: Plan, on_share: OnShare) -> Iterator[Outcome]:
+        """Carry out what is planned, but not into one file, as `Painter` describes."""
+        plan = plan.absolute()
+        jobs, containers = plan.jobs, plan.containers
         asked = [] if self._writing.overwrite else [job.target for job in (*jobs, *containers)]
         there = already_there(asked)
         yield from (Outcome(job, "skipped") for job in (*jobs, *containers) if job.target in there)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from allaprima.infer.jobs.files import Job
+from allaprima.infer.jobs.planning.job import Job
 
 _LONGEST = 64
 """Pictures that a worker is work at once: some seconds of work, so that sending them counts for little."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from allaprima.atomic import write_whole
 from allaprima.images.picture_files import TooManyPixelsError
-from allaprima.infer.jobs.files import Job
 from allaprima.infer.jobs.painters import LocalPainter
-from allaprima.infer.jobs.stylize_files import Outcome
+from allaprima.infer.jobs.pipeline.outcome import Outcome
+from allaprima.infer.jobs.planning.job import Job
 from allaprima.infer.jobs.writing import Writing
 from allaprima.infer.stylize import Stylizer
 from allaprima.models.bundled_styles import find_style
@@ -54,7 +54,9 @@ class Worker:
 
     def paint(self, jobs: Sequence[Job], containers: Sequence[Job]) -> list[Outcome]:
         """Carry out jobs, and return what became of each picture."""
-        return [_sendable(outcome) for outcome in self._painter.paint(jobs, containers, lambda share: None)]
+        return [
+            _sendable(outcome) for outcome in self._painter.paint_jobs(jobs, containers, lambda share: None)
+        ]
 
 
 def _sendable(outcome: Outcome) -> Outcome:

@@ -1,6 +1,7 @@
 """A file or folder in storage that fsspec reaches: s3://, gs://, hdfs://, memory:// and others."""
 
 import logging
+import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -202,3 +203,8 @@ def _whole(scheme: str, system: Any, path: str) -> Iterator[str]:
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def real_location(location: Location) -> Location:
+    """Return where a path leads; `Path.resolve` raises at a link to itself, which reading it explains."""
+    return location if isinstance(location, Url) else Path(os.path.realpath(location))

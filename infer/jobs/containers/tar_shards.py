@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allaprima.images.picture_files import Picture, encode_picture, picture_suffixes, read_picture
-
-from .files import Job, writable_suffix
-from .pipeline import Work, run_pipeline
-from .storage.local_copies import local_copy, written_whole
-from .stream import PictureStylizer
-from .stylize_files import Outcome, outcome_of
+from allaprima.infer.jobs.pipeline.outcome import Outcome, outcome_of
+from allaprima.infer.jobs.pipeline.run_pipeline import Work, run_pipeline
+from allaprima.infer.jobs.pipeline.stylize_stream import PictureStylizer
+from allaprima.infer.jobs.planning.job import Job
+from allaprima.infer.jobs.planning.targets import writable_suffix
+from allaprima.infer.jobs.storage.local_copies import local_copy, written_whole
 
 LARGEST_MEMBER = 1 << 28
 """Bytes; a few kilobytes of a sparse or compressed file may claim any number, and each is held in memory."""

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from allaprima import __version__
+from allaprima.infer.jobs.pipeline.outcome import Outcome
+from allaprima.infer.jobs.storage.url import Location, Url
 from allaprima.models.bundled_styles import find_style
-
-from .storage.url import Location, Url
-from .stylize_files import Outcome
 
 
 class Manifest:

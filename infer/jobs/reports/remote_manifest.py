@@ -7,9 +7,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from allaprima.infer.jobs.pipeline.outcome import Outcome
+from allaprima.infer.jobs.storage.url import Location, Url
+
 from .manifest import Manifest
-from .storage.url import Location, Url
-from .stylize_files import Outcome
 
 _SECONDS = 60
 """Between two copies of a growing record: what a killed job may lose of it, though of no result."""

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from allaprima.images.large_picture_files import PictureFacts
-
-from .files import Job
-from .pipeline import Work, run_pipeline
-from .storage.local_copies import already_there, written_whole
-from .storage.url import Location, path_below
-from .stream import FAILURES, PictureStylizer
-from .stylize_files import FileWork, Outcome, outcome_of
+from allaprima.infer.jobs.pipeline.outcome import Outcome, outcome_of
+from allaprima.infer.jobs.pipeline.run_pipeline import Work, run_pipeline
+from allaprima.infer.jobs.pipeline.stylize_files import FileWork
+from allaprima.infer.jobs.pipeline.stylize_stream import FAILURES, PictureStylizer
+from allaprima.infer.jobs.planning.job import Job
+from allaprima.infer.jobs.storage.local_copies import already_there, written_whole
+from allaprima.infer.jobs.storage.url import Location, path_below
 
 Add = Callable[[str, bytes], None]
 

@@ -10,13 +10,12 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from allaprima.images.picture_files import Picture, PictureError, encode_picture, read_picture
-
-from .files import Job
-from .pipeline import Work, run_pipeline
-from .storage.local_copies import local_copy, written_whole
-from .storage.url import Location
-from .stream import PictureStylizer
-from .stylize_files import Outcome, outcome_of
+from allaprima.infer.jobs.pipeline.outcome import Outcome, outcome_of
+from allaprima.infer.jobs.pipeline.run_pipeline import Work, run_pipeline
+from allaprima.infer.jobs.pipeline.stylize_stream import PictureStylizer
+from allaprima.infer.jobs.planning.job import Job
+from allaprima.infer.jobs.storage.local_copies import local_copy, written_whole
+from allaprima.infer.jobs.storage.url import Location
 
 COLUMN = "stylized"
 """Of the stylised pictures."""

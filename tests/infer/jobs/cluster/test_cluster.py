@@ -17,10 +17,12 @@ from allaprima.infer.jobs.cluster.connection import connected
 from allaprima.infer.jobs.cluster.ray_painter import RayPainter, ray_painter
 from allaprima.infer.jobs.cluster.resources import Resources
 from allaprima.infer.jobs.cluster.work_lists import WorkQueue
-from allaprima.infer.jobs.files import Job, plan_jobs
-from allaprima.infer.jobs.manifest import read_manifest
+from allaprima.infer.jobs.planning.job import Job
+from allaprima.infer.jobs.planning.plan import Plan, make_plan
+from allaprima.infer.jobs.reports.manifest import read_manifest
 from allaprima.infer.jobs.writing import Writing
-from tests.conftest import Run, paint
+from tests.conftest import Run
+from tests.infer.jobs.conftest import make_pictures
 
 LOADING = {"engine": "eager", "device": "cpu"}
 pytestmark = pytest.mark.timeout(900)  # three nodes start on two cores
@@ -42,13 +44,6 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     made.shutdown()
 
 
-def make(folder: Path, count: int, side: int = 24) -> Path:
-    folder.mkdir()
-    for index in range(count):
-        paint(20 + index % 7, side, index).save(folder / f"{index:03}.png")
-    return folder
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     """Return the files that are whole; what a killed process was writing has a hidden name."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
@@ -58,7 +53,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_three_nodes_paint_what_one_machine_paints(
     cluster: Any, style: Path, tmp_path: Path, run: Run
 ) -> None:
-    folder = make(tmp_path / "in", 40)
+    folder = make_pictures(tmp_path / "in", 40)
     (folder / "bad.png").write_bytes(b"no picture")
     arguments = ("stylize", style, folder, "--engine", "eager")
     assert run(*arguments, "-o", tmp_path / "here")[0] == 1
@@ -74,8 +69,8 @@ def test_three_nodes_paint_what_one_machine_paints(
     assert "0 pictures stylised, 1 failed, 40 skipped" in run(*on_cluster)[1]
 
 
-def painted_with_a_death(painter: RayPainter, jobs: list[Job], kill: Callable[[], None]) -> list[str]:
-    """Paint jobs, end something once the first results are there, and return what became of each."""
+def painted_with_a_death(painter: RayPainter, plan: Plan, kill: Callable[[], None]) -> list[str]:
+    """Paint, end something once the first results are there, and return what became of each."""
     first = threading.Event()
 
     def kill_later() -> None:
@@ -86,7 +81,7 @@ def painted_with_a_death(painter: RayPainter, jobs: list[Job], kill: Callable[[]
     killer = threading.Thread(target=kill_later)
     killer.start()
     statuses = []
-    for outcome in painter.paint(jobs, [], lambda share: None):
+    for outcome in painter.paint(plan, lambda share: None):
         statuses.append(f"{outcome.status} {outcome.job.target.name}")
         first.set()
     killer.join()
@@ -104,10 +99,14 @@ def _words(process: psutil.Process) -> str:
     return " ".join(process.info["cmdline"] or ())
 
 
+def plan_of(folder: Path, output: Path) -> Plan:
+    return make_plan([folder], output, suffix=None, part=None, into_folder=True)
+
+
 @slow
 @pytest.mark.parametrize("what", ["worker", "node"])
 def test_what_dies_loses_nothing(what: str, cluster: Any, style: Path, tmp_path: Path) -> None:
-    jobs = plan_jobs([make(tmp_path / "in", 90, 320)], tmp_path / "out")
+    plan = plan_of(make_pictures(tmp_path / "in", 90, 320), tmp_path / "out")
 
     def kill() -> None:
         if what == "worker":
@@ -116,19 +115,27 @@ def test_what_dies_loses_nothing(what: str, cluster: Any, style: Path, tmp_path:
             cluster.remove_node(cluster.workers[0], allow_graceful=False)
 
     with ray_painter(cluster.address, style, LOADING, Writing(), Resources(workers=3)) as painter:
-        statuses = painted_with_a_death(painter, jobs, kill)
+        statuses = painted_with_a_death(painter, plan, kill)
     assert sorted(statuses) == [f"stylized {index:03}.png" for index in range(90)]
     there = contents(tmp_path / "out")
     assert sorted(there) == [f"{index:03}.png" for index in range(90)]
     with ray_painter(cluster.address, style, LOADING, Writing(), Resources(workers=1)) as painter:
-        again = plan_jobs([tmp_path / "in"], tmp_path / "again")
-        assert len(list(painter.paint(again, [], lambda share: None))) == 90
+        again = plan_of(tmp_path / "in", tmp_path / "again")
+        assert len(list(painter.paint(again, lambda share: None))) == 90
     assert contents(tmp_path / "again") == there
 
 
 @slow
 def test_a_cluster_without_room_says_what_it_has(cluster: Any, style: Path, tmp_path: Path, run: Run) -> None:
-    arguments = ("stylize", style, make(tmp_path / "in", 1), "-o", tmp_path / "out", "--cluster", "ray")
+    arguments = (
+        "stylize",
+        style,
+        make_pictures(tmp_path / "in", 1),
+        "-o",
+        tmp_path / "out",
+        "--cluster",
+        "ray",
+    )
     code, _, error = run(*arguments, "--address", cluster.address, "--worker-gpus", 1)
     assert code == 2
     assert "the cluster has 3 cores and 0 GPUs; a worker is to have 1 and 1" in error
@@ -160,7 +167,7 @@ def silent_port() -> Iterator[int]:
 
 
 def test_an_address_where_nobody_answers_is_told_at_once(style: Path, tmp_path: Path, run: Run) -> None:
-    folder, started = make(tmp_path / "in", 1), time.monotonic()
+    folder, started = make_pictures(tmp_path / "in", 1), time.monotonic()
     with silent_port() as port:
         arguments = ("stylize", style, folder, "-o", tmp_path / "out", "--cluster", "ray", "--address")
         code, _, error = run(*arguments, f"127.0.0.1:{port}")
@@ -174,7 +181,7 @@ def test_an_address_where_nobody_answers_is_told_at_once(style: Path, tmp_path: 
 
 
 def test_settings_of_a_cluster_need_one(style: Path, tmp_path: Path, run: Run) -> None:
-    folder = make(tmp_path / "in", 1)
+    folder = make_pictures(tmp_path / "in", 1)
     code, _, error = run("stylize", style, folder, "-o", tmp_path / "out", "--workers", 2)
     assert code == 2
     assert "give --cluster ray" in error

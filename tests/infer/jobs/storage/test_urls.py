@@ -16,18 +16,11 @@ import numpy as np
 import pytest
 
 from allaprima.images.picture_files import read_picture
-from allaprima.infer import Stylizer
-from allaprima.infer.jobs.files import plan_jobs
+from allaprima.infer.jobs.planning.plan_jobs import plan_jobs
 from allaprima.infer.jobs.storage.url import Url, location
 from allaprima.models.style_file import StyleHeader, save_style
 from tests.conftest import Run, paint, small_network
-
-
-@pytest.fixture(scope="module")
-def style(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("style") / "fast.safetensors"
-    save_style(path, small_network("fast"), StyleHeader(style_name="a", style_sha256=""))
-    return path
+from tests.infer.jobs.conftest import encoded, expected
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +48,6 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixture
     s3.mkdir("archive")
     yield s3
     s3.rm("archive", recursive=True)
-
-
-def encoded(seed: int, format: str = "png") -> bytes:
-    file = io.BytesIO()
-    paint(20 + seed, 24, seed).save(file, format=format)
-    return file.getvalue()
-
-
-def expected(style: Path, data: bytes) -> np.ndarray:
-    return Stylizer.load(style, engine="eager", device="cpu")(read_picture(data)).rgb
 
 
 def below(system: Any, folder: str) -> set[str]:

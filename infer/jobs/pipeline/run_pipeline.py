@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from allaprima.images.large_picture_files import PictureFacts
 from allaprima.images.picture_files import Picture
 
-from .stream import FAILURES, PictureStylizer, stylize_stream
+from .stylize_stream import FAILURES, PictureStylizer, stylize_stream
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -1,28 +1,14 @@
 """Files and folders of pictures: which are stylised, and where the results go."""
 
-import hashlib
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
 
 from allaprima.images.folders import files_below, is_called_picture, say_passed_over
 from allaprima.images.picture_files import WRITABLE_SUFFIXES, picture_suffixes
-from allaprima.images.tiff_kinds import RAW_SUFFIXES
+from allaprima.infer.jobs.storage.url import Location, Url, path_below, real_location
 
-from .storage.url import Location, Url, path_below
-
-# Photographs, where the others that cannot be written are drawings or have transparency.
-_SUFFIX_INSTEAD = dict.fromkeys((".heic", ".heif", ".jfif", ".jpe", ".mpo", *RAW_SUFFIXES), ".jpg")
-
-
-@dataclass(frozen=True)
-class Job:
-    """A picture to read and the file that its stylised version goes to."""
-
-    source: Location
-    target: Location
+from .job import Job
+from .targets import check_folder, check_targets, is_collection, with_distinct_targets, writable_suffix
 
 
 def plan_jobs(
@@ -61,32 +47,10 @@ def plan_jobs(
     elif len(inputs) == 1 and not inputs[0].is_dir() and output.suffix and not into_folder:
         jobs = [_job_for_file(inputs[0], output, suffix)]
     else:
-        _check_folder(output, into_folder=into_folder)
+        check_folder(output, into_folder=into_folder)
         jobs = _jobs_for_folder(inputs, output, suffix, on_passed_over)
-    _check_targets(jobs)
+    check_targets(jobs)
     return jobs
-
-
-def shard_of(jobs: Sequence[Job], output: Location, index: int, count: int) -> list[Job]:
-    """Return one of `count` parts of the jobs, from 1 on, by a hash of their names below `output`.
-
-    A picture is in the same part whatever else there is, and on every machine.
-
-    Raises:
-        ValueError: If there is no such part.
-    """
-    if not 1 <= index <= count:
-        raise ValueError(f"shard is {index}/{count}; expected 1/{count} to {count}/{count}")
-    return [job for job in jobs if _hash(path_below(job.target, output)) % count == index - 1]
-
-
-def is_collection(output: Location, *, into_folder: bool) -> bool:
-    """Return whether an output is one file of many pictures, by its name; not if it is meant as a folder."""
-    return output.suffix.lower() in (".tar", ".parquet") and not into_folder and not output.is_dir()
-
-
-def _hash(name: PurePath) -> int:
-    return int.from_bytes(hashlib.sha256(os.fsencode(name.as_posix())).digest()[:8], "big")
 
 
 def _job_for_file(source: Location, output: Location, suffix: str | None) -> Job:
@@ -98,13 +62,6 @@ def _job_for_file(source: Location, output: Location, suffix: str | None) -> Job
     if suffix is not None and output.suffix.lower() != suffix:
         raise ValueError(f"output '{output}' contradicts format '{suffix}'; give one of the two")
     return Job(source, output)
-
-
-def _check_folder(output: Location, *, into_folder: bool) -> None:
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"output '{output}' is a file that is there already; expected a folder")
-    if output.suffix.lower() in WRITABLE_SUFFIXES and not into_folder:
-        raise ValueError(f"output '{output}' is the name of a picture; several pictures need a folder")
 
 
 def _jobs_for_folder(
@@ -122,7 +79,7 @@ def _jobs_for_folder(
     if not jobs:
         folders = ", ".join(f"'{item}'" for item in inputs)
         raise ValueError(f"no pictures in {folders}; looked for {', '.join(sorted(picture_suffixes()))}")
-    return _with_distinct_targets(list(jobs.values()))
+    return with_distinct_targets(list(jobs.values()))
 
 
 def _pictures_in(
@@ -141,41 +98,3 @@ def _files_in(folder: Location, output: Location) -> Sequence[Location]:
     results = real_location(output)
     inside = real_location(folder) in results.parents
     return [path for path in files_below(folder) if not (inside and results in real_location(path).parents)]
-
-
-def writable_suffix(own: str, suffix: str | None) -> str:
-    """Return the suffix of all results, or a picture's own where that can be written."""
-    lower = own.lower()
-    if (suffix is None and lower in WRITABLE_SUFFIXES) or lower == suffix:
-        return own
-    return suffix or _SUFFIX_INSTEAD.get(lower, ".png")
-
-
-def _with_distinct_targets(jobs: list[Job]) -> list[Job]:
-    """Where a.jpg and a.png would both become a.png, call the former a.jpg.png."""
-    count = Counter(job.target for job in jobs)
-    return [
-        replace(job, target=job.target.with_name(job.source.name + job.target.suffix))
-        if count[job.target] > 1 and job.source.name != job.target.name
-        else job
-        for job in jobs
-    ]
-
-
-def _check_targets(jobs: list[Job]) -> None:
-    sources = {real_location(job.source) for job in jobs}
-    taken: dict[Location, Location] = {}
-    for job in jobs:
-        if real_location(job.target) in sources:
-            raise ValueError(f"output '{job.target}' would replace an input; choose another output")
-        if job.target in taken:
-            raise ValueError(
-                f"'{taken[job.target]}' and '{job.source}' would both be written to '{job.target}'; "
-                "stylise them one by one, or their folders"
-            )
-        taken[job.target] = job.source
-
-
-def real_location(location: Location) -> Location:
-    """Return where a path leads; `Path.resolve` raises at a link to itself, which reading it explains."""
-    return location if isinstance(location, Url) else Path(os.path.realpath(location))

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .containers import is_container, plan_containers
-from .files import Job, is_collection, plan_jobs, shard_of
-from .storage.url import Location
+from allaprima.infer.jobs.storage.url import Location
+
+from .job import Job, shard_of
+from .plan_containers import is_container, plan_containers
+from .plan_jobs import plan_jobs
+from .targets import is_collection
 
 
 @dataclass(frozen=True)

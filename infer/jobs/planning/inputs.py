@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from .storage.url import Location, Url, location
+from allaprima.infer.jobs.storage.url import Location, Url, location
 
 _PATTERN = frozenset("*?[")
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from allaprima.images.picture_files import Picture, read_picture, write_picture
+from allaprima.infer.jobs.pipeline.stylize_files import stylize_files
+from allaprima.infer.jobs.planning.job import Job
 from allaprima.infer.stylize import Stylizer
-
-from .files import Job
-from .stylize_files import stylize_files
 
 _WARM_UP = 2
 

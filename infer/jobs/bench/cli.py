@@ -47,8 +47,9 @@ def bench_batch(
             f"'{style_file}' is an exported file; give the style file, which the plain loop paints too"
         )
 
+    from allaprima.infer.jobs.planning.plan_jobs import plan_jobs
+
     from .benchmark import measure_batch
-    from .files import plan_jobs
 
     planned = plan_jobs([folder], Path("painted"))[:limit]
     sources = [job.source for job in planned if isinstance(job.source, Path)]

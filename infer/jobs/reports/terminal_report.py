@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from allaprima.images.picture_files import TooManyPixelsError
+from allaprima.infer.jobs.pipeline.outcome import Outcome
 from allaprima.terminal import printable, say
-
-from .stylize_files import Outcome
 
 Start = Callable[[Callable[[float], None]], Iterator[Outcome]]
 """Begins a job, given what is told which share of a large picture is done."""

@@ -1,14 +1,11 @@
-"""Jobs whose pictures come in files of many: tar and parquet."""
+"""Files of many pictures: which are stylised, and where the results go."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
+from allaprima.infer.jobs.storage.url import Location, real_location
 
-from .files import Job, is_collection, real_location
-from .storage.local_copies import already_there
-from .storage.url import Location
-from .stream import FAILURES, PictureStylizer
-from .stylize_files import Outcome
+from .job import Job
+from .targets import is_collection
 
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
@@ -57,42 +54,3 @@ def _result_name(name: str) -> str:
         if name.lower().endswith(ending):
             return f"{name[: -len(ending)]}.tar"
     return name
-
-
-def stylize_containers(
-    stylizer: PictureStylizer,
-    jobs: Sequence[Job],
-    *,
-    overwrite: bool = False,
-    suffix: str | None = None,
-    quality: int = DEFAULT_QUALITY,
-    max_pixels: int | None = None,
-) -> Iterator[Outcome]:
-    """Carry out jobs and yield what became of each picture, and of a file that failed or was skipped.
-
-    Args:
-        stylizer: What stylises.
-        jobs: From `plan_containers`.
-        overwrite: Redo results that are there already, instead of skipping them.
-        suffix: Format of all results.
-        quality: As for `write_picture`.
-        max_pixels: As for `read_picture`.
-    """
-    there = set() if overwrite else already_there([job.target for job in jobs])
-    for job in jobs:
-        if job.target in there:
-            yield Outcome(job, "skipped")
-            continue
-        limit = max_pixels or DEFAULT_MAX_PIXELS
-        try:
-            if job.target.suffix.lower() == ".tar":
-                from .tar_shards import stylize_tar
-
-                yield from stylize_tar(stylizer, job, suffix=suffix, quality=quality, max_pixels=limit)
-            else:
-                from .parquet_shards import stylize_parquet
-
-                yield from stylize_parquet(stylizer, job, suffix=suffix, quality=quality, max_pixels=limit)
-        except FAILURES as error:
-            message = str(error) if str(job.source) in str(error) else f"'{job.source}': {error}"
-            yield Outcome(job, "failed", message, error)

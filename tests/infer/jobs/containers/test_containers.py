@@ -7,27 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from datasets import ClassLabel, Features, Image, Value
 from pyarrow import parquet
 
 from allaprima.images.picture_files import read_picture
-from allaprima.infer import Stylizer
-from allaprima.models.style_file import StyleHeader, save_style
-from tests.conftest import Run, largest_file, paint, small_network
-
-
-@pytest.fixture(scope="module")
-def style(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("style") / "fast.safetensors"
-    save_style(path, small_network("fast"), StyleHeader(style_name="a", style_sha256=""))
-    return path
-
-
-def encoded(seed: int, format: str = "png") -> bytes:
-    file = io.BytesIO()
-    paint(20 + seed, 24, seed).save(file, format=format)
-    return file.getvalue()
+from tests.conftest import Run
+from tests.infer.jobs.conftest import encoded, expected
 
 
 def make_tar(path: Path, members: dict[str, bytes]) -> Path:
@@ -42,10 +27,6 @@ def make_tar(path: Path, members: dict[str, bytes]) -> Path:
 def members(path: Path) -> dict[str, bytes]:
     with tarfile.open(path) as shard:
         return {info.name: shard.extractfile(info).read() for info in shard}  # type: ignore[union-attr]
-
-
-def expected(style: Path, data: bytes) -> np.ndarray:
-    return Stylizer.load(style, engine="eager", device="cpu")(read_picture(data)).rgb
 
 
 def test_a_shard_comes_out_as_a_shard(style: Path, tmp_path: Path, run: Run) -> None:
@@ -143,76 +124,6 @@ def test_members_that_would_fill_memory_are_refused(style: Path, tmp_path: Path,
     code, _, error = run("stylize", style, tmp_path / "a.tar", "-o", tmp_path / "out")
     assert code == 1
     assert "a.tar/a.png' has 10000000000000 bytes, more than 268435456" in error
-
-
-def test_only_style_files_are_measured(style: Path, tmp_path: Path, run: Run) -> None:
-    exported = tmp_path / "style.onnx"
-    exported.touch()
-    code, _, err = run("bench", "batch", exported, tmp_path)
-    assert code == 2
-    assert "style.onnx' is an exported file; give the style file" in err
-
-
-def make_folder(folder: Path) -> Path:
-    (folder / "sub").mkdir(parents=True)
-    for name, seed in {"a.png": 1, "b.gif": 2, "sub/c.jpg": 3}.items():
-        (folder / name).write_bytes(encoded(seed, Path(name).suffix[1:].replace("jpg", "jpeg")))
-    (folder / "bad.png").write_bytes(b"no picture")
-    return folder
-
-
-def test_a_folder_becomes_a_tar_file(style: Path, tmp_path: Path, run: Run) -> None:
-    folder, out = make_folder(tmp_path / "in"), tmp_path / "out.tar"
-    arguments = ("stylize", style, folder, "-o", out, "--engine", "eager")
-    code, said, error = run(*arguments)
-    assert (code, error.count("\n")) == (1, 1)
-    assert said.startswith("3 pictures stylised, 1 failed")
-    found = members(out)
-    assert list(found) == ["a.png", "b.png", "sub/c.jpg"]
-    painted = read_picture(found["a.png"]).rgb
-    np.testing.assert_array_equal(painted, expected(style, (folder / "a.png").read_bytes()))
-    assert "4 skipped" in run(*arguments)[1]
-    assert run(*arguments, "--overwrite")[0] == 1
-    assert members(out) == found
-
-
-def test_a_folder_becomes_a_parquet_file(style: Path, tmp_path: Path, run: Run) -> None:
-    folder, out = make_folder(tmp_path / "in"), tmp_path / "out.parquet"
-    assert run("stylize", style, folder, "-o", out, "--format", "png", "--engine", "eager")[0] == 1
-    table = parquet.read_table(out)
-    assert table["name"].to_pylist() == ["a.png", "b.png", "sub/c.png"]
-    assert isinstance(Features.from_arrow_schema(table.schema)["stylized"], Image)
-    painted = read_picture(table["stylized"][0].as_py()["bytes"]).rgb
-    np.testing.assert_array_equal(painted, expected(style, (folder / "a.png").read_bytes()))
-
-
-def test_parts_of_a_folder_become_files_of_their_own(style: Path, tmp_path: Path, run: Run) -> None:
-    folder = make_folder(tmp_path / "in")
-    (folder / "bad.png").write_bytes(encoded(4))
-    (folder / "d.png").write_bytes(encoded(5))
-    for part in ("1/2", "2/2"):
-        assert run("stylize", style, folder, "-o", tmp_path / "out.tar", "--shard", part)[0] == 0
-    names = [[*members(tmp_path / f"out.{part}-of-2.tar")] for part in (1, 2)]
-    assert sorted(names[0] + names[1]) == ["a.png", "b.png", "bad.png", "d.png", "sub/c.jpg"]
-
-
-def test_pictures_too_large_for_memory_go_into_one_file_too(style: Path, tmp_path: Path, run: Run) -> None:
-    paint(600, 800, 1).save(tmp_path / "large.png")
-    arguments = ("stylize", style, tmp_path / "large.png", "-o", tmp_path / "out.tar", "--engine", "eager")
-    code, _, error = run(*arguments, "--memory", "1M")
-    assert code == 0, error
-    painted = read_picture(members(tmp_path / "out.tar")["large.png"]).rgb.astype(int)
-    assert abs(painted - expected(style, (tmp_path / "large.png").read_bytes())).max() <= 1
-
-
-def test_a_full_disk_leaves_no_half_file(style: Path, tmp_path: Path, run: Run) -> None:
-    folder, out = make_folder(tmp_path / "in"), tmp_path / "out.tar"
-    (folder / "bad.png").unlink()
-    with largest_file(4000):
-        code, _, error = run("stylize", style, folder, "-o", out, "--engine", "eager")
-    assert code == 1
-    assert "out.tar' is not written" in error
-    assert {path.name for path in tmp_path.iterdir()} == {"in", "out.tar.manifest.jsonl"}
 
 
 def test_a_compressed_tar_comes_out_as_a_tar(style: Path, tmp_path: Path, run: Run) -> None:

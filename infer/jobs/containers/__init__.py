@@ -1,0 +1,1 @@
+"""Files of many pictures: tar and parquet, in and out."""

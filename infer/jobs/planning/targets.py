@@ -1,0 +1,60 @@
+"""Which names and formats results have, and what they must not replace."""
+
+from collections import Counter
+from dataclasses import replace
+
+from allaprima.images.picture_files import WRITABLE_SUFFIXES
+from allaprima.images.tiff_kinds import RAW_SUFFIXES
+from allaprima.infer.jobs.storage.url import Location, real_location
+
+from .job import Job
+
+# Photographs, where the others that cannot be written are drawings or have transparency.
+_SUFFIX_INSTEAD = dict.fromkeys((".heic", ".heif", ".jfif", ".jpe", ".mpo", *RAW_SUFFIXES), ".jpg")
+
+
+def is_collection(output: Location, *, into_folder: bool) -> bool:
+    """Return whether an output is one file of many pictures, by its name; not if it is meant as a folder."""
+    return output.suffix.lower() in (".tar", ".parquet") and not into_folder and not output.is_dir()
+
+
+def writable_suffix(own: str, suffix: str | None) -> str:
+    """Return the suffix of all results, or a picture's own where that can be written."""
+    lower = own.lower()
+    if (suffix is None and lower in WRITABLE_SUFFIXES) or lower == suffix:
+        return own
+    return suffix or _SUFFIX_INSTEAD.get(lower, ".png")
+
+
+def check_folder(output: Location, *, into_folder: bool) -> None:
+    """Raise ValueError if an output is no place for several results."""
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"output '{output}' is a file that is there already; expected a folder")
+    if output.suffix.lower() in WRITABLE_SUFFIXES and not into_folder:
+        raise ValueError(f"output '{output}' is the name of a picture; several pictures need a folder")
+
+
+def with_distinct_targets(jobs: list[Job]) -> list[Job]:
+    """Where a.jpg and a.png would both become a.png, call the former a.jpg.png."""
+    count = Counter(job.target for job in jobs)
+    return [
+        replace(job, target=job.target.with_name(job.source.name + job.target.suffix))
+        if count[job.target] > 1 and job.source.name != job.target.name
+        else job
+        for job in jobs
+    ]
+
+
+def check_targets(jobs: list[Job]) -> None:
+    """Raise ValueError if a result would replace an input or another result."""
+    sources = {real_location(job.source) for job in jobs}
+    taken: dict[Location, Location] = {}
+    for job in jobs:
+        if real_location(job.target) in sources:
+            raise ValueError(f"output '{job.target}' would replace an input; choose another output")
+        if job.target in taken:
+            raise ValueError(
+                f"'{taken[job.target]}' and '{job.source}' would both be written to '{job.target}'; "
+                "stylise them one by one, or their folders"
+            )
+        taken[job.target] = job.source

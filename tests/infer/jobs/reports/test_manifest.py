@@ -1,0 +1,73 @@
+"""What a job did is recorded, and a job goes on from the record."""
+
+import json
+import os
+from pathlib import Path
+
+from allaprima.infer.jobs.reports.manifest import read_manifest
+from allaprima.models.style_file import StyleHeader, save_style
+from tests.conftest import Run, paint, small_network
+from tests.infer.jobs.conftest import make_pictures
+
+
+def manifest(output: Path) -> list[dict[str, object]]:
+    return list(read_manifest(output.with_name(f"{output.name}.manifest.jsonl")))
+
+
+def test_what_was_done_is_recorded(style: Path, tmp_path: Path, run: Run) -> None:
+    folder, out = make_pictures(tmp_path / "in", 3), tmp_path / "out"
+    (folder / "001.png").write_bytes(b"no picture")
+    assert run("stylize", style, folder, "-o", out, "--engine", "eager")[0] == 1
+    first, *lines = manifest(out)
+    job = first["job"]
+    assert isinstance(job, dict)
+    assert job["engine"] == "eager"
+    assert len(job["style_sha256"]) == 64
+    assert [line["outcome"] for line in lines] == ["stylized", "failed", "stylized"]
+    assert (lines[0]["height"], lines[0]["width"]) == (20, 24)
+    assert "cannot be read" in str(lines[1]["error"])
+    assert lines[2]["output"] == str(out / "002.png")
+
+
+def test_a_job_goes_on_where_it_stopped_and_not_with_another_style(
+    style: Path, tmp_path: Path, run: Run
+) -> None:
+    folder, out, style_file = (
+        make_pictures(tmp_path / "in", 3),
+        tmp_path / "out",
+        tmp_path / "mine.safetensors",
+    )
+    style_file.write_bytes(style.read_bytes())
+    arguments = ("stylize", style_file, folder, "-o", out, "--engine", "eager")
+    assert run(*arguments)[0] == 0
+    (out / "001.png").unlink()
+    record = out.with_name("out.manifest.jsonl")
+    record.write_text(record.read_text() + '{"input": "kil', encoding="utf-8")
+    assert "1 picture stylised, 2 skipped" in run(*arguments)[1]
+    assert len(manifest(out)) == 8
+    save_style(style_file, small_network("tiny"), StyleHeader(style_name="b", style_sha256=""))
+    code, _, error = run(*arguments)
+    assert code == 2
+    assert "style_sha256 was" in error
+    assert "start anew with --overwrite" in error
+    assert run(*arguments, "--overwrite")[0] == 0
+    assert run(*arguments)[0] == 0
+
+
+def test_odd_names_are_painted_told_and_recorded(style: Path, tmp_path: Path, run: Run) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    names = [b"two words.png", b"line\nend.png", b"\xff\xfe.png", "gr\u00fcn.png".encode()]
+    for name in names:
+        paint(20, 20, 1).save(folder / os.fsdecode(name))
+    (folder / os.fsdecode(b"bad \xff\n.png")).write_bytes(b"no picture")
+    (folder / "loop").symlink_to(folder)
+    code, _, error = run("stylize", style, folder, "-o", out)
+    assert code == 1
+    assert error.count("\n") == 1
+    assert "bad \\udcff\\n.png" in error or "bad \\xff\\n.png" in error
+    assert {os.fsencode(path.name) for path in out.iterdir()} == set(names)
+    recorded = {os.fsencode(Path(str(line["output"])).name) for line in manifest(out)[1:]}
+    assert recorded == {*names, b"bad \xff\n.png"}
+    for line in (tmp_path / "out.manifest.jsonl").read_text(encoding="ascii").splitlines():
+        json.loads(line)
