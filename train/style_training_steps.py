@@ -16,6 +16,7 @@ from allaprima.models.transformer import TransformerNetwork
 from .data.data_module import ContentDataModule
 from .evaluate.report import sheet
 from .evaluate.scores import Photograph, Scores, collect, score_picture
+from .evaluate.synthetic_steadiness import steadiness_figures
 from .kept_style_pictures import keep_styles
 from .loop.checkpoints import loss_weights_in
 from .loop.style_module import StyleTransferModule
@@ -117,8 +118,12 @@ def _write(
     )
     network = module.averaged.float().eval()
     save_style(trained.style_file, network, header)  # before anything else can fail
-    scores = _score_held_out(network, module.loss, data.photographs(SCORED))
-    save_style(trained.style_file, network, header.model_copy(update={"quality": scores.figures}))
+    photographs = data.photographs(SCORED)
+    scores = _score_held_out(network, module.loss, photographs)
+    quality = scores.figures
+    if config.temporal:
+        quality |= steadiness_figures(network, photographs, next(network.parameters()).device)
+    save_style(trained.style_file, network, header.model_copy(update={"quality": quality}))
     write_picture(Picture(sheet(style_picture.pixels, network, scores)), trained.contact_sheet)
 
 

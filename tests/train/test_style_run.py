@@ -135,7 +135,10 @@ def test_a_run_for_films_counts_steadiness_and_resumes_exactly(
     assert result.validation["temporal"] > 0
     parts = [value for name, value in result.validation.items() if name != "total"]
     assert result.validation["total"] == pytest.approx(sum(parts), rel=1e-4)
-    assert read_header(result.style_file).validation["temporal"] > 0
+    header = read_header(result.style_file)
+    assert header.validation["temporal"] > 0
+    assert header.quality["warping_error"] > 0
+    assert header.quality["flicker"] > 0
     start(settings, halved, temporal=1, final_lr=1, max_steps=3, checkpoint_every=3)
     resume_style(halved, {"max_steps": 6})
     assert_same_weights(whole, halved)

@@ -58,16 +58,9 @@ class TemporalConsistency:
             step: Number of the step, which decides the motion.
         """
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + step)
-        count, _, height, width = content_image.shape
-        grid = random_grid(count, height, width, generator).to(content_image)
-        light = 1 + LIGHT * torch.randn(count, 1, 1, 1, generator=generator)
-        strength = NOISE * torch.rand(count, 1, 1, 1, generator=generator)
-        noise = strength * torch.randn(content_image.shape, generator=generator)
-        next_frame = moved(content_image, grid) * light.to(content_image) + noise.to(content_image)
-        difference = paint(next_frame.clamp(0, 1)).float() - moved(painted.float(), grid)
-        visible = ((grid.abs() <= 1).all(-1))[:, None]  # (B, 1, H, W)
-        mean_square = (difference.square() * visible).sum() / (3 * visible.sum()).clamp(min=1)
-        return self.weight * mean_square / UNSTEADY**2
+        next_frame, grid = frame_after(content_image, generator)
+        difference = paint(next_frame).float() - moved(painted.float(), grid)
+        return self.weight * mean_where_visible(difference.square(), grid) / UNSTEADY**2
 
 
 def temporal_consistency(settings: TrainConfig) -> TemporalConsistency | None:
@@ -97,6 +90,28 @@ def objective_terms(
         return terms
     unsteady = temporal(paint, content_image, stylized_image, step)
     return {**terms, "temporal": unsteady, "total": terms["total"] + unsteady}
+
+
+def frame_after(content_image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the next frame of photographs that move, `(B, 3, H, W)`, and the grid along which they did.
+
+    Args:
+        content_image: Photographs, `(B, 3, H, W)`, RGB in [0, 1].
+        generator: What motion, light and noise are drawn from.
+    """
+    count, _, height, width = content_image.shape
+    grid = random_grid(count, height, width, generator).to(content_image)
+    light = 1 + LIGHT * torch.randn(count, 1, 1, 1, generator=generator)
+    strength = NOISE * torch.rand(count, 1, 1, 1, generator=generator)
+    noise = strength * torch.randn(content_image.shape, generator=generator)
+    after = moved(content_image, grid) * light.to(content_image) + noise.to(content_image)
+    return after.clamp(0, 1), grid
+
+
+def mean_where_visible(values: Tensor, grid: Tensor) -> Tensor:
+    """Return the mean of `(B, 3, H, W)` over what a grid takes from inside the picture."""
+    visible = ((grid.abs() <= 1).all(-1))[:, None]  # (B, 1, H, W)
+    return (values * visible).sum() / (3 * visible.sum()).clamp(min=1)
 
 
 def random_grid(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
