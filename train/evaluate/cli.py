@@ -1,10 +1,10 @@
 """The command `allaprima evaluate`."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -13,7 +13,8 @@ from allaprima.terminal import ProblemsError, complain, say
 from allaprima.train.image_optimization.settings import PROGRAMS
 from allaprima.train.settings.loss_presets import PresetName
 
-from .report_folder import check_report_folder, write_report
+from .report_folder import check_report_folder, write_report, write_video_report
+from .terminal_output import table_console, tracked
 
 if TYPE_CHECKING:
     from allaprima.images.pixels import Pixels
@@ -24,12 +25,7 @@ if TYPE_CHECKING:
     from .scores import Photograph, Scores
     from .video.measure import Videos
 
-
-Item = TypeVar("Item")
 _log = logging.getLogger(__name__)
-
-FILE_WIDTH = 120
-"""Columns of the table where there is no terminal to ask."""
 
 
 def evaluate(
@@ -39,6 +35,8 @@ def evaluate(
     content: Path | None = None,
     video: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative=())] = (),
     painted: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative=())] = (),
+    beside: Path | None = None,
+    record: Annotated[bool, Parameter(negative=())] = False,
     frames: Annotated[int, Parameter(validator=Number(gte=2))] = 40,
     style: Path | None = None,
     preset: Annotated[PresetName | None, Parameter(alias="--loss-preset")] = None,
@@ -61,6 +59,8 @@ def evaluate(
             scene of MPI-Sintel is measured along its true motion.
         painted: For each clip the file that was made of it, such as by `allaprima video --steady 0.8`, to be
             measured instead of what the network paints now.
+        beside: Another style, measured on the same clips.
+        record: Write the clips' figures into the style file, where `allaprima info` shows them.
         frames: Most frames of each clip.
         style: The style picture; found by itself while the style file lies in its run folder.
         preset: The published objective to measure by, instead of the one the style was trained with.
@@ -70,7 +70,8 @@ def evaluate(
         evaluations: Most evaluations of that optimisation.
         height: Reduce photographs and clips that are higher than this many pixels.
         output: Folder to write report.json, contact-sheet.png and, against the optimiser,
-            equivalent-evaluations.png into; of clips video.json and, over time, video.png.
+            equivalent-evaluations.png into; of clips video.json, video.png, which are the errors over time,
+            and video-strips.png, frames that follow one another.
         overwrite: Replace a report that is there.
         accelerator: Kind of device.
 
@@ -80,6 +81,10 @@ def evaluate(
     if content is None and not video:
         raise ValueError(
             "nothing is to be measured; give photographs with --content, clips with --video, or both"
+        )
+    if (record or beside is not None) and (painted or not video):
+        raise ValueError(
+            "--record and --beside are for clips that are painted now: give --video, and no --painted"
         )
     photographs = _photographs(content, height) if content is not None else []
     videos = _videos(video, painted, frames, height) if video else None
@@ -91,13 +96,18 @@ def evaluate(
     from allaprima.train.style_picture import read_style_picture
 
     from .evaluated_style import build_yardstick, choose_yardstick, find_style_picture
+    from .measured_videos import measure_videos, record_steadiness
     from .report import as_dict, sheet
 
     trained = load_style(style_file)
     device = hardware.device(accelerator)
     network = trained.network.to(device)
     if videos is not None:
-        _measure_videos(network, videos, output)
+        clips = measure_videos([path for path in (style_file, beside) if path is not None], videos, device)
+        if output is not None:
+            say(f"written to {output}: {', '.join(write_video_report(output, clips))}")
+        if record:
+            record_steadiness(style_file, clips)
     if content is None:
         return 0
     picture = find_style_picture(style_file, trained, style)
@@ -157,24 +167,6 @@ def _videos(clips: "Sequence[Path]", painted: "Sequence[Path]", frames: int, hei
     return videos
 
 
-def _measure_videos(network: "TransformerNetwork", videos: "Videos", output: Path | None) -> None:
-    """Measure clips, print how steady they are, and write that into the report's folder."""
-    from rich.console import Console
-
-    from .report_folder import write_video_report
-    from .scores import stylize
-    from .video.measure import measure
-    from .video.report import as_table
-
-    clips = measure(videos, partial(stylize, network), lambda paths: _tracked(paths, "measuring clips"))
-    console = Console()
-    if not console.is_terminal:
-        console.width = FILE_WIDTH
-    console.print(as_table(clips))
-    if output is not None:
-        say(f"written to {output}: {', '.join(write_video_report(output, clips))}")
-
-
 def _read(path: Path, height: int | None) -> "Pixels":
     from allaprima.images.picture_files import read_picture
     from allaprima.images.pixels import resized
@@ -192,7 +184,7 @@ def _score(
     from .scores import collect, score_picture
 
     scores, failures = [], []
-    for photograph in _tracked(photographs, "evaluating"):
+    for photograph in tracked(photographs, "evaluating"):
         try:
             scores.append(score_picture(network, loss, photograph))
         except ValueError as error:
@@ -205,27 +197,14 @@ def _score(
 def _compare(scores: "Scores", loss: "PerceptualLoss", evaluations: int) -> "list[Comparison]":
     from .against_optimizer import compare
 
-    return [compare(score, loss, evaluations) for score in _tracked(scores.pictures, "optimising")]
+    return [compare(score, loss, evaluations) for score in tracked(scores.pictures, "optimising")]
 
 
 def _print(scores: "Scores", comparisons: "Sequence[Comparison]") -> None:
-    from rich.console import Console
-
     from .against_optimizer import headline
     from .report import as_table
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = FILE_WIDTH
-    console.print(as_table(scores, comparisons))
+    table_console().print(as_table(scores, comparisons))
     say("  ".join(f"{name} {value:.3g}" for name, value in scores.artefacts.items()))
     if comparisons:
         say(headline(comparisons))
-
-
-def _tracked(items: "Sequence[Item]", what: str) -> "Iterable[Item]":
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(items, what, console=console, transient=True, disable=not console.is_terminal)

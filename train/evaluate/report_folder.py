@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 REPORT = ("report.json", "contact-sheet.png", "equivalent-evaluations.png")
 """Files of a report; the last only where there is a comparison with the optimiser."""
 
-VIDEO_REPORT = ("video.json", "video.png")
+VIDEO_REPORT = ("video.json", "video.png", "video-strips.png")
 """Those on clips."""
 
 
@@ -60,9 +60,13 @@ def write_report(
 
 def write_video_report(output: Path, clips: "Sequence[Steadiness]") -> list[str]:
     """Write how steady clips are into a folder from `check_report_folder`; return the names of the files."""
-    from .video.report import as_dict, plot
+    from allaprima.images.picture_files import Picture, write_picture
 
-    figures, curves = (output / name for name in VIDEO_REPORT)
+    from .video.report import as_dict, plot
+    from .video.strips import strips
+
+    figures, curves, pictures = (output / name for name in VIDEO_REPORT)
     write_whole(figures, (json.dumps(as_dict(clips), indent=2, allow_nan=False) + "\n").encode())
     plot(clips, curves)
-    return [figures.name, curves.name]
+    write_picture(Picture(strips(clips)), pictures)
+    return [path.name for path in (figures, curves, pictures)]

@@ -1,16 +1,18 @@
-"""Frames of a clip beside their stylised ones."""
+"""Frames of a clip, and of what was made of it before."""
 
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 
 from allaprima.images.pixels import Pixels
 from allaprima.images.video import Frame, Wanted, open_clip
 
-from .steadiness import Paint
+from .steadiness import ITSELF, Views
 
 Size = tuple[int, int]
+
+PAINTED = "painted"
+"""What the frames of a file that was made before are called."""
 
 
 def clip_size(path: Path, height: int | None) -> Size:
@@ -35,12 +37,7 @@ def frames_of(path: Path, size: Size) -> Iterator[Pixels]:
                 yield item.picture
 
 
-def painted_frames(path: Path, size: Size, count: int, paint: Paint) -> Iterator[tuple[Pixels, Pixels]]:
-    """Yield the first frames of a clip, each with what it becomes."""
-    for frame in islice(frames_of(path, size), count):
-        yield frame, paint(frame)
-
-
-def frames_beside(path: Path, painted: Path, size: Size, count: int) -> Iterator[tuple[Pixels, Pixels]]:
-    """Yield the first frames of a clip, each with that of a clip made of it."""
-    yield from islice(zip(frames_of(path, size), frames_of(painted, size), strict=False), count)
+def frames_beside(path: Path, made: Path, size: Size) -> Iterator[Views]:
+    """Yield the frames of a clip, each with that of a clip made of it."""
+    for frame, painted in zip(frames_of(path, size), frames_of(made, size), strict=False):
+        yield {PAINTED: painted, ITSELF: frame}

@@ -1,12 +1,13 @@
 """All clips that were asked for, measured one after another."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from .frames import clip_size, frames_beside, frames_of, painted_frames
+from .frames import clip_size, frames_beside, frames_of
 from .sintel_scene import read_scene
-from .steadiness import Paint, Steadiness, clip_steadiness, scene_steadiness, still_steadiness
+from .steadiness import Paint, Steadiness, clip_steadiness, painted, scene_steadiness, still_steadiness
 
 
 @dataclass(frozen=True)
@@ -53,32 +54,33 @@ class Videos:
 
 
 def measure(
-    videos: Videos, paint: Paint, tracked: Callable[[Sequence[Path]], Iterable[Path]]
+    videos: Videos, paints: Mapping[str, Paint], tracked: Callable[[Sequence[Path]], Iterable[Path]]
 ) -> list[Steadiness]:
-    """Return how steady all clips are, and a still picture with noise where a network paints.
+    """Return how steady all clips are, and a still picture with noise where networks paint.
 
     Args:
         videos: What to measure.
-        paint: The network.
+        paints: Networks, by the names of their styles.
         tracked: Shows the progress over the clips.
     """
-    results = list(_measured(videos, paint, tracked))
+    results = list(_measured(videos, paints, tracked))
     clips = [clip for clip in videos.clips if not clip.is_dir()]
     if clips and not videos.painted:
         first = next(frames_of(clips[0], clip_size(clips[0], videos.height)))
-        results.append(still_steadiness(f"first frame of {clips[0].name}", first, paint))
+        results.append(still_steadiness(clips[0].stem, first, paints))
     return results
 
 
 def _measured(
-    videos: Videos, paint: Paint, tracked: Callable[[Sequence[Path]], Iterable[Path]]
+    videos: Videos, paints: Mapping[str, Paint], tracked: Callable[[Sequence[Path]], Iterable[Path]]
 ) -> Iterator[Steadiness]:
     for index, clip in enumerate(tracked(videos.clips)):
         if clip.is_dir():
-            yield scene_steadiness(clip.name, read_scene(clip), paint)
+            yield scene_steadiness(clip.name, read_scene(clip), paints)
             continue
         size = clip_size(clip, videos.height)
         if videos.painted:
-            yield clip_steadiness(clip.name, frames_beside(clip, videos.painted[index], size, videos.frames))
+            frames = frames_beside(clip, videos.painted[index], size)
         else:
-            yield clip_steadiness(clip.name, painted_frames(clip, size, videos.frames, paint))
+            frames = painted(frames_of(clip, size), paints)
+        yield clip_steadiness(clip.stem, islice(frames, videos.frames))

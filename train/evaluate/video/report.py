@@ -1,4 +1,4 @@
-"""How steady clips are: as a table, as JSON, and over time."""
+"""How steady clips are: as a table, as JSON, over time, and as figures of a style file."""
 
 import io
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from rich.text import Text
 from allaprima.atomic import write_whole
 from allaprima.terminal import printable
 
-from .steadiness import Steadiness
+from .steadiness import ITSELF, Steadiness
 
 _KINDS = {
     "flow": "along the clip's optical flow",
     "truth": "along the true motion",
-    "still": "a still picture with noise of 3 levels",
+    "still": "first frame, still, with noise",
 }
 
 
@@ -27,12 +27,12 @@ def as_table(clips: Sequence[Steadiness]) -> Table:
     table = Table(title="warping error, levels of 255", box=box.SIMPLE_HEAD)
     table.add_column("clip", overflow="fold")
     table.add_column("measured")
-    for heading in ("frames", "stylised", "the clip itself", "ratio"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("frames", *map(printable, clips[0].errors)):
+        table.add_column(Text(heading), justify="right")
     for clip in clips:
-        table.add_row(
-            Text(printable(clip.name)), _KINDS[clip.kind], str(len(clip.stylized) + 1), *_cells(clip)
-        )
+        cells = ["-" if mean is None else f"{mean:.2f}" for mean in clip.means.values()]
+        frames = len(clip.errors[ITSELF]) + 1
+        table.add_row(Text(printable(clip.name)), _KINDS[clip.kind], str(frames), *cells)
     return table
 
 
@@ -42,13 +42,22 @@ def as_dict(clips: Sequence[Steadiness]) -> list[dict[str, Any]]:
         {
             "name": clip.name,
             "measured": clip.kind,
-            "warping_error": clip.mean,
-            "untouched_warping_error": clip.untouched_mean,
-            "over_time": clip.stylized,
-            "untouched_over_time": clip.untouched,
+            "warping_error": clip.means,
+            "over_time": dict(clip.errors),
         }
         for clip in clips
     ]
+
+
+def as_figures(clips: Sequence[Steadiness], style: str) -> dict[str, float]:
+    """Return the mean errors of a style and of the clips themselves, to the digits that style files hold."""
+    figures: dict[str, float] = {}
+    for clip in clips:
+        measured = "flicker" if clip.kind == "still" else "warping_error"
+        names = {style: f"{clip.name}.{measured}", ITSELF: f"{clip.name}.untouched_{measured}"}
+        means = {names[label]: mean for label, mean in clip.means.items() if label in names}
+        figures |= {name: float(f"{mean:.6g}") for name, mean in means.items() if mean is not None}
+    return figures
 
 
 def plot(clips: Sequence[Steadiness], path: Path) -> None:
@@ -58,10 +67,10 @@ def plot(clips: Sequence[Steadiness], path: Path) -> None:
     """
     from matplotlib.figure import Figure  # slow to import, and seldom needed
 
-    shown = [clip for clip in clips if len(clip.stylized) > 1] or clips
+    shown = [clip for clip in clips if len(clip.errors[ITSELF]) > 1] or clips
     figure = Figure(figsize=(8, 1.2 + 1.6 * len(shown)), layout="constrained")
     for axes, clip in zip(np.ravel(figure.subplots(len(shown), squeeze=False)), shown, strict=True):
-        for label, errors in (("stylised", clip.stylized), ("the clip itself", clip.untouched)):
+        for label, errors in clip.errors.items():
             values = [np.nan if error is None else error for error in errors]
             axes.plot(range(2, len(values) + 2), values, marker=".", linewidth=1, label=label)
         axes.set_title(f"{clip.name}, {_KINDS[clip.kind]}", fontsize="small", loc="left")
@@ -73,9 +82,3 @@ def plot(clips: Sequence[Steadiness], path: Path) -> None:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=100)
     write_whole(path, drawn.getbuffer())
-
-
-def _cells(clip: Steadiness) -> list[str]:
-    mean, untouched = clip.mean, clip.untouched_mean
-    cells = ["-" if value is None else f"{value:.2f}" for value in (mean, untouched)]
-    return [*cells, f"{mean / untouched:.2f}" if mean is not None and untouched else "-"]

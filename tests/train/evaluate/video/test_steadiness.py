@@ -15,17 +15,21 @@ pytest.importorskip("cv2")
 pytest.importorskip("av")
 
 from allaprima.images.pixels import Pixels
-from allaprima.models.style_file import StyleHeader, save_style
+from allaprima.models.style_file import StyleHeader, load_style, save_style
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.evaluate.video.measure import Videos
 from allaprima.train.evaluate.video.optical_flow import FlowEstimator, Motion, read_flow, warped_back
 from allaprima.train.evaluate.video.sintel_scene import read_scene
 from allaprima.train.evaluate.video.steadiness import (
+    ITSELF,
+    Steadiness,
     clip_steadiness,
+    painted,
     scene_steadiness,
     still_steadiness,
     warping_error,
 )
+from allaprima.train.evaluate.video.strips import strips
 from tests.conftest import Run, paint
 from tests.images.video.conftest import Making, make_clip
 
@@ -56,6 +60,12 @@ def known_motion() -> Motion:
     visible = np.ones(SIZE, bool)
     visible[-MOVED[1] :], visible[:, -MOVED[0] :] = False, False
     return Motion(flow, visible)
+
+
+def mean(found: Steadiness, label: str) -> float:
+    value = found.means[label]
+    assert value is not None
+    return value
 
 
 def write_flow(path: Path, flow: Any) -> None:
@@ -98,29 +108,28 @@ def test_flicker_is_what_is_added_to_the_clip() -> None:
 
     calm = (texture() // 2 + 40).astype(np.uint8)
     frames = [frame(index, calm) for index in range(6)]
-    found = clip_steadiness("moving", [(picture, flickering(picture)) for picture in frames])
-    assert len(found.stylized) == len(found.untouched) == 5
-    assert found.untouched_mean is not None
-    assert found.mean is not None
-    assert found.untouched_mean < 1.5
-    assert found.mean == pytest.approx(9, abs=1.5)
+    found = clip_steadiness("moving", painted(frames, {"flickering": flickering, "left": lambda p: p}))
+    assert [len(errors) for errors in found.errors.values()] == [5, 5, 5]
+    assert found.errors["left"] == found.errors[ITSELF]
+    assert mean(found, ITSELF) < 1.5
+    assert mean(found, "flickering") == pytest.approx(9, abs=1.5)
 
 
 def test_cuts_have_no_error() -> None:
     frames = [frame(0), frame(1), frame(0, texture(7)), frame(1, texture(7))]
-    found = clip_steadiness("cut", [(picture, picture) for picture in frames])
-    first, cut, last = found.stylized
+    found = clip_steadiness("cut", painted(frames, {}))
+    first, cut, last = found.errors[ITSELF]
     assert cut is None
     assert first is not None
-    assert found.mean == pytest.approx((first + (last or 0)) / 2)
+    assert mean(found, ITSELF) == pytest.approx((first + (last or 0)) / 2)
 
 
 def test_a_still_picture_flickers_by_its_noise() -> None:
     """Two normal values of deviation 3 differ by 3 * 2 / sqrt(pi) on average."""
     grey = np.full((64, 64, 3), 128, np.uint8)
-    found = still_steadiness("grey", grey, lambda picture: picture // 2)
-    assert found.untouched_mean == pytest.approx(6 / np.sqrt(np.pi), abs=0.05)
-    assert found.mean == pytest.approx(3 / np.sqrt(np.pi), abs=0.1)
+    found = still_steadiness("grey", grey, {"half": lambda picture: picture // 2})
+    assert mean(found, ITSELF) == pytest.approx(6 / np.sqrt(np.pi), abs=0.05)
+    assert mean(found, "half") == pytest.approx(3 / np.sqrt(np.pi), abs=0.1)
     assert found.kind == "still"
 
 
@@ -138,8 +147,8 @@ def scene(tmp_path: Path) -> Path:
 
 
 def test_a_scene_is_measured_along_its_true_motion(scene: Path) -> None:
-    found = scene_steadiness("scene", read_scene(scene), lambda picture: picture // 2)
-    assert (found.stylized, found.untouched, found.kind) == ([0.0], [0.0], "truth")
+    found = scene_steadiness("scene", read_scene(scene), {"half": lambda picture: picture // 2})
+    assert (found.errors, found.kind) == ({"half": [0.0], ITSELF: [0.0]}, "truth")
     assert (read_flow(scene / "flow_0002_to_0003.flo") == known_motion().flow).all()
 
 
@@ -182,6 +191,25 @@ def clip(tmp_path: Path) -> Path:
     return make_clip(tmp_path / "clip.mp4", Making([frame(index) for index in range(5)]))
 
 
+def test_frames_that_follow_one_another_are_shown_below_each_other(tmp_path: Path) -> None:
+    """A row for the clip and one for its painting: a whole frame, the middles of four, their difference."""
+
+    def rough(picture: Pixels) -> Pixels:
+        return picture // 2 + np.uint8(90) * (np.arange(SIZE[1]) // 16 % 2)[None, :, None].astype(np.uint8)
+
+    found = clip_steadiness("moving", painted((frame(index) for index in range(7)), {"rough": rough}))
+    assert [len(views) for views in found.shown] == [2, 2, 2, 2]
+    assert (found.shown[-1][ITSELF] == frame(6)).all()
+    sheet = strips([found])
+    cell = round(162 * SIZE[1] / SIZE[0])
+    assert sheet.shape[0] > 2 * (162 + 22)
+    assert sheet.shape[1] >= 6 + 6 * (cell + 6)
+    last = slice(6 + 5 * (cell + 6), 6 * (cell + 6))
+    itself, painting = sheet[22:184, last], sheet[206:368, last]
+    assert itself.mean() < 12
+    assert painting.mean() > itself.mean() + 20
+
+
 def test_the_command_prints_and_writes_how_steady_clips_are(
     run: Run, style_file: Path, clip: Path, scene: Path, tmp_path: Path
 ) -> None:
@@ -189,16 +217,18 @@ def test_the_command_prints_and_writes_how_steady_clips_are(
     code, out, _ = run("evaluate", style_file, "--video", clip, scene, "-o", output)
     assert code == 0
     assert "warping error, levels of 255" in out
-    assert re.search(r"clip\.mp4 +along the clip's optical flow +5 ", out)
+    assert re.search(r"clip +along the clip's optical flow +5 ", out)
     assert re.search(r"scene +along the true motion +2 ", out)
-    assert re.search(r"first frame of clip\.mp4 +a still picture with noise", out)
+    assert re.search(r"clip +first frame, still, with noise", out)
     report = json.loads((output / "video.json").read_text())
     assert [entry["measured"] for entry in report] == ["flow", "truth", "still"]
-    assert len(report[0]["over_time"]) == 4
-    assert 0 < report[0]["untouched_warping_error"] < report[0]["warping_error"]
+    assert len(report[0]["over_time"]["small"]) == 4
+    assert 0 < report[0]["warping_error"][ITSELF] < report[0]["warping_error"]["small"]
     with Image.open(output / "video.png") as picture:
         assert picture.size[0] == 800
-    assert sorted(path.name for path in output.iterdir()) == ["video.json", "video.png"]
+    with Image.open(output / "video-strips.png") as picture:
+        assert picture.height > 4 * (162 + 22)
+    assert {path.name for path in output.iterdir()} == {"video.json", "video.png", "video-strips.png"}
 
     code, _, err = run("evaluate", style_file, "--video", clip, "-o", output)
     assert code == 2
@@ -225,8 +255,42 @@ def test_a_clip_that_was_painted_before_is_measured(
     )
     assert code == 0
     (entry,) = json.loads((output / "video.json").read_text())
-    assert len(entry["over_time"]) == 2
-    assert entry["over_time"] == entry["untouched_over_time"]
+    assert len(entry["over_time"]["painted"]) == 2
+    assert entry["over_time"]["painted"] == entry["over_time"][ITSELF]
+
+
+def test_another_style_is_measured_beside_it_and_the_figures_kept_in_the_style_file(
+    run: Run, style_file: Path, clip: Path, scene: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    torch.manual_seed(1)
+    header = StyleHeader(style_name="other", style_sha256="")
+    save_style(other / "plain.safetensors", TransformerNetwork(width=4, residual_blocks=0), header)
+    weights = load_style(style_file).network.state_dict()
+    code, out, _ = run(
+        "evaluate", style_file, "--video", clip, scene, "--beside", other / "plain.safetensors", "--record"
+    )
+    assert code == 0
+    assert re.search("frames +small +plain +the clip itself", out)
+    quality = load_style(style_file).header.quality
+    assert quality.keys() == {
+        *("clip.warping_error", "clip.untouched_warping_error"),
+        *("scene.warping_error", "scene.untouched_warping_error"),
+        *("clip.flicker", "clip.untouched_flicker"),
+    }
+    assert quality["scene.untouched_warping_error"] == 0 < quality["scene.warping_error"]
+    assert f"{quality['clip.warping_error']:.2f}" in out
+    assert all((load_style(style_file).network.state_dict()[key] == weights[key]).all() for key in weights)
+    code, out, _ = run("info", style_file)
+    assert re.search(rf"quality\.clip\.flicker +{quality['clip.flicker']:.6g}", out)
+
+    (other / "plain.safetensors").rename(other / "small.safetensors")
+    same_name, report = other / "small.safetensors", tmp_path / "report"
+    code, *_ = run("evaluate", style_file, "--video", scene, "--beside", same_name, "-o", report)
+    assert code == 0
+    (entry,) = json.loads((report / "video.json").read_text())
+    assert set(entry["warping_error"]) == {str(style_file), str(same_name), ITSELF}
 
 
 @pytest.mark.parametrize(
@@ -236,6 +300,12 @@ def test_a_clip_that_was_painted_before_is_measured(
         (["--video", "none.mp4"], "clip 'none.mp4' does not exist"),
         (["--video", "STYLE"], "cannot be read: it is no video"),
         (["--video", "CLIP", "--painted", "none.mp4"], "clip 'none.mp4' does not exist"),
+        (
+            ["--video", "CLIP", "--painted", "CLIP", "--record"],
+            "--record and --beside are for clips that are",
+        ),
+        (["--content", "CLIP", "--beside", "STYLE"], "give --video, and no --painted"),
+        (["--video", "CLIP", "--beside", "none.safetensors"], "'none.safetensors' does not exist"),
     ],
 )
 def test_mistakes(run: Run, style_file: Path, clip: Path, arguments: list[str], message: str) -> None:
