@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from allaprima.freed_memory import keep_freed_memory
 from allaprima.infer.network.byte_network import ByteNetwork
+from allaprima.infer.network.contrast import tones_of
+from allaprima.infer.network.float_network import FloatNetwork
 from allaprima.infer.network.folding import fold
 from allaprima.infer.network.normalization import in_best_layout
-from allaprima.infer.network.single_colour import FlatPictures, as_levels, flat_colour
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.style_file import load_style
 from allaprima.models.transformer import TransformerNetwork
@@ -66,13 +67,10 @@ class EagerEngine(BaseEngine):
         self.dtype: torch.dtype = getattr(torch, precision)
         super().__init__(bytes_per_pixel_and_width(self.device, self.dtype), network.settings, precision)
         folded = fold(network).eval()
-        colour = flat_colour(folded) if self.dtype.itemsize < 4 else None
-        network, self._layout = in_best_layout(folded, self.device.type, self.dtype)
-        on_bytes: nn.Module = ByteNetwork(network, self.dtype, self._layout)
-        on_floats: nn.Module = network.to(self.dtype).to(memory_format=self._layout)
-        if colour is not None:
-            on_bytes = FlatPictures(on_bytes, as_levels(colour), channel_axis=3)
-            on_floats = FlatPictures(on_floats, colour, channel_axis=1)
+        tones = tones_of(folded)
+        network, layout = in_best_layout(folded, self.device.type, self.dtype)
+        on_bytes = ByteNetwork(network, tones, self.dtype, layout)
+        on_floats = FloatNetwork(network, tones, self.dtype, layout)
         self._on_bytes: Callable[[Tensor], Tensor] = on_bytes.to(self.device)
         self._on_floats: Callable[[Tensor], Tensor] = on_floats.to(self.device)
 
@@ -128,8 +126,7 @@ class EagerEngine(BaseEngine):
         return self._on_bytes(images) if images.dtype == torch.uint8 else self._stylized(images)
 
     def _stylized(self, images: Tensor) -> Tensor:
-        batch = images.to(self.device, self.dtype, memory_format=self._layout)
-        return self._on_floats(batch).float().contiguous()
+        return self._on_floats(images.to(self.device).float()).contiguous()
 
     def _memory_for(self, count: int, height: int, width: int) -> memory.WithinMemory:
         needed = self.memory_needed(count, height, width)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from allaprima.models.layers import pad_to_multiple
-from allaprima.models.output_range import OVERSHOOT
 from allaprima.models.transformer import TransformerNetwork
+
+from .contrast import Contrast, Fade, colours
 
 
 class ByteNetwork(nn.Module):
@@ -18,6 +19,7 @@ class ByteNetwork(nn.Module):
 
     Args:
         network: In evaluation mode; it is copied.
+        tones: From `tones_of`.
         dtype: Type of the computation.
         memory_format: Layout of the computation.
     """
@@ -25,6 +27,7 @@ class ByteNetwork(nn.Module):
     def __init__(
         self,
         network: TransformerNetwork,
+        tones: Tensor,
         dtype: torch.dtype = torch.float32,
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
@@ -42,24 +45,24 @@ class ByteNetwork(nn.Module):
         first.weight *= 2 / 255
         self.dtype, self.memory_format = dtype, memory_format
         self.to(dtype).to(memory_format=memory_format)
+        self.contrast = Contrast(tones)  # in float32
 
     def forward(self, content_image: Tensor) -> Tensor:
         """Map `(B, H, W, 3)` uint8 to the same."""
         height, width = content_image.shape[1:3]
+        fade = self.contrast.of_bytes(content_image)
         x = content_image.permute(0, 3, 1, 2).to(self.dtype, memory_format=self.memory_format)
         x = pad_to_multiple(x, self.network.settings.stride)
-        colours = self.to_bytes(self.network.paint(x))[..., :height, :width]
+        painted = self.to_bytes(self.network.paint(x), fade)[..., :height, :width]
         # Not contiguous(): compiled, that asks whether it already is, which a batch of one decides.
-        return colours.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
+        return painted.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
 
-    def to_bytes(self, painted: Tensor) -> Tensor:
+    def to_bytes(self, painted: Tensor, fade: Fade) -> Tensor:
         """Map what the network paints, before pixels are put in order, to colours, `(B, 3, H, W)` uint8."""
-        levels = painted.float().tanh_().mul_(255 / 2 * OVERSHOOT).add_(255 / 2 + 0.5).clamp_(0, 255)
-        colours: Tensor = self.shuffle(levels.to(torch.uint8))
-        return colours
+        ordered: Tensor = self.shuffle(colours(painted, fade, white=255, offset=0.5).to(torch.uint8))
+        return ordered
 
-    def to_floats(self, painted: Tensor) -> Tensor:
+    def to_floats(self, painted: Tensor, fade: Fade) -> Tensor:
         """Map the same to colours in [0, 1], `(B, 3, H, W)` float32."""
-        levels = painted.float().tanh_().mul_(OVERSHOOT / 2).add_(0.5).clamp_(0, 1)
-        colours: Tensor = self.shuffle(levels)
-        return colours
+        ordered: Tensor = self.shuffle(colours(painted, fade, white=1))
+        return ordered

@@ -12,15 +12,15 @@ from allaprima.infer.engines.eager import bytes_per_pixel_and_width, free_memory
 from allaprima.infer.engines.memory import free_memory
 from allaprima.infer.engines.protocol import bytes_per_pixel
 from allaprima.infer.network.byte_network import ByteNetwork
+from allaprima.infer.network.contrast import Fade, tones_of
 from allaprima.infer.network.folding import fold
 from allaprima.infer.network.normalization import in_best_layout
-from allaprima.infer.network.single_colour import flat_colour
 from allaprima.models.transformer import TransformerNetwork
 
+from .contrast_in_strips import fade_of
 from .feature_maps import FileMap, Map, MapKind, MemoryMap
 from .norm_statistics import FixedNorm, Moments, fix_norms
 from .run_over_tiles import MakeMap, Passes, Placing
-from .single_colour import fill, is_flat
 from .split_at_norms import Cutter, Part, Run
 from .windows import Window
 
@@ -53,10 +53,10 @@ class TiledNetwork:
     ) -> None:
         torch_device = resolve_device(device)
         folded = fold(network).eval()
-        self._flat_colour = flat_colour(folded) if dtype.itemsize < 4 else None
+        tones = tones_of(folded)
         folded, layout = in_best_layout(folded, torch_device.type, dtype)
         self._placing = Placing(torch_device, dtype, layout)
-        self._bytes = ByteNetwork(folded)
+        self._bytes = ByteNetwork(folded, tones)
         self._cell = network.settings.stride
         paints = self._bytes.network
         fix_norms(paints)
@@ -66,6 +66,7 @@ class TiledNetwork:
         for module in paints.modules():
             if isinstance(module, FixedNorm):
                 module.float()
+        self._bytes.contrast.float()
         per_width = bytes_per_pixel_and_width(torch_device, dtype)
         self.bytes_per_pixel = bytes_per_pixel(per_width, network.settings)
         self.margin = self._whole.margin * self._cell
@@ -102,10 +103,7 @@ class TiledNetwork:
         Raises:
             OSError: If the disk is full.
         """
-        if self._flat_colour is not None and is_flat(source):
-            fill(target, self._flat_colour)
-            yield 1.0
-            return
+        fade = fade_of(source, self._bytes.contrast)
         *parts, last = self.parts(keep=reduced is not None or scratch is not None)
         dtype = self._placing.dtype
         with ExitStack() as stack:
@@ -116,7 +114,7 @@ class TiledNetwork:
                 measuring = stack.enter_context(self._passes(reduced, side, partial(_memory_map, dtype)))
                 steps, last = self._measured(measuring, parts, last), self._whole
             total = len(parts) * measuring.tiles + passes.tiles
-            for done, _ in enumerate(chain(steps, self._painted(passes, last, target)), 1):
+            for done, _ in enumerate(chain(steps, self._painted(passes, last, target, fade)), 1):
                 yield done / total
 
     def _passes(self, picture: Map, side: int, make_map: MakeMap) -> Passes:
@@ -135,10 +133,10 @@ class TiledNetwork:
             assert part.norm is not None
             part.norm.fix(moments)
 
-    def _painted(self, passes: Passes, last: Part, target: Map) -> Iterator[None]:
+    def _painted(self, passes: Passes, last: Part, target: Map, fade: Fade) -> Iterator[None]:
         for tile, painted in passes.run(last, ()):
             finish = self._bytes.to_bytes if target.dtype == torch.uint8 else self._bytes.to_floats
-            colours = finish(painted)[0].permute(1, 2, 0).cpu()
+            colours = finish(painted, fade)[0].permute(1, 2, 0).cpu()
             there = tile.times(self._cell).within(Window(0, target.height, 0, target.width))
             target.write(there, colours[: there.height, : there.width])
             yield

@@ -13,6 +13,7 @@ from torch import Tensor
 from allaprima.images.picture_files import Picture, PictureError, write_picture
 from allaprima.infer.engines import PictureTooLargeError, memory
 from allaprima.infer.engines.eager import EagerEngine
+from allaprima.infer.network.float_network import FloatNetwork
 from allaprima.infer.stylize import Stylizer
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.models.style_file import StyleHeader, save_style
@@ -261,22 +262,18 @@ def test_memory_kept_from_earlier_pictures_counts_as_free(monkeypatch: pytest.Mo
     ],
 )
 def test_errors_of_the_runtime_are_explained(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    net = network()
-
-    def fail(content_image: Tensor) -> Tensor:
+    def fail(network: FloatNetwork, content_image: Tensor) -> Tensor:
         raise error
 
-    monkeypatch.setattr(net, "forward", fail)
+    monkeypatch.setattr(FloatNetwork, "forward", fail)
     with pytest.raises(PictureTooLargeError, match=r"200x100 needs about .* would fit: --max-side 130"):
-        EagerEngine(net, device="cpu")(np.zeros((1, 3, 100, 200), np.float32))
+        EagerEngine(network(), device="cpu")(np.zeros((1, 3, 100, 200), np.float32))
 
 
 def test_other_errors_of_the_runtime_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = network()
-
-    def fail(content_image: Tensor) -> Tensor:
+    def fail(network: FloatNetwork, content_image: Tensor) -> Tensor:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(net, "forward", fail)
+    monkeypatch.setattr(FloatNetwork, "forward", fail)
     with pytest.raises(RuntimeError, match="a bug"):
-        EagerEngine(net, device="cpu")(np.zeros((1, 3, 16, 16), np.float32))
+        EagerEngine(network(), device="cpu")(np.zeros((1, 3, 16, 16), np.float32))

@@ -12,6 +12,8 @@ from allaprima.models.network_presets import NetworkName
 from allaprima.models.transformer import TransformerNetwork
 from tests.conftest import small_network
 
+TONES = torch.tensor([[0.1, 0.2, 0.3], [0.9, 0.8, 0.7]])
+
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 3), (9, 16)])
 def test_folded_upsampling_is_the_same_at_every_pixel(size: tuple[int, int]) -> None:
@@ -63,7 +65,7 @@ def test_bytes_are_what_the_network_paints_rounded(name: NetworkName) -> None:
     with torch.no_grad():
         expected = 255 * network(pictures.permute(0, 3, 1, 2) / 255).permute(0, 2, 3, 1)
         for candidate in (network, fold(network)):
-            painted = ByteNetwork(candidate)(pictures)
+            painted = ByteNetwork(candidate, TONES)(pictures)
             assert (painted.shape, painted.dtype) == (pictures.shape, torch.uint8)
             assert painted.is_contiguous()
             assert (painted - expected).abs().max() < 0.5 + 1e-3
