@@ -94,7 +94,7 @@ def runnable(file: Path, engine: EngineRecord, device: str, precision: Precision
         )
     if engine.conversion is None:
         return file
-    from .converted import converted
+    from .conversion_cache import converted
 
     request: Request = resolve(engine.conversion)(device, precision)
     return converted(file, engine, request)

@@ -6,9 +6,9 @@ from typing import IO
 
 from allaprima.json_text import LARGEST
 
+from .finite_weights import require_finite
 from .header import METADATA_KEY
 from .protobuf import BYTES, FIXED32, VARINT, Field, content, fields
-from .stored_numbers import require_finite
 
 # Field numbers of onnx.proto.
 _GRAPH, _METADATA_PROPS, _FUNCTIONS = 7, 14, 25  # of ModelProto

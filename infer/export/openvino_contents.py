@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
+from .finite_weights import require_finite
 from .header import METADATA_KEY
-from .stored_numbers import require_finite
 
 LARGEST_XML = 1 << 22
 """Bytes; an exported model has 200,000."""

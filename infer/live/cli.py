@@ -65,9 +65,9 @@ def live(
     from .outputs.open_output import parse_target
     from .ready_styles import ready_styles, style_names
     from .session import Session
+    from .shared_state.controls import Controls
     from .source.capture import Capture
     from .source.input_address import parse_place
-    from .state.controls import Controls
 
     if not style_files:
         raise ValueError("no style is given; expected a style file or the name of a bundled style")
@@ -132,7 +132,7 @@ def _tell_all(session: "Session") -> None:
     status = session.status()
     latency = status["latency_ms"]
     say(
-        f"{status['painted']} frames painted, {session.figures.mean_rate():.1f} a second, "
+        f"{status['painted']} frames painted, {session.metrics.mean_rate():.1f} a second, "
         f"the last at {status['painted_at']}"
     )
     say(f"{status['dropped']} frames dropped because a newer one came, {status['damaged']} damaged")

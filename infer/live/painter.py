@@ -15,11 +15,11 @@ from allaprima.infer.video.scene_cuts import CutDetector
 
 from .adaptive_size import AdaptiveSize
 from .ready_styles import ReadyStyle
+from .shared_state.controls import Controls
+from .shared_state.metrics import Metrics
+from .shared_state.painted_frame import PaintedFrame
 from .source.capture import Capture
 from .source.reception import Captured
-from .state.controls import Controls
-from .state.figures import Figures
-from .state.shown import Shown
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Painter:
         styles: As `controls` names them.
         controls: Style and strength of the moment.
         size: At which size to paint.
-        figures: Where frames are counted.
+        metrics: Where frames are counted.
         show: Called with each picture.
         steady: How much of the frame before stays where the source did not change; 0 leaves flicker.
     """
@@ -46,13 +46,13 @@ class Painter:
         styles: Sequence[ReadyStyle],
         controls: Controls,
         size: AdaptiveSize,
-        figures: Figures,
-        show: Callable[[Shown], None],
+        metrics: Metrics,
+        show: Callable[[PaintedFrame], None],
         *,
         steady: float = 0,
     ) -> None:
         self._capture, self._styles, self._controls = capture, styles, controls
-        self._size, self._figures, self._show = size, figures, show
+        self._size, self._metrics, self._show = size, metrics, show
         self._steady = _SteadyScenes(steady) if steady else None
         self._reader: RgbReader | None = None
         self._whole = RgbReader(*capture.size, capture.turn)
@@ -84,19 +84,19 @@ class Painter:
             self.ended.set()
 
     def _paint_until_stopped(self) -> None:
-        last: Shown | None = None
+        last: PaintedFrame | None = None
         while not self._stopping.is_set():
             captured = self._capture.newest.take(_STILL_EVERY)
             if captured is not None:
                 last = self._paint(captured)
-                self._figures.note_painted()
+                self._metrics.note_painted()
                 self._show(last)
             elif self._capture.newest.closed:
                 return
             elif last is not None and self._capture.lost:
-                self._show(Shown(last.picture, perf_counter(), still=True))
+                self._show(PaintedFrame(last.picture, perf_counter(), still=True))
 
-    def _paint(self, captured: Captured) -> Shown:
+    def _paint(self, captured: Captured) -> PaintedFrame:
         started, chosen = perf_counter(), self._controls.chosen
         picture = self._read(captured)
         stylized = np.asarray(self._styles[chosen].engine(picture[None])[0], np.uint8)
@@ -108,7 +108,7 @@ class Painter:
         if strength < 1:
             shown = blend(shown, self._whole(captured.frame), strength)
         self._adapt(perf_counter() - started)
-        return Shown(shown, captured.at)
+        return PaintedFrame(shown, captured.at)
 
     def _read(self, captured: Captured) -> Pixels:
         stored = (captured.frame.width, captured.frame.height)

@@ -11,11 +11,11 @@ from .outputs.output_thread import OutputThread
 from .outputs.window import Window
 from .painter import Painter
 from .ready_styles import ReadyStyle
+from .shared_state.controls import Controls
+from .shared_state.latest_value import LatestValue
+from .shared_state.metrics import Metrics
+from .shared_state.painted_frame import PaintedFrame
 from .source.capture import Capture
-from .state.controls import Controls
-from .state.figures import Figures
-from .state.newest import Newest
-from .state.shown import Shown
 
 _log = logging.getLogger(__name__)
 
@@ -38,9 +38,9 @@ class Session:
         self, capture: Capture, controls: Controls, size: AdaptiveSize, *, steady: float = 0
     ) -> None:
         self._capture, self._controls, self._size, self._steady = capture, controls, size, steady
-        self.figures = Figures()
+        self.metrics = Metrics()
         self._window: Window | None = None
-        self._for_window: Newest[Shown] = Newest()
+        self._for_window: LatestValue[PaintedFrame] = LatestValue()
         self._threads: list[OutputThread] = []
 
     def open_outputs(self, targets: Sequence[Target], *, overwrite: bool) -> None:
@@ -51,7 +51,7 @@ class Session:
             ModuleNotFoundError: If a library is not installed.
         """
         shows = Shows(
-            self._capture.size, self._capture.rate, self._controls, self.status, self.figures.note_displayed
+            self._capture.size, self._capture.rate, self._controls, self.status, self.metrics.note_displayed
         )
         with ExitStack() as opened:
             for target in targets:
@@ -78,9 +78,9 @@ class Session:
             BaseException: Whatever ends the painter.
         """
         painter = Painter(
-            self._capture, styles, self._controls, self._size, self.figures, self._show, steady=self._steady
+            self._capture, styles, self._controls, self._size, self.metrics, self._show, steady=self._steady
         )
-        self.figures.restart()
+        self.metrics.restart()
         self._capture.start()
         painter.start()
         try:
@@ -106,17 +106,17 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """Return the figures of the moment."""
-        latency, figures = self.figures.latency(), self.figures
+        latency, metrics = self.metrics.latency(), self.metrics
         dropped = self._capture.newest.dropped
         return {
             "styles": list(self._controls.styles),
             "style": self._controls.style,
             "strength": self._controls.strength,
-            "rate": round(figures.rate(), 2),
+            "rate": round(metrics.rate(), 2),
             "latency_ms": latency
             and {"median": round(1000 * latency.median), "p95": round(1000 * latency.p95)},
-            "received": figures.painted + dropped,
-            "painted": figures.painted,
+            "received": metrics.painted + dropped,
+            "painted": metrics.painted,
             "dropped": dropped,
             "dropped_by_outputs": sum(thread.dropped for thread in self._threads) + self._for_window.dropped,
             "damaged": self._capture.damaged,
@@ -126,11 +126,11 @@ class Session:
             "times_lost": self._capture.times_lost,
         }
 
-    def _show(self, shown: Shown) -> None:
+    def _show(self, frame: PaintedFrame) -> None:
         for thread in self._threads:
-            thread.show(shown)
+            thread.show(frame)
         if self._window is not None:
-            self._for_window.put(shown)
+            self._for_window.put(frame)
 
     def _wait(self, painter: Painter, tell: Callable[[dict[str, Any]], None]) -> None:
         """Wait for the end, and meanwhile do what only this thread may: the window."""
@@ -145,9 +145,9 @@ class Session:
         if self._window is None:
             painter.ended.wait(_TOLD_EVERY)
             return _TOLD_EVERY
-        shown = self._for_window.take(_EVENTS_EVERY)
-        if shown is not None:
-            self._window.show(shown)
+        frame = self._for_window.take(_EVENTS_EVERY)
+        if frame is not None:
+            self._window.show(frame)
         self._window.handle_events(self._title())
         return _EVENTS_EVERY
 

@@ -11,7 +11,7 @@ from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.settings.config import OptimizerSettings
 
 from . import hardware
-from .cpu_network import training_form
+from .fast_cpu_layers import with_fast_cpu_layers
 from .optimizer import network_optimizer
 from .schedule import averaging_decay
 from .scheduled_module import ScheduledModule
@@ -42,7 +42,7 @@ class AveragedModule(ScheduledModule):
         if hardware.channels_last(self.optimizer_settings, device_type):
             self.to(memory_format=torch.channels_last)
         if device_type == "cpu":
-            self._form = (training_form(self.network),)
+            self._form = (with_fast_cpu_layers(self.network),)
 
     @property
     def loss_network(self) -> LossNetwork:

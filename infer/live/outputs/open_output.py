@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from allaprima.infer.live.server.address import parse_address
-from allaprima.infer.live.state.controls import Controls
-from allaprima.infer.live.state.shown import Displayed
+from allaprima.infer.live.shared_state.controls import Controls
+from allaprima.infer.live.shared_state.painted_frame import Displayed
 from allaprima.infer.video.writing import Encoding, resolve
 from allaprima.infer.video.writing.part_file import PartFile
 

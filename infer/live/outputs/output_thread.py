@@ -3,14 +3,14 @@
 import threading
 from typing import Protocol
 
-from allaprima.infer.live.state.newest import Newest
-from allaprima.infer.live.state.shown import Shown
+from allaprima.infer.live.shared_state.latest_value import LatestValue
+from allaprima.infer.live.shared_state.painted_frame import PaintedFrame
 
 
 class Output(Protocol):
     """Something that shows pictures."""
 
-    def show(self, shown: Shown) -> None:
+    def show(self, frame: PaintedFrame) -> None:
         """Show a picture, and note that it is displayed.
 
         Raises:
@@ -36,7 +36,7 @@ class OutputThread:
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._newest: Newest[Shown] = Newest()
+        self._newest: LatestValue[PaintedFrame] = LatestValue()
         self._thread = threading.Thread(target=self._run, name="show", daemon=True)
         self.error: BaseException | None = None
         """What ended it."""
@@ -47,9 +47,9 @@ class OutputThread:
         """How many pictures came while the output was busy with another."""
         return self._newest.dropped
 
-    def show(self, shown: Shown) -> None:
+    def show(self, frame: PaintedFrame) -> None:
         """Hand over a picture, without waiting."""
-        self._newest.put(shown)
+        self._newest.put(frame)
 
     def close(self) -> None:
         """Show the last picture and complete the output; what goes wrong is kept in `error`."""
@@ -62,7 +62,7 @@ class OutputThread:
 
     def _run(self) -> None:
         try:
-            while (shown := self._newest.take()) is not None:
-                self._output.show(shown)
+            while (frame := self._newest.take()) is not None:
+                self._output.show(frame)
         except Exception as error:
             self.error = error

@@ -5,9 +5,9 @@ import multiprocessing
 from fractions import Fraction
 from time import perf_counter
 
+from allaprima.infer.live.shared_state.backoff import Backoff
+from allaprima.infer.live.shared_state.painted_frame import Displayed, PaintedFrame
 from allaprima.infer.live.source.input_address import without_password
-from allaprima.infer.live.state.pauses import Pauses
-from allaprima.infer.live.state.shown import Displayed, Shown
 from allaprima.infer.video.writing.encoders import Format
 
 from .rtmp_sender import send_pictures
@@ -35,24 +35,24 @@ class RtmpOutput:
         self._url, self._displayed = url, displayed
         height, width = size
         self._format = Format(height - height % 2, width - width % 2, rate, _MILLISECOND)
-        self._pauses, self._again_at = Pauses(), 0.0
+        self._backoff, self._again_at = Backoff(), 0.0
         try:
             self._link: _Link | None = _Link(url, self._format)
         except OSError as error:
             raise OSError(f"output '{without_password(url)}' cannot be reached: {error}") from error
 
-    def show(self, shown: Shown) -> None:
+    def show(self, frame: PaintedFrame) -> None:
         """Send a picture, or, while the server is lost, nothing."""
         if self._link is None and perf_counter() < self._again_at:
             return
         try:
             self._link = self._link or _Link(self._url, self._format)
-            self._link.send(shown)
+            self._link.send(frame)
         except OSError as error:
             self._note_lost(error)
         else:
-            self._pauses.reset()
-            self._displayed(shown)
+            self._backoff.reset()
+            self._displayed(frame)
 
     def close(self) -> None:
         """Send what the encoder still has, and say goodbye."""
@@ -64,7 +64,7 @@ class RtmpOutput:
             _log.warning("%s is lost: %s; it is tried again", without_password(self._url), error)
             self._link.abandon()
         self._link = None
-        self._again_at = perf_counter() + self._pauses.next()
+        self._again_at = perf_counter() + self._backoff.next()
 
 
 class _Link:
@@ -88,15 +88,15 @@ class _Link:
             self.abandon()
             raise
 
-    def send(self, shown: Shown) -> None:
+    def send(self, frame: PaintedFrame) -> None:
         """Send a picture.
 
         Raises:
             OSError: If the server is lost.
         """
-        self._began = shown.captured if self._began is None else self._began
-        self._last = max(self._last + 1, round(1000 * (shown.captured - self._began)))
-        self._pipe.send((shown.picture, self._last))
+        self._began = frame.captured if self._began is None else self._began
+        self._last = max(self._last + 1, round(1000 * (frame.captured - self._began)))
+        self._pipe.send((frame.picture, self._last))
         self._take_answer()
 
     def finish(self) -> None:

@@ -4,7 +4,7 @@ import logging
 from fractions import Fraction
 
 from allaprima.images.video.protocol import Beside
-from allaprima.infer.live.state.shown import Displayed, Shown
+from allaprima.infer.live.shared_state.painted_frame import Displayed, PaintedFrame
 from allaprima.infer.video.writing import Encoding, FilmWriter
 from allaprima.infer.video.writing.encoders import Format
 from allaprima.infer.video.writing.part_file import PartFile
@@ -35,20 +35,20 @@ class VideoFileOutput:
         self._last = -1
         self._failed = False
 
-    def show(self, shown: Shown) -> None:
+    def show(self, frame: PaintedFrame) -> None:
         """Write a picture.
 
         Raises:
             OSError: If the disk is full, or otherwise not to be written to.
         """
-        self._began = shown.captured if self._began is None else self._began
-        self._last = max(self._last + 1, round(1000 * (shown.captured - self._began)))
+        self._began = frame.captured if self._began is None else self._began
+        self._last = max(self._last + 1, round(1000 * (frame.captured - self._began)))
         try:
-            self._writer.write(shown.picture, self._last, self._lasting)
+            self._writer.write(frame.picture, self._last, self._lasting)
         except OSError:
             self._failed = True
             raise
-        self._displayed(shown)
+        self._displayed(frame)
 
     def close(self) -> None:
         """Complete the file; one that nothing was written to, or that failed, does not get its name.

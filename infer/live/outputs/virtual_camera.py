@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Any
 
-from allaprima.infer.live.state.shown import Displayed, Shown
+from allaprima.infer.live.shared_state.painted_frame import Displayed, PaintedFrame
 
 _WHAT_TO_INSTALL = (
     "a virtual camera needs a driver. Linux: sudo apt install v4l2loopback-dkms && sudo modprobe "
@@ -37,10 +37,10 @@ class VirtualCamera:
         self._displayed = displayed
         self.device: str = self._camera.device
 
-    def show(self, shown: Shown) -> None:
+    def show(self, frame: PaintedFrame) -> None:
         """Give a picture to the driver."""
-        self._camera.send(shown.picture)
-        self._displayed(shown)
+        self._camera.send(frame.picture)
+        self._displayed(frame)
 
     def close(self) -> None:
         """Take the camera away."""

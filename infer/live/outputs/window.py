@@ -5,8 +5,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from allaprima.infer.live.state.controls import Controls
-from allaprima.infer.live.state.shown import Displayed, Shown
+from allaprima.infer.live.shared_state.controls import Controls
+from allaprima.infer.live.shared_state.painted_frame import Displayed, PaintedFrame
 
 KEYS = "1 to 9, left, right: style; up, down: strength; q: end"
 """What the keys do."""
@@ -47,13 +47,13 @@ class Window:
         self._actions = self._keys()
         self._titled = ""
 
-    def show(self, shown: Shown) -> None:
+    def show(self, frame: PaintedFrame) -> None:
         """Bring a picture to the screen."""
-        height, width = shown.picture.shape[:2]
-        image = self._pygame.image.frombuffer(shown.picture, (width, height), "RGB")
+        height, width = frame.picture.shape[:2]
+        image = self._pygame.image.frombuffer(frame.picture, (width, height), "RGB")
         self._surface.blit(image, (0, 0))
         self._pygame.display.flip()
-        self._displayed(shown)
+        self._displayed(frame)
 
     def handle_events(self, title: str) -> None:
         """Do what was asked for by keys since the last time, and set the title."""

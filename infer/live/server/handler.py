@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler
 from importlib.resources import files
 from typing import Any, Protocol, cast
 
-from allaprima.infer.live.state.controls import Controls
-from allaprima.infer.live.state.shown import Displayed
+from allaprima.infer.live.shared_state.controls import Controls
+from allaprima.infer.live.shared_state.painted_frame import Displayed
 from allaprima.json_text import parse_json
 
 from .address import Address, refusal
@@ -136,7 +136,7 @@ class PageHandler(BaseHTTPRequestHandler):
                 self.wfile.write(_NEXT_PICTURE)
                 while (encoded := pictures.take()) is not None:
                     self.wfile.write(encoded.jpeg + _NEXT_PICTURE)
-                    self._server.displayed(encoded.shown)
+                    self._server.displayed(encoded.frame)
         except TooManyViewersError:
             self._answer_json(503, {"error": "as many watch as may"})
         except TimeoutError:

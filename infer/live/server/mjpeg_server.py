@@ -10,8 +10,8 @@ from typing import Any
 
 from PIL import Image
 
-from allaprima.infer.live.state.controls import Controls
-from allaprima.infer.live.state.shown import Displayed, Shown
+from allaprima.infer.live.shared_state.controls import Controls
+from allaprima.infer.live.shared_state.painted_frame import Displayed, PaintedFrame
 
 from .address import Address
 from .handler import PageHandler
@@ -51,7 +51,7 @@ class MjpegServer(ThreadingHTTPServer):
         self.controls, self.displayed = controls, displayed
         self.viewers = Viewers()
         self.latest: Encoded | None = None
-        self._figures = status
+        self._status = status
         self._places = threading.BoundedSemaphore(_MOST_CONNECTIONS)
         try:
             super().__init__((address.host, address.port), PageHandler)
@@ -74,14 +74,14 @@ class MjpegServer(ThreadingHTTPServer):
 
     def status(self) -> dict[str, Any]:
         """Return the figures of the moment."""
-        return {**self._figures(), "viewers": self.viewers.count, "slow_viewers": self.viewers.slow}
+        return {**self._status(), "viewers": self.viewers.count, "slow_viewers": self.viewers.slow}
 
-    def show(self, shown: Shown) -> None:
+    def show(self, frame: PaintedFrame) -> None:
         """Hand all who watch a picture; it is only encoded if somebody does, or could begin with it."""
-        if self.viewers.count or self.latest is None or shown.still:
+        if self.viewers.count or self.latest is None or frame.still:
             data = io.BytesIO()
-            Image.fromarray(shown.picture).save(data, "JPEG", quality=_JPEG_QUALITY)
-            self.latest = Encoded(shown, data.getvalue())
+            Image.fromarray(frame.picture).save(data, "JPEG", quality=_JPEG_QUALITY)
+            self.latest = Encoded(frame, data.getvalue())
             self.viewers.show(self.latest)
 
     def close(self) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from allaprima.infer.live.state.newest import Newest
-from allaprima.infer.live.state.shown import Shown
+from allaprima.infer.live.shared_state.latest_value import LatestValue
+from allaprima.infer.live.shared_state.painted_frame import PaintedFrame
 
 MOST_VIEWERS = 8
 
@@ -15,7 +15,7 @@ MOST_VIEWERS = 8
 class Encoded:
     """A picture as JPEG."""
 
-    shown: Shown
+    frame: PaintedFrame
     jpeg: bytes
 
 
@@ -28,7 +28,7 @@ class Viewers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._slots: set[Newest[Encoded]] = set()
+        self._slots: set[LatestValue[Encoded]] = set()
         self._closed = False
         self.slow = 0
         """How many were dropped because they did not take a picture in time."""
@@ -39,13 +39,13 @@ class Viewers:
         return len(self._slots)
 
     @contextmanager
-    def joined(self, latest: Encoded | None) -> Iterator[Newest[Encoded]]:
+    def joined(self, latest: Encoded | None) -> Iterator[LatestValue[Encoded]]:
         """Yield where a new viewer finds its pictures, the latest to begin with.
 
         Raises:
             TooManyViewersError: If there are as many as may be.
         """
-        slot: Newest[Encoded] = Newest()
+        slot: LatestValue[Encoded] = LatestValue()
         with self._lock:
             if len(self._slots) >= MOST_VIEWERS or self._closed:
                 raise TooManyViewersError

@@ -8,8 +8,8 @@ from av.error import FFmpegError
 
 from allaprima.images.video import ClipError
 from allaprima.images.video.rotation import Turn
-from allaprima.infer.live.state.newest import Newest
-from allaprima.infer.live.state.pauses import Pauses
+from allaprima.infer.live.shared_state.backoff import Backoff
+from allaprima.infer.live.shared_state.latest_value import LatestValue
 
 from .input_address import Place
 from .reception import Captured, Reception, reason
@@ -36,7 +36,7 @@ class Capture:
         self.size: tuple[int, int] = self._reception.size
         self.rate: Fraction = self._reception.rate
         self.turn: Turn = self._reception.turn
-        self.newest: Newest[Captured] = Newest()
+        self.newest: LatestValue[Captured] = LatestValue()
         self.lost = ""
         """Why there is no picture at the moment, or nothing."""
         self.times_lost = 0
@@ -60,21 +60,21 @@ class Capture:
             self._thread.join(1)
 
     def _run(self) -> None:
-        pauses = Pauses()
+        backoff = Backoff()
         while not self._stopping.is_set():
             try:
-                if self._receive(pauses):
+                if self._receive(backoff):
                     break
             except (ClipError, FFmpegError) as error:
                 if self._place.kind == "file":
                     _log.warning("'%s' ends before its end: %s", self._place.title, reason(error))
                     break
                 self._note_lost(error)
-            if self.lost and self._stopping.wait(pauses.next()):
+            if self.lost and self._stopping.wait(backoff.next()):
                 break
         self.newest.close()
 
-    def _receive(self, pauses: Pauses) -> bool:
+    def _receive(self, backoff: Backoff) -> bool:
         """Receive as long as the source lasts; return whether that was all of it."""
         self._reception = reception = self._reception or Reception(self._place)
         if self.lost:
@@ -83,7 +83,7 @@ class Capture:
         try:
             for captured in reception.frames(self._stopping):
                 self.newest.put(captured)
-                pauses.reset()
+                backoff.reset()
         finally:
             self._damaged += reception.damaged
             self._reception = None

@@ -19,7 +19,7 @@ from allaprima.infer.engine_table import ENGINES
 from allaprima.infer.engines import (
     Engine,
     PictureTooLargeError,
-    converted,
+    conversion_cache,
     load_engine,
     memory,
     openvino_speedups,
@@ -285,7 +285,7 @@ def test_auto_is_what_the_machine_is_fast_at(
 
     monkeypatch.setattr(openvino_speedups, "is_installed", lambda: True)
     monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: True)
-    monkeypatch.setattr(converted, "converted", convert)
+    monkeypatch.setattr(conversion_cache, "converted", convert)
     assert isinstance(load_engine(small_style, device="cpu", precision="float32"), EagerEngine)
     assert asked == []
     assert isinstance(load_engine(small_style, device="cpu"), EagerEngine)
@@ -391,11 +391,11 @@ def test_a_pipe_in_place_of_a_conversion_is_not_waited_for(
     files = [tmp_path / "a.xml", tmp_path / "a.bin"]
     for file in files:
         shutil.copy(openvino_file.with_suffix(file.suffix), file)
-    (tmp_path / "sha256").write_text(converted._checksum(files))
-    assert converted._is_whole(files)
+    (tmp_path / "sha256").write_text(conversion_cache._checksum(files))
+    assert conversion_cache._is_whole(files)
     (tmp_path / name).unlink()
     os.mkfifo(tmp_path / name)
-    assert not converted._is_whole(files)
+    assert not conversion_cache._is_whole(files)
 
 
 def test_conversions_used_long_ago_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -403,7 +403,7 @@ def test_conversions_used_long_ago_are_forgotten(tmp_path: Path, monkeypatch: py
     pytest.importorskip("onnxruntime")
     pytest.importorskip("openvino")
     monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(converted, "KEPT", 2)
+    monkeypatch.setattr(conversion_cache, "KEPT", 2)
     style, other = tmp_path / "fast.safetensors", tmp_path / "other.safetensors"
     for path in (style, other):
         save_style(path, small_network("fast"), StyleHeader(style_name=path.stem, style_sha256=""))
@@ -426,7 +426,7 @@ def test_absent_device_is_told_before_a_conversion(
     engine: Any, module: str, small_style: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip(module)
-    monkeypatch.setattr(converted, "converted", lambda *arguments: pytest.fail("converted"))
+    monkeypatch.setattr(conversion_cache, "converted", lambda *arguments: pytest.fail("converted"))
     with pytest.raises(ValueError, match="device 'tpu' is not available to"):
         load_engine(small_style, engine=engine, device="tpu")
 
@@ -499,7 +499,7 @@ def test_machine_code_in_the_cache_of_another_user_does_not_run(
 ) -> None:
     monkeypatch.setenv("ALLAPRIMA_CACHE", str(tmp_path))
     request = Request("aoti", "float32", uint8=True)
-    name = f"{small_style.stem}-{converted._key(small_style, ENGINES['aoti'], request)}"
+    name = f"{small_style.stem}-{conversion_cache._key(small_style, ENGINES['aoti'], request)}"
     path = tmp_path / "engines" / name / f"{name}.aoti.pt2"
     path.parent.mkdir(parents=True)
     path.touch()

@@ -15,8 +15,8 @@ import torch
 
 from allaprima.infer.bench.benchmark import Plan, measure
 from allaprima.infer.engines import load_engine
+from allaprima.infer.export.finite_weights import require_finite
 from allaprima.infer.export.header import read_export_header
-from allaprima.infer.export.stored_numbers import require_finite
 from tests.conftest import Run
 
 WEIGHTS = "data/weights/model_weights_config.json"

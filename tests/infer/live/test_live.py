@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from allaprima.infer.live.adaptive_size import AdaptiveSize
 from allaprima.infer.live.painter import Painter
 from allaprima.infer.live.ready_styles import ReadyStyle, style_names
+from allaprima.infer.live.shared_state.controls import Controls
+from allaprima.infer.live.shared_state.metrics import Metrics
+from allaprima.infer.live.shared_state.painted_frame import PaintedFrame
 from allaprima.infer.live.source.capture import Capture
 from allaprima.infer.live.source.input_address import parse_place
-from allaprima.infer.live.state.controls import Controls
-from allaprima.infer.live.state.figures import Figures
-from allaprima.infer.live.state.shown import Shown
 from tests.conftest import Run
 from tests.images.video.conftest import picture, read_frames
 from tests.infer.live.conftest import MjpegSource, as_jpeg, start_live, until
@@ -55,10 +55,10 @@ class Running:
         self.controls = Controls(list(engines), strength)
         self.size = size or AdaptiveSize(self.capture.size, None)
         styles = [ReadyStyle(name, engine) for name, engine in engines.items()]
-        self.shown: list[Shown] = []
-        self.figures = Figures()
+        self.shown: list[PaintedFrame] = []
+        self.metrics = Metrics()
         self.painter = Painter(
-            self.capture, styles, self.controls, self.size, self.figures, self.shown.append, steady=steady
+            self.capture, styles, self.controls, self.size, self.metrics, self.shown.append, steady=steady
         )
         self.capture.start()
         self.painter.start()
@@ -108,9 +108,9 @@ def test_frames_that_come_while_one_is_painted_are_dropped(camera: MjpegSource) 
         return images
 
     running = Running(camera.url, {"slow": slow})
-    until(lambda: running.figures.painted >= 5)
+    until(lambda: running.metrics.painted >= 5)
     running.stop()
-    assert running.capture.newest.dropped > running.figures.painted
+    assert running.capture.newest.dropped > running.metrics.painted
     for shown in running.shown:
         assert shown.picture.shape == (48, 64, 3)
 
@@ -145,9 +145,9 @@ def test_while_the_source_is_lost_the_last_picture_stays(camera: MjpegSource) ->
     camera.failing.set()
     until(lambda: any(shown.still for shown in running.shown))
     assert near(running.shown[-1].picture, darker(picture(0)))
-    painted = running.figures.painted
+    painted = running.metrics.painted
     camera.failing.clear()
-    until(lambda: running.figures.painted > painted)
+    until(lambda: running.metrics.painted > painted)
     running.stop()
     assert running.capture.times_lost == 1
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from allaprima.models.network_presets import NETWORKS
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.loop.cpu_network import training_form
+from allaprima.train.loop.fast_cpu_layers import with_fast_cpu_layers
 from allaprima.train.loop.muon import Muon, orthogonalized
 from allaprima.train.loop.optimizer import network_optimizer
 from allaprima.train.loop.style_module import StyleTransferModule
@@ -72,7 +72,7 @@ def test_the_form_for_training_has_the_network_s_values_and_gradients(name: str,
     parts = {**NETWORKS[name].model_dump(), "width": 4, "residual_blocks": 1, "upsampling": upsampling}  # type: ignore[index]
     network = TransformerNetwork(**parts).double()
     image = torch.rand(2, 3, 29, 38, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    expected, result = network(image), training_form(network)(image)
+    expected, result = network(image), with_fast_cpu_layers(network)(image)
     torch.testing.assert_close(result, expected, rtol=0, atol=1e-12)
     direction = torch.rand_like(expected)
     parameters = list(network.parameters())
@@ -86,7 +86,7 @@ def test_the_form_for_training_has_the_network_s_values_and_gradients(name: str,
 
 def test_the_form_for_training_follows_the_network() -> None:
     network = TransformerNetwork(width=4, residual_blocks=1)
-    form = training_form(network)
+    form = with_fast_cpu_layers(network)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.1)

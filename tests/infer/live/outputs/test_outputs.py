@@ -20,7 +20,7 @@ from allaprima.infer.live.outputs.open_output import parse_target
 from allaprima.infer.live.outputs.output_thread import OutputThread
 from allaprima.infer.live.outputs.rtmp import RtmpOutput
 from allaprima.infer.live.outputs.video_file import VideoFileOutput
-from allaprima.infer.live.state.shown import Shown
+from allaprima.infer.live.shared_state.painted_frame import PaintedFrame
 from allaprima.infer.video.writing.part_file import PartFile
 from tests.conftest import largest_file
 from tests.images.video.conftest import picture, read_frames
@@ -30,10 +30,10 @@ RATE = Fraction(25)
 
 
 def test_a_file_has_the_pictures_at_the_times_at_which_they_came(tmp_path: Path) -> None:
-    displayed: list[Shown] = []
+    displayed: list[PaintedFrame] = []
     file = VideoFileOutput(PartFile(tmp_path / "a.mp4", overwrite=False), (48, 64), RATE, displayed.append)
     for index, at in enumerate((10.0, 10.04, 10.5, 10.5, 11.25)):
-        file.show(Shown(picture(index), at))
+        file.show(PaintedFrame(picture(index), at))
     assert not (tmp_path / "a.mp4").exists()
     file.close()
     times, pictures = read_frames(tmp_path / "a.mp4")
@@ -56,7 +56,7 @@ def test_what_was_written_before_the_disk_was_full_plays(
     thread = OutputThread(VideoFileOutput(part, (240, 320), RATE, lambda shown: None))
     with largest_file(400_000):
         for count in range(1000):
-            thread.show(Shown(noise[count % 8], count / 25))
+            thread.show(PaintedFrame(noise[count % 8], count / 25))
             if thread.error:
                 break
             time.sleep(0.005)
@@ -72,7 +72,7 @@ def test_a_slow_output_gets_the_newest(tmp_path: Path) -> None:
     going_on, got = threading.Event(), []
 
     class Slow:
-        def show(self, shown: Shown) -> None:
+        def show(self, shown: PaintedFrame) -> None:
             got.append(shown)
             going_on.wait(60)
 
@@ -80,7 +80,7 @@ def test_a_slow_output_gets_the_newest(tmp_path: Path) -> None:
             """Nothing is left to do."""
 
     thread = OutputThread(Slow())
-    given = [Shown(picture(index), 0.0) for index in range(6)]
+    given = [PaintedFrame(picture(index), 0.0) for index in range(6)]
     for shown in given:
         thread.show(shown)
         while not got:
@@ -130,12 +130,12 @@ def test_pictures_are_sent_by_rtmp_and_a_lost_server_is_found_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = free_port()
-    displayed: list[Shown] = []
+    displayed: list[PaintedFrame] = []
     server = listen(port, 10, tmp_path / "first.npy")
     output = connected(port, displayed.append)
 
     def show(index: int) -> None:
-        output.show(Shown(picture(index), perf_counter()))
+        output.show(PaintedFrame(picture(index), perf_counter()))
         time.sleep(0.02)
 
     def sent(index: int, done: Callable[[], bool]) -> bool:

@@ -123,11 +123,11 @@ def test_keys_choose_styles_and_strength(monkeypatch: pytest.MonkeyPatch) -> Non
     pygame = pytest.importorskip("pygame")
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     from allaprima.infer.live.outputs.window import Window
-    from allaprima.infer.live.state.controls import Controls
-    from allaprima.infer.live.state.shown import Shown
+    from allaprima.infer.live.shared_state.controls import Controls
+    from allaprima.infer.live.shared_state.painted_frame import PaintedFrame
 
     controls = Controls(["night", "waves", "glass"], 1.0)
-    displayed: list[Shown] = []
+    displayed: list[PaintedFrame] = []
     window = Window((48, 64), controls, displayed.append)
 
     def press(key: int) -> None:
@@ -145,7 +145,7 @@ def test_keys_choose_styles_and_strength(monkeypatch: pytest.MonkeyPatch) -> Non
     press(pygame.K_DOWN)
     press(pygame.K_UP)
     assert controls.strength == 0.9
-    window.show(Shown(picture(0), 0.0))
+    window.show(PaintedFrame(picture(0), 0.0))
     assert len(displayed) == 1
     shown = pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
     assert (shown == picture(0)).all()

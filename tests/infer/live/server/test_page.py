@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from allaprima.infer.live.server.address import Address
 from allaprima.infer.live.server.mjpeg_server import MjpegServer
-from allaprima.infer.live.state.controls import Controls
-from allaprima.infer.live.state.shown import Shown
+from allaprima.infer.live.shared_state.controls import Controls
+from allaprima.infer.live.shared_state.painted_frame import PaintedFrame
 from tests.images.video.conftest import picture
 from tests.infer.live.conftest import until
 from tests.infer.live.server.chromium import Chromium
@@ -63,7 +63,7 @@ class Running:
         return {**own, **self.status}
 
     def show(self, index: int) -> None:
-        self.server.show(Shown(picture(index), perf_counter()))
+        self.server.show(PaintedFrame(picture(index), perf_counter()))
 
 
 @pytest.fixture

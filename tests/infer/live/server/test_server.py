@@ -17,9 +17,9 @@ from PIL import Image
 from allaprima.infer.live.server.address import Address, parse_address, refusal
 from allaprima.infer.live.server.mjpeg_server import MjpegServer
 from allaprima.infer.live.server.viewers import MOST_VIEWERS
-from allaprima.infer.live.state.controls import Controls
-from allaprima.infer.live.state.figures import Figures
-from allaprima.infer.live.state.shown import Shown
+from allaprima.infer.live.shared_state.controls import Controls
+from allaprima.infer.live.shared_state.metrics import Metrics
+from allaprima.infer.live.shared_state.painted_frame import PaintedFrame
 from tests.images.video.conftest import picture
 from tests.infer.live.conftest import until
 
@@ -30,14 +30,14 @@ def controls() -> Controls:
 
 
 @pytest.fixture
-def figures() -> Figures:
-    return Figures()
+def metrics() -> Metrics:
+    return Metrics()
 
 
 @pytest.fixture
-def server(controls: Controls, figures: Figures) -> Iterator[MjpegServer]:
+def server(controls: Controls, metrics: Metrics) -> Iterator[MjpegServer]:
     address = Address("127.0.0.1", 0)
-    running = MjpegServer(address, controls, lambda: {"style": controls.style}, figures.note_displayed)
+    running = MjpegServer(address, controls, lambda: {"style": controls.style}, metrics.note_displayed)
     yield running
     running.close()
 
@@ -78,13 +78,13 @@ def next_picture(content: Any) -> Any:
     return np.asarray(Image.open(io.BytesIO(b"".join(lines).removesuffix(b"\r\n"))))
 
 
-def test_pictures_come_as_they_are_painted(server: MjpegServer, figures: Figures) -> None:
-    server.show(Shown(picture(0), perf_counter()))
+def test_pictures_come_as_they_are_painted(server: MjpegServer, metrics: Metrics) -> None:
+    server.show(PaintedFrame(picture(0), perf_counter()))
     client, content = watch(server)
     assert abs(next_picture(content).astype(int) - picture(0)).mean() < 6
-    server.show(Shown(picture(9), perf_counter()))
+    server.show(PaintedFrame(picture(9), perf_counter()))
     assert abs(next_picture(content).astype(int) - picture(9)).mean() < 6
-    until(figures.latency)
+    until(metrics.latency)
     assert server.status() == {"style": "night", "viewers": 1, "slow_viewers": 0}
     client.close()
 
@@ -94,11 +94,11 @@ def test_viewers_are_bounded(server: MjpegServer) -> None:
     assert ask(server, "GET", "/stream") == (503, {"error": "as many watch as may"})
     for client in clients:
         client.close()
-    server.show(Shown(picture(0), perf_counter()))
-    server.show(Shown(picture(1), perf_counter()))
+    server.show(PaintedFrame(picture(0), perf_counter()))
+    server.show(PaintedFrame(picture(1), perf_counter()))
 
     def gone() -> bool:
-        server.show(Shown(picture(2), perf_counter()))
+        server.show(PaintedFrame(picture(2), perf_counter()))
         return server.viewers.count == 0
 
     until(gone)
@@ -110,7 +110,7 @@ def test_a_client_that_takes_nothing_is_dropped_and_holds_up_nobody(server: Mjpe
     slow, _ = watch(server)
     quick, content = watch(server)
     for _ in range(40):
-        server.show(Shown(noise, perf_counter()))
+        server.show(PaintedFrame(noise, perf_counter()))
         assert next_picture(content).shape == noise.shape
         if server.viewers.slow:
             break

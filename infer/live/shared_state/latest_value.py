@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 Thing = TypeVar("Thing")
 
 
-class Newest(Generic[Thing]):
+class LatestValue(Generic[Thing]):
     """Holds one thing; another one takes its place, and what nobody took is counted."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 _FIRST, _LONGEST = 0.5, 10.0
 
 
-class Pauses:
+class Backoff:
     """Pauses in seconds, each twice as long as the one before, up to ten."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from allaprima.images.pixels import Pixels
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class PaintedFrame:
     """A painted picture.
 
     Attributes:
@@ -21,5 +21,5 @@ class Shown:
     still: bool = False
 
 
-Displayed = Callable[[Shown], None]
+Displayed = Callable[[PaintedFrame], None]
 """What an output calls when a picture has left it: it is on the screen, in the file, with the client."""

@@ -11,7 +11,7 @@ from allaprima.models.layers import block_kernel
 from allaprima.models.transformer import TransformerNetwork
 
 
-def training_form(network: TransformerNetwork) -> TransformerNetwork:
+def with_fast_cpu_layers(network: TransformerNetwork) -> TransformerNetwork:
     """Return a network that shares the parameters of this one and computes the same, up to rounding.
 
     A last convolution returns blocks of 2x2 pixels, as in inference, here with gradients; mirrored borders
@@ -20,12 +20,12 @@ def training_form(network: TransformerNetwork) -> TransformerNetwork:
     shared = {id(parameter): parameter for parameter in network.parameters()}
     form = copy.deepcopy(network, shared)
     if isinstance(last := form.decoder[-1], nn.Conv2d):
-        form.decoder[-1] = _End(last)
-    _mirror_in_type(form)
+        form.decoder[-1] = _SubPixelConv(last)
+    _reflect_in_type(form)
     return form
 
 
-class _End(nn.Module):
+class _SubPixelConv(nn.Module):
     """A convolution with mirrored border as one that returns blocks of 2x2 pixels."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
@@ -36,27 +36,27 @@ class _End(nn.Module):
         """Map `(B, C, H, W)` with even sides to `(B, out_channels, H, W)`."""
         before = self.weight.shape[-1] // 2
         kernel, bias = block_kernel(self.weight), self.bias.repeat_interleave(4)  # type: ignore[union-attr]
-        mirrored = _Mirrored.apply(features, (before, before + 1))
+        mirrored = _ReflectionPad.apply(features, (before, before + 1))
         return F.pixel_shuffle(F.conv2d(mirrored, kernel, bias, stride=2), 2)
 
 
-class _MirroredConv(nn.Conv2d):
+class _ReflectConv(nn.Conv2d):
     """A convolution whose border is mirrored in the type of the map."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Map `(B, C, H, W)` to `(B, out_channels, H / stride, W / stride)`."""
         border = self.kernel_size[0] // 2
-        return F.conv2d(_Mirrored.apply(input, (border, border)), self.weight, self.bias, self.stride)
+        return F.conv2d(_ReflectionPad.apply(input, (border, border)), self.weight, self.bias, self.stride)
 
 
-def _mirror_in_type(module: nn.Module) -> None:
+def _reflect_in_type(module: nn.Module) -> None:
     """Make every convolution with a mirrored border one of ours, in place."""
     for child in module.modules():
         if isinstance(child, nn.Conv2d) and child.padding_mode == "reflect":
-            child.__class__ = _MirroredConv
+            child.__class__ = _ReflectConv
 
 
-class _Mirrored(torch.autograd.Function):
+class _ReflectionPad(torch.autograd.Function):
     """Reflection padding."""
 
     @staticmethod

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from time import perf_counter
 
-from .shown import Shown
+from .painted_frame import PaintedFrame
 
 # Of latencies that the median is taken over: ten seconds of 30 frames.
 _REMEMBERED = 300
@@ -22,7 +22,7 @@ class Latency:
     p95: float
 
 
-class Figures:
+class Metrics:
     """Counts what is painted and displayed; any thread may note, and ask."""
 
     def __init__(self) -> None:
@@ -48,11 +48,11 @@ class Figures:
             self._painted.append(now)
             self._forget(now)
 
-    def note_displayed(self, shown: Shown) -> None:
+    def note_displayed(self, frame: PaintedFrame) -> None:
         """Note that a picture is displayed now; stills say nothing of the latency."""
-        if not shown.still:
+        if not frame.still:
             with self._lock:
-                self._latencies.append(perf_counter() - shown.captured)
+                self._latencies.append(perf_counter() - frame.captured)
 
     def rate(self) -> float:
         """Return the frames painted in a second, over the last two."""

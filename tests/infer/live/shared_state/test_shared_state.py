@@ -6,17 +6,17 @@ import time
 import numpy as np
 import pytest
 
-from allaprima.infer.live.state.controls import Controls
-from allaprima.infer.live.state.figures import Figures
-from allaprima.infer.live.state.newest import Newest
-from allaprima.infer.live.state.pauses import Pauses
-from allaprima.infer.live.state.shown import Shown
+from allaprima.infer.live.shared_state.backoff import Backoff
+from allaprima.infer.live.shared_state.controls import Controls
+from allaprima.infer.live.shared_state.latest_value import LatestValue
+from allaprima.infer.live.shared_state.metrics import Metrics
+from allaprima.infer.live.shared_state.painted_frame import PaintedFrame
 
 PICTURE = np.zeros((2, 2, 3), np.uint8)
 
 
 def test_only_the_newest_is_kept_and_the_others_are_counted() -> None:
-    newest: Newest[int] = Newest()
+    newest: LatestValue[int] = LatestValue()
     for number in range(5):
         newest.put(number)
     assert (newest.take(), newest.dropped) == (4, 4)
@@ -27,7 +27,7 @@ def test_only_the_newest_is_kept_and_the_others_are_counted() -> None:
 
 
 def test_who_waits_gets_what_comes() -> None:
-    newest: Newest[str] = Newest()
+    newest: LatestValue[str] = LatestValue()
     thread = threading.Timer(0.05, lambda: newest.put("here"))
     thread.start()
     assert newest.take(30) == "here"
@@ -35,38 +35,38 @@ def test_who_waits_gets_what_comes() -> None:
 
 
 def test_pauses_grow_up_to_ten_seconds() -> None:
-    pauses = Pauses()
-    assert [pauses.next() for _ in range(7)] == [0.5, 1, 2, 4, 8, 10, 10]
-    pauses.reset()
-    assert pauses.next() == 0.5
+    backoff = Backoff()
+    assert [backoff.next() for _ in range(7)] == [0.5, 1, 2, 4, 8, 10, 10]
+    backoff.reset()
+    assert backoff.next() == 0.5
 
 
 def test_latency_is_the_time_from_arrival_to_display() -> None:
-    figures = Figures()
-    assert figures.latency() is None
+    metrics = Metrics()
+    assert metrics.latency() is None
     now = time.perf_counter()
     for index in range(100):
-        figures.note_displayed(Shown(PICTURE, now - index))
-    figures.note_displayed(Shown(PICTURE, now - 1000, still=True))
-    latency = figures.latency()
+        metrics.note_displayed(PaintedFrame(PICTURE, now - index))
+    metrics.note_displayed(PaintedFrame(PICTURE, now - 1000, still=True))
+    latency = metrics.latency()
     assert latency is not None
     assert latency.median == pytest.approx(49.5, abs=0.4)
     assert latency.p95 == pytest.approx(94, abs=0.4)
 
 
 def test_the_rate_is_of_the_last_seconds() -> None:
-    figures = Figures()
-    figures.note_painted()
+    metrics = Metrics()
+    metrics.note_painted()
     time.sleep(0.2)
-    figures.restart()
+    metrics.restart()
     for _ in range(10):
-        figures.note_painted()
-    assert figures.painted == 10
+        metrics.note_painted()
+    assert metrics.painted == 10
     time.sleep(0.5)
-    assert 10 / 2 < figures.rate() < 10 / 0.5
+    assert 10 / 2 < metrics.rate() < 10 / 0.5
     time.sleep(2)
-    assert figures.rate() == 0
-    assert figures.mean_rate() < 10 / 2.5
+    assert metrics.rate() == 0
+    assert metrics.mean_rate() < 10 / 2.5
 
 
 def test_controls_change_style_and_strength() -> None:
