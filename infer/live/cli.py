@@ -88,21 +88,21 @@ def live(
 
 def _run(session: "Session", get_ready: Any) -> int:
     """Load the styles, show the pictures, and tell how it went; return the exit code."""
-    from allaprima.infer.video.progress import Terminated, ending_on_signals
+    from allaprima.ending_signals import exit_code
+    from allaprima.infer.video.progress import AskedToEndError, ending_on_signals
 
-    code = 0
-    try:
-        with ending_on_signals():
-            try:
-                styles = get_ready()
-                with _shown_figures() as tell:
-                    session.run(styles, tell)
-            except KeyboardInterrupt as ended:
-                code = 143 if isinstance(ended, Terminated) else 0
-    finally:
-        session.close()
+    number = None
+    with ending_on_signals(lambda: "files play as far as they were written, under their .part names"):
+        try:
+            styles = get_ready()
+            with _shown_figures() as tell:
+                session.run(styles, tell)
+        except AskedToEndError as ended:
+            number = ended.number
+        finally:
+            session.close()
     _tell_all(session)
-    return code
+    return exit_code(number)
 
 
 @contextmanager

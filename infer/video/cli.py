@@ -75,7 +75,8 @@ def video(
         trust: Run machine code (.aoti.pt2), as for `allaprima stylize`.
 
     Returns:
-        0; 1 if frames were damaged or the clip ends before its end; 130 or 143 if it was interrupted.
+        0; 1 if frames were damaged or the clip ends before its end; 130, 143 or 129 if Ctrl-C, SIGTERM or
+        SIGHUP ended it.
     """
     from allaprima.images.video import Section, open_clip, parse_time
 
@@ -121,7 +122,7 @@ def _run(engine: Any, clip: "Clip", part: "PartFile", settings: "Settings") -> i
 
     started = perf_counter()
     try:
-        with ending_on_signals(), shown_progress(clip.info, settings.section) as advance:
+        with ending_on_signals(part.kept), shown_progress(clip.info, settings.section) as advance:
             frames = stylize_clip(engine, clip, part, settings, on_frame=advance)
     except FilmStoppedError as stopped:
         return _tell_end(stopped, part)
@@ -145,13 +146,13 @@ def _tell_end(stopped: "FilmStoppedError", part: "PartFile") -> int:
     """Tell why work ended early, and where what was written is; return the exit code."""
     from sys import stderr
 
-    from .progress import Terminated
+    from .progress import AskedToEndError
 
     kept = f"'{part.path}' has the first {stopped.frames} frames and plays" if stopped.kept else ""
     cause = stopped.cause
-    if isinstance(cause, KeyboardInterrupt):
+    if isinstance(cause, AskedToEndError):
         say(f"interrupted; {kept or 'nothing was written'}", file=stderr)
-        return 143 if isinstance(cause, Terminated) else 130
+        return 128 + cause.number
     if not isinstance(cause, ValueError | OSError | MemoryError):
         raise cause
     complain(cause)

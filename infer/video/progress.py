@@ -1,20 +1,26 @@
 """What is seen while a clip is stylised, and what ends it."""
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from allaprima.ending_signals import asked_to_end
 from allaprima.images.video import ClipInfo, Frame, Section
 
 
-class Terminated(KeyboardInterrupt):
-    """The system asked the program to end."""
+class AskedToEndError(KeyboardInterrupt):
+    """Ctrl-C, or what else asks the program to end.
+
+    Args:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 @contextmanager
@@ -45,17 +51,15 @@ def _length(info: ClipInfo, section: Section) -> float | None:
 
 
 @contextmanager
-def ending_on_signals() -> Iterator[None]:
-    """Make a request to terminate an exception, as Ctrl-C is one."""
+def ending_on_signals(kept: Callable[[], str]) -> Iterator[None]:
+    """Make the first request to end an exception, as Ctrl-C is one; a second one ends the process at once.
 
-    def end(signum: int, frame: FrameType | None) -> None:
-        raise Terminated
+    Args:
+        kept: As for `asked_to_end`.
+    """
 
-    if threading.current_thread() is not threading.main_thread():
+    def end(number: int) -> None:
+        raise AskedToEndError(number)
+
+    with asked_to_end(end, kept):
         yield
-        return
-    previous = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -12,10 +12,10 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
+from allaprima.ending_signals import asked_to_end, exit_code
 from allaprima.output_path_checks import check_outputs, check_suffix
 from allaprima.terminal import complain, say
 from allaprima.train.loop.progress_bar import TermsBar
-from allaprima.train.loop.signals import asked_to_end, exit_code
 from allaprima.train.settings.flags_from_settings import flags_of, typed_settings
 from allaprima.train.settings.parsing import parse_settings
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer
 
-from .signals import asked_to_end, exit_code, leave_dead_terminal
+from allaprima.ending_signals import asked_to_end, exit_code, leave_dead_terminal
 
 _log = logging.getLogger(__name__)
 

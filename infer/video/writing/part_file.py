@@ -44,6 +44,12 @@ class PartFile:
         if self.path.exists() and self.path.stat().st_size == 0:
             self.path.unlink()
 
+    def kept(self) -> str:
+        """Say what is there while it is written."""
+        if self.path.exists() and self.path.stat().st_size:
+            return f"'{self.path}' plays as far as it was written"
+        return "nothing was written"
+
     def complete(self) -> None:
         """Give the file its final name."""
         with self.path.open("rb+") as file:

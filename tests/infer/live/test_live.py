@@ -252,7 +252,9 @@ def port_of(program: "subprocess.Popen[str]") -> int:
     raise AssertionError("it did not say where it listens")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_it_ends_when_it_is_told_to_and_all_is_complete(
     number: signal.Signals,
     code: int,

@@ -180,7 +180,8 @@ def wait_until_written(part: Path, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)],
 )
 def test_what_was_written_before_a_signal_plays(
     static_bytes_onnx_file: Path, long_clip: Path, tmp_path: Path, number: signal.Signals, code: int
@@ -198,6 +199,24 @@ def test_what_was_written_before_a_signal_plays(
         assert err == f"interrupted; '{part}' has the first {frames} frames and plays\n"
     with av.open(str(part)) as container:
         assert len(list(container.demux(audio=0))) > 5
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_second_signal_ends_it_at_once_and_says_what_plays(
+    static_bytes_onnx_file: Path, long_clip: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    part = tmp_path / "b.part.mp4"
+    done = start(static_bytes_onnx_file, long_clip, "-o", tmp_path / "b.mp4")
+    wait_until_written(part, 100_000)
+    done.send_signal(number)
+    time.sleep(0.02)  # two at once would be one
+    done.send_signal(number)
+    _, err = done.communicate()
+    assert done.returncode == code
+    if f"interrupted; '{part}'" not in err:  # the encoder was not as quick
+        assert err == f"ended at once: '{part}' plays as far as it was written\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["b.part.mp4"]
+    assert 0 < count(part) < 800
 
 
 def test_what_was_written_before_the_disk_was_full_plays(
