@@ -12,6 +12,7 @@ from PIL import Image
 
 from allaprima.atomic import write_atomically
 
+from .background import WHITE
 from .picture_files import (
     Picture,
     PictureError,
@@ -158,7 +159,15 @@ def _strips(image: Any, mode: str, facts: PictureFacts) -> Iterator[Picture]:
         yield Picture.from_image(strip)
 
 
-def encode_raw(rgb: Path, alpha: Path | None, target: Path, *, size: tuple[int, int], quality: int) -> None:
+def encode_raw(
+    rgb: Path,
+    alpha: Path | None,
+    target: Path,
+    *,
+    size: tuple[int, int],
+    quality: int,
+    background: str = WHITE,
+) -> None:
     """Write a picture that lies in files of bare pixels in the format that a suffix names, or nothing.
 
     TIFF files are tiled pyramids, and BigTIFF where they might need it.
@@ -169,6 +178,7 @@ def encode_raw(rgb: Path, alpha: Path | None, target: Path, *, size: tuple[int, 
         target: A file with one of the suffixes of `encodes_raw`, replaced if it exists.
         size: Its rows and columns.
         quality: Of JPEG, 1 to 100.
+        background: What it is put on where the format has no transparency, from `background_colour`.
 
     Raises:
         ValueError: If the format is too small for the picture.
@@ -199,7 +209,8 @@ def encode_raw(rgb: Path, alpha: Path | None, target: Path, *, size: tuple[int, 
             image = image.copy(interpretation="srgb")
             if alpha is not None:
                 image = image.bandjoin(pyvips.Image.new_from_memory(pixels[1], width, height, 1, "uchar"))
-                image = image.flatten(background=255) if format == "JPEG" else image
+                colour = Image.new("RGB", (1, 1), background).getpixel((0, 0))
+                image = image.flatten(background=colour) if format == "JPEG" else image
             image.set_progress(True)
             image.signal_connect("eval", lambda _, progress: _let_go(pixels))
             getattr(image, _SAVERS[format])(str(temporary), **options)

@@ -21,6 +21,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from allaprima.atomic import write_whole
 
+from .background import WHITE
 from .colour import alpha_channel, to_srgb
 from .tiff_kinds import RAW_SUFFIXES, has_raw_signature, is_raw_photograph, kind_of_tiff, silence_libtiff
 
@@ -109,11 +110,13 @@ class Picture:
         rgb: sRGB, `(H, W, 3)`, uint8, contiguous, not premultiplied by alpha.
         alpha: Opacity, `(H, W)`, uint8, or None where the picture has no transparency.
         animated: Whether it is only the first frame of its file.
+        background: What is behind it where a format has no transparency, from `background_colour`.
     """
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None = None
     animated: bool = False
+    background: str = WHITE
 
     def __post_init__(self) -> None:
         """Check the contract above."""
@@ -150,11 +153,32 @@ class Picture:
             alpha = alpha.transpose(turn) if alpha else None
         return cls(np.array(colour), np.array(alpha) if alpha else None)
 
-    def on_white(self) -> "Picture":
-        """Return the picture as it looks on white paper, without transparency."""
+    @property
+    def is_transparent(self) -> bool:
+        """Whether something behind it can be seen through it."""
+        return self.alpha is not None and bool(self.alpha.min(initial=255) < 255)
+
+    def filled(self, background: str) -> "Picture":
+        """Return the picture with a colour behind it, and where nothing can be seen of it: hidden pixels go.
+
+        Args:
+            background: From `background_colour`.
+        """
+        hidden = None if self.alpha is None else self.alpha == 0
+        if hidden is None or not hidden.any():
+            return replace(self, background=background)
+        colour = np.array(Image.new("RGB", (1, 1), background))[0, 0]
+        return replace(self, rgb=np.where(hidden[..., None], colour, self.rgb), background=background)
+
+    def on(self, background: str) -> "Picture":
+        """Return the picture as it looks on paper of a colour, without transparency.
+
+        Args:
+            background: From `background_colour`.
+        """
         if self.alpha is None:
             return self
-        paper = Image.new("RGBA", (self.width, self.height), "white")
+        paper = Image.new("RGBA", (self.width, self.height), background)
         return Picture(np.array(Image.alpha_composite(paper, self.to_image()).convert("RGB")))
 
     def to_image(self) -> Image.Image:
@@ -207,7 +231,7 @@ def write_picture(picture: Picture, path: Path, *, quality: int = DEFAULT_QUALIT
     """Write a picture in the format that the suffix of `path` names, all of it or nothing.
 
     Args:
-        picture: What to write. Where the format has no transparency it is put on white.
+        picture: What to write. Where the format has no transparency it is put on its background.
         path: The file, replaced if it exists.
         quality: 1 to 100, for JPEG (without chroma subsampling), WebP and AVIF.
 
@@ -231,7 +255,7 @@ def encode_picture(picture: Picture, name: Path, *, quality: int = DEFAULT_QUALI
         ValueError: As `write_picture`.
     """
     encoder = encoder_for(name, picture.height, picture.width)
-    image = (picture if encoder.keeps_alpha else picture.on_white()).to_image()
+    image = (picture if encoder.keeps_alpha else picture.on(picture.background)).to_image()
     lossy = {"quality": quality} if encoder.lossy else {}
     encoded = io.BytesIO()
     image.save(encoded, format=encoder.format, **lossy, **encoder.options)

@@ -3,6 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from allaprima.images.background import WHITE, background_colour
 from allaprima.images.colour import ColorChoice, with_colours_of
 from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, Picture, read_picture
 from allaprima.images.pixels import enough
@@ -49,9 +51,12 @@ class Stylizer:
             and shade from the photograph: 0 nothing, 1 all of it.
         batch: Pictures of one size that `stream` should be given at once, which a GPU may profit from.
         color: `style` paints in the style's colours, `keep` in the photograph's own.
+        background: Colour that is painted where nothing can be seen of a picture, instead of what is hidden
+            there, and that is behind it in a format without transparency: `white`, `black`, `#rrggbb`.
 
     Raises:
-        ValueError: If `max_side` is below 1, `detail` below 0, or there is a `detail` without `max_side`.
+        ValueError: If `background` is no colour, `max_side` is below 1, `detail` below 0, or there is a
+            `detail` without `max_side`.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Stylizer:
         detail: float = 0.0,
         batch: int = 1,
         color: ColorChoice = "style",
+        background: str = WHITE,
     ) -> None:
         if max_side is not None and max_side < 1:
             raise ValueError(f"max_side is {max_side}; expected at least 1")
@@ -74,6 +80,7 @@ class Stylizer:
         self._max_side = max_side
         self._detail = detail
         self._color: ColorChoice = color
+        self._background = background_colour(background)
 
     @classmethod
     def load(
@@ -89,6 +96,7 @@ class Stylizer:
         memory: int | None = None,
         batch: int = 1,
         color: ColorChoice = "style",
+        background: str = WHITE,
         trust: bool = False,
     ) -> Self:
         """Return a stylizer for a style file.
@@ -107,6 +115,7 @@ class Stylizer:
             memory: Bytes that the process may take at its peak; None takes what is free.
             batch: As for the class.
             color: As for the class.
+            background: As for the class.
             trust: Whether machine code (.aoti.pt2) may run, as for `load_engine`.
 
         Raises:
@@ -114,11 +123,18 @@ class Stylizer:
             ValueError: If it is not a style file, the engine does not fit it or is not installed, or the
                 device is absent.
         """
-        options: dict[str, Any] = {"engine": engine, "device": device, "precision": precision}
+        colours: dict[str, Any] = {"color": color, "background": background_colour(background)}
         ready = load_bounded_engine(
-            Path(style_file), tiles=tiles, budget=Budget(memory), color=color, trust=trust, **options
+            Path(style_file),
+            engine=engine,
+            device=device,
+            precision=precision,
+            tiles=tiles,
+            budget=Budget(memory),
+            trust=trust,
+            **colours,
         )
-        return cls(ready, max_side=max_side, detail=detail, batch=batch, color=color)
+        return cls(ready, max_side=max_side, detail=detail, batch=batch, **colours)
 
     @overload
     def __call__(self, picture: Path | str | Image.Image) -> Image.Image: ...
@@ -151,7 +167,8 @@ class Stylizer:
             case Image.Image():
                 return self(Picture.from_image(picture)).to_image()
             case Picture():
-                return Picture(self._stylize_array(picture.rgb), picture.alpha)
+                filled = picture.filled(self._background)
+                return replace(filled, rgb=self._stylize_array(filled.rgb))
             case np.ndarray():
                 return self._stylize_array(Picture(picture).rgb)
         torch = sys.modules.get("torch")  # who has a tensor has imported it
@@ -179,7 +196,8 @@ class Stylizer:
             "max_side": self._max_side,
             "detail": self._detail,
         }
-        return settings if self._color == "style" else {**settings, "color": self._color}
+        colours = {"color": (self._color, "style"), "background": (self._background, WHITE)}
+        return settings | {name: value for name, (value, usual) in colours.items() if value != usual}
 
     def stream(self, batches: Iterable[list[Picture]]) -> Iterator[list[Picture]]:
         """Yield pictures stylised, in order; those of a batch are of one size.
@@ -199,12 +217,12 @@ class Stylizer:
 
         def arrays() -> Iterator[NDArray[np.uint8]]:
             for batch in batches:
-                pending.append(batch)
-                yield np.stack([_enlarged(picture.rgb) for picture in batch])
+                pending.append([picture.filled(self._background) for picture in batch])
+                yield np.stack([_enlarged(picture.rgb) for picture in pending[-1]])
 
         for painted in stream(arrays()):
             pairs = zip(painted, pending.popleft(), strict=True)
-            yield [Picture(self._shown(rgb, original.rgb), original.alpha) for rgb, original in pairs]
+            yield [replace(picture, rgb=self._shown(rgb, picture.rgb)) for rgb, picture in pairs]
 
     def _stylize_array(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         def run(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -6,10 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from allaprima.atomic import write_whole
-from allaprima.images.picture_files import Picture, read_picture, write_picture
+from allaprima.images.picture_files import read_picture, write_picture
 
 from .settings.parsing import ConfigError
-from .style_picture import MAX_PIXELS, StylePicture, checksum, read_style_picture
+from .style_picture import (
+    MAX_PIXELS,
+    StylePicture,
+    checksum,
+    picture_of,
+    pixels_of,
+    read_style_picture,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +30,7 @@ def keep_styles(folder: Path, styles: Sequence[StylePicture]) -> None:
     """Write style pictures at their training size into a folder, and after them what is known of each."""
     folder.mkdir(exist_ok=True)
     for number, style in enumerate(styles, start=1):
-        write_picture(Picture(style.pixels), folder / _name(number))
+        write_picture(picture_of(style.pixels), folder / _name(number))
     index = [
         {"path": str(style.path), "sha256": style.sha256, "shorter_side": style.shorter_side}
         for style in styles
@@ -52,7 +59,7 @@ def kept_styles(folder: Path) -> list[StylePicture]:
         read_picture(folder / _name(number), max_pixels=MAX_PIXELS) for number in range(1, len(known) + 1)
     ]
     return [
-        StylePicture(path, sha256, picture.rgb, shorter_side)
+        StylePicture(path, sha256, pixels_of(picture), shorter_side)
         for (path, sha256, shorter_side), picture in zip(known, pictures, strict=True)
     ]
 

@@ -48,7 +48,7 @@ def style_header(
         dtype=config.dtype,
         style_name=style_picture.path.name,
         style_sha256=style_picture.sha256,
-        style_thumbnail=_thumbnail(style_picture.pixels),
+        style_thumbnail=_thumbnail(style_picture.on(config.background)),
         loss=describe_loss(config, objective.loss_network, objective.weights),
         steps=steps,
         validation={name: round(value, 6) for name, value in validation.items()},

@@ -26,9 +26,13 @@ class StylePicture:
     sha256: str
     """Checksum of the file, in hexadecimal."""
     pixels: Pixels
-    """At its training size, `(H, W, 3)`, uint8."""
+    """At its training size, `(H, W, 3)`, uint8, or `(H, W, 4)` with opacity if something is transparent."""
     shorter_side: int
     """Of the picture as it is, in pixels."""
+
+    def on(self, background: str) -> Pixels:
+        """Return the picture as it looks on a colour, `(H, W, 3)`, uint8, to be shown."""
+        return picture_of(self.pixels).on(background).rgb
 
 
 def read_style_picture(path: Path, size: int | None) -> StylePicture:
@@ -42,7 +46,10 @@ def read_style_picture(path: Path, size: int | None) -> StylePicture:
     """
     try:
         contents = path.read_bytes()
-        pixels = _visible(read_picture(contents, max_pixels=MAX_PIXELS), path)
+        picture = read_picture(contents, max_pixels=MAX_PIXELS)
+        if picture.is_transparent:
+            _log.warning("style '%s' has transparent areas, which take no part in the style", path)
+        pixels = _seen_part(pixels_of(picture))
     except FileNotFoundError as error:
         raise PictureError(f"style '{path}' cannot be read: it does not exist") from error
     except OSError as error:
@@ -50,7 +57,8 @@ def read_style_picture(path: Path, size: int | None) -> StylePicture:
     except PictureError as error:
         raise type(error)(f"style '{path}' {str(error).removeprefix('picture ')}") from error
     sha256 = hashlib.sha256(contents).hexdigest()
-    return StylePicture(path, sha256, _reduced(pixels, path, size), min(pixels.shape[:2]))
+    reduced = _seen_part(_reduced(pixels, path, size))  # so that what is kept of it is read as it is
+    return StylePicture(path, sha256, reduced, min(pixels.shape[:2]))
 
 
 def joint_checksum(style_pictures: Sequence[StylePicture]) -> str:
@@ -59,15 +67,26 @@ def joint_checksum(style_pictures: Sequence[StylePicture]) -> str:
     return hashlib.sha256("".join([first, *more]).encode()).hexdigest() if more else first
 
 
-def _visible(picture: Picture, path: Path) -> Pixels:
-    """Return what is seen of a picture: what is painted on, cut to its bounds, on white."""
-    if picture.alpha is None or picture.alpha.min() == 255:
+def pixels_of(picture: Picture) -> Pixels:
+    """Return a picture's pixels as a style picture has them, with opacity only if that matters."""
+    if picture.alpha is None or not picture.is_transparent:
         return picture.rgb
-    rows, columns = (np.flatnonzero(picture.alpha.any(axis)) for axis in (1, 0))
+    return np.dstack([picture.rgb, picture.alpha])
+
+
+def picture_of(pixels: Pixels) -> Picture:
+    """Return the picture that pixels are, `(H, W, 3)`, or `(H, W, 4)` with opacity."""
+    return Picture(pixels[..., :3], pixels[..., 3] if pixels.shape[2] == 4 else None)
+
+
+def _seen_part(pixels: Pixels) -> Pixels:
+    """Return the part of a picture in which something can be seen, with opacity if not all of that can."""
+    if pixels.shape[2] == 3:
+        return pixels
+    rows, columns = (np.flatnonzero(pixels[..., 3].any(axis)) for axis in (1, 0))
     if not len(rows):
         raise PictureError("picture is transparent all over")
-    _log.warning("style '%s' has transparent areas, which are cut off at its sides and white elsewhere", path)
-    return picture.on_white().rgb[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return pixels_of(picture_of(pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]))
 
 
 def checksum(file: Path) -> str:

@@ -124,7 +124,8 @@ def _write(
     if config.temporal:
         quality |= steadiness_figures(network, photographs, next(network.parameters()).device)
     save_style(trained.style_file, network, header.model_copy(update={"quality": quality}))
-    write_picture(Picture(sheet(style_picture.pixels, network, scores)), trained.contact_sheet)
+    shown = sheet(style_picture.on(config.background), network, scores)
+    write_picture(Picture(shown), trained.contact_sheet)
 
 
 def _score_held_out(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from allaprima.images.background import background_colour
 from allaprima.infer.engine_table import ENGINE_HELP, EngineChoice
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.infer.tiles.memory_budget import parse_memory
@@ -44,6 +45,7 @@ def stylize(
     format: str | None = None,
     quality: Annotated[int | None, Parameter(validator=Number(gte=1, lte=100))] = None,
     color: Literal["style", "keep"] = "style",
+    background: str = "white",
     max_side: Annotated[int | None, Parameter(validator=Number(gte=16))] = None,
     detail: Annotated[float, Parameter(validator=Number(gte=0))] = 0.0,
     max_pixels: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
@@ -84,6 +86,8 @@ def stylize(
         format: Format of all results: jpg, png, webp, avif or tiff.
         quality: Of JPEG, WebP and AVIF results, 1 to 100; high by default.
         color: style paints in the style's colours, keep in the picture's own.
+        background: Colour that is painted where nothing can be seen of a transparent picture, and that it is
+            put on where the format has no transparency: white, black, another name, or '#rrggbb'.
         max_side: Reduce pictures with a longer side to this many pixels before, and enlarge the
             result to the picture's own size. Saves memory and time; makes the strokes larger.
         detail: With --max-side, how much of the photograph's fine light and shade comes back afterwards: 1 is
@@ -142,6 +146,7 @@ def stylize(
         "memory": parse_memory(memory) if memory else None,
         "batch": batch,
         "color": color,
+        "background": background_colour(background),
         "trust": trust,
     }
     resources = Resources(workers, worker_cpus, worker_gpus)

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from allaprima.images.background import WHITE
 from allaprima.images.colour import ColorChoice
 from allaprima.infer.engine_table import EngineChoice, is_style_file
 from allaprima.infer.engines.load import load_engine
@@ -26,6 +27,7 @@ def load_bounded_engine(
     tiles: Tiles = "auto",
     budget: Budget,
     color: ColorChoice = "style",
+    background: str = WHITE,
     trust: bool = False,
 ) -> BaseEngine | BoundedEngine:
     """Return a style made ready to run, as `load_engine`, for pictures of any size.
@@ -42,6 +44,7 @@ def load_bounded_engine(
         tiles: How tiles come by their statistics.
         budget: Memory that may be taken.
         color: Of files that are painted in tiles.
+        background: Of them too, as for `Stylizer`.
         trust: As for `load_engine`.
 
     Raises:
@@ -53,7 +56,7 @@ def load_bounded_engine(
         return whole
 
     make_painter = partial(_painter, path, engine, device, precision, tiles, budget)
-    return BoundedEngine(whole, make_painter, budget, color=color)
+    return BoundedEngine(whole, make_painter, budget, color=color, background=background)
 
 
 def _painter(

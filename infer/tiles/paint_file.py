@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from allaprima.images.background import WHITE
 from allaprima.images.colour import ColorChoice, with_colours_of
 from allaprima.images.large_picture_files import (
     STRIP_ROWS,
@@ -33,6 +36,7 @@ def paint_file(
     quality: int,
     max_pixels: int,
     color: ColorChoice = "style",
+    background: str = WHITE,
 ) -> Iterator[float]:
     """Paint a picture's file, and yield now and then which share of the work is done.
 
@@ -47,6 +51,7 @@ def paint_file(
         quality: As for `write_picture`.
         max_pixels: As for `read_picture`, of formats that are decoded whole.
         color: The style's colours, or those of the picture.
+        background: As for `Stylizer`.
 
     Raises:
         PictureError: If the picture cannot be read.
@@ -60,26 +65,31 @@ def paint_file(
             stack.enter_context(closing(FileMap(scratch / name, *size, depth, torch.uint8)))
             for name, depth in (("rgb.raw", 3), ("alpha.raw", 1), ("painted.raw", 3))
         )
-        transparent = _unpack(source, facts, max_pixels, rgb, alpha)
+        transparent = _unpack(source, facts, max_pixels, background, (rgb, alpha))
         yield from painter.paint(rgb, painted, name=f"'{source}'", folder=scratch)
         if color == "keep":
             _recolour(painted, rgb)
         rgb.close()
         opacity = alpha if transparent else None
         if encodes_raw(target):
-            encode_raw(painted.path, opacity.path if opacity else None, target, size=size, quality=quality)
+            opacity_file = opacity.path if opacity else None
+            options: dict[str, Any] = {"size": size, "quality": quality, "background": background}
+            encode_raw(painted.path, opacity_file, target, **options)
         else:
-            write_picture(_whole(painted, opacity), target, quality=quality)
+            whole = replace(_whole(painted, opacity), background=background)
+            write_picture(whole, target, quality=quality)
 
 
-def _unpack(source: Path, facts: PictureFacts, max_pixels: int, rgb: FileMap, alpha: FileMap) -> bool:
-    """Decode a picture into files of bare pixels, and return whether it has transparency."""
+def _unpack(
+    source: Path, facts: PictureFacts, max_pixels: int, background: str, maps: tuple[FileMap, FileMap]
+) -> bool:
+    """Decode a picture into files of bare pixels, RGB and alpha, and return whether it has transparency."""
     try:
         with read_strips(source, facts) if reads_strips(facts) else _in_one(source, max_pixels) as strips:
-            return _write(strips, rgb, alpha)
+            return _write((strip.filled(background) for strip in strips), *maps)
     except NotInStripsError:
         with _in_one(source, max_pixels) as strips:
-            return _write(strips, rgb, alpha)
+            return _write((strip.filled(background) for strip in strips), *maps)
 
 
 def _write(strips: Iterator[Picture], rgb: FileMap, alpha: FileMap) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allaprima.freed_memory import give_back_freed_memory
+from allaprima.images.background import WHITE
 from allaprima.images.colour import ColorChoice
 from allaprima.images.large_picture_files import PictureFacts
 from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
@@ -32,6 +33,7 @@ class BoundedEngine:
         make_painter: Makes what paints those that do not, when the first one comes.
         budget: The memory that may be taken.
         color: Of what `paint_file` paints; all else is for the caller to colour.
+        background: Of that too, as for `Stylizer`.
     """
 
     def __init__(
@@ -41,9 +43,10 @@ class BoundedEngine:
         budget: Budget,
         *,
         color: ColorChoice = "style",
+        background: str = WHITE,
     ) -> None:
         self.engine, self._make_painter, self._budget = engine, make_painter, budget
-        self._color: ColorChoice = color
+        self._colours: dict[str, Any] = {"color": color, "background": background}
 
     def fits(self, height: int, width: int, count: int = 1) -> bool:
         """Return whether pictures of a size are painted in one piece."""
@@ -92,7 +95,7 @@ class BoundedEngine:
         """Paint a file in tiles, as `allaprima.infer.tiles.paint_file.paint_file`."""
         from .paint_file import paint_file
 
-        options: dict[str, Any] = {"quality": quality, "max_pixels": max_pixels, "color": self._color}
+        options: dict[str, Any] = {"quality": quality, "max_pixels": max_pixels, **self._colours}
         yield from paint_file(self._painter, source, target, facts=facts, **options)
 
     @cached_property

@@ -40,7 +40,7 @@ def stylizer(style_file: Path) -> Stylizer:
 
 def picture(height: int, width: int) -> Picture:
     values = np.random.default_rng(0).integers(0, 256, (height, width, 4), dtype=np.uint8)
-    return Picture(values[..., :3], values[..., 3])
+    return Picture(values[..., :3], values[..., 3].clip(1))
 
 
 class Identity:
@@ -139,6 +139,34 @@ def test_colours_may_stay(style_file: Path) -> None:
     (streamed,) = next(stylizer.stream(iter([[given]])))
     assert (streamed.rgb == kept.rgb).all()
     assert stylizer.settings["color"] == "keep"
+
+
+def test_hidden_pixels_leave_no_trace(style_file: Path) -> None:
+    given = picture(40, 50)
+    assert given.alpha is not None
+    given.alpha[5:20] = 0
+    hidden = given.alpha == 0
+    other = Picture(np.where(hidden[..., None], 255 - given.rgb, given.rgb), given.alpha)
+    for background in ("white", "black"):
+        stylizer = Stylizer.load(style_file, device="cpu", engine="eager", background=background)
+        painted = stylizer(given)
+        np.testing.assert_array_equal(painted.rgb, stylizer(other).rgb)
+        np.testing.assert_array_equal(painted.alpha, given.alpha)
+        for (result,) in stylizer.stream(iter([[given], [other]])):
+            np.testing.assert_array_equal(result.rgb, painted.rgb)
+        colour = {"white": 255, "black": 0}[background]
+        filled = Picture(np.where(hidden[..., None], np.uint8(colour), given.rgb))
+        np.testing.assert_array_equal(stylizer(filled).rgb, painted.rgb)
+    assert stylizer.settings["background"] == "black"
+    with pytest.raises(ValueError, match="background is 'gren'; expected a colour"):
+        Stylizer.load(style_file, background="gren")
+
+
+def test_the_background_is_behind_what_has_no_transparency(style_file: Path, tmp_path: Path) -> None:
+    clear = Picture(np.full((32, 40, 3), 99, np.uint8), np.zeros((32, 40), np.uint8))
+    write_picture(Stylizer.load(style_file, background="#0a141e")(clear), tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as written:
+        np.testing.assert_allclose(np.asarray(written), np.full((32, 40, 3), (10, 20, 30)), atol=1)
 
 
 def test_rounding_is_no_mistake(stylizer: Stylizer) -> None:

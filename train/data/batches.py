@@ -16,7 +16,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from allaprima.images.picture_files import PictureError
 
-from .crops import MIN_SCALE, decode, largest_crop, random_crop
+from .crops import MIN_SCALE, largest_crop, random_crop
+from .decoder import Decoder
 from .sources import PictureSource, PictureStream
 from .undecoded_picture import Payload
 
@@ -143,6 +144,7 @@ class StepBatches(IterableDataset[Tensor]):
         rank: int = 0,
         world_size: int = 1,
         named: Tensor | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
         """Set up the batches; nothing is read yet.
 
@@ -156,6 +158,7 @@ class StepBatches(IterableDataset[Tensor]):
             rank: This process among `world_size`.
             world_size: Number of processes that share each batch.
             named: From `unnamed`; in shared memory each broken picture is named by one process alone.
+            decoder: What decodes them; on white by default.
         """
         super().__init__()
         self._samples = samples
@@ -167,6 +170,7 @@ class StepBatches(IterableDataset[Tensor]):
         self._rank = rank
         self._world_size = world_size
         self._named = unnamed() if named is None else named
+        self._decode = decoder or Decoder()
 
     def __iter__(self) -> Iterator[Tensor]:
         """Yield the batches of this rank, or of this DataLoader worker every W-th of them."""
@@ -194,7 +198,7 @@ class StepBatches(IterableDataset[Tensor]):
         name = ""
         for name, payload in itertools.islice(self._samples.following(sample), _GIVE_UP_AFTER):
             try:
-                return decode(payload, largest_crop(self._crop_size, self._min_scale))
+                return self._decode(payload, largest_crop(self._crop_size, self._min_scale))
             except PictureError as error:
                 self._report(name, error)
         raise ValueError(f"{_GIVE_UP_AFTER} content pictures in a row cannot be read, the last is {name}")

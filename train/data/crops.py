@@ -1,21 +1,11 @@
 """A picture to a square of the size that is trained on."""
 
-import logging
-from functools import cache
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import get_worker_info
-
-from allaprima.images.picture_files import PictureError, read_picture
-
-from .undecoded_picture import NoPicture, Payload
-
-_log = logging.getLogger(__name__)
 
 MIN_SCALE = 0.5
 """Side of the smallest crop, as a part of the picture's shorter side."""
@@ -24,30 +14,6 @@ MIN_SCALE = 0.5
 def largest_crop(crop_size: int, min_scale: float) -> int:
     """Return how long a picture's shorter side must be for its smallest crop not to be enlarged."""
     return int(np.ceil(crop_size / min_scale))
-
-
-def decode(payload: Payload, min_side: int) -> NDArray[np.uint8]:
-    """Return the pixels of a picture, as it looks on white, with a shorter side of `min_side` or more.
-
-    Raises:
-        PictureError: If it cannot be read.
-    """
-    if isinstance(payload, NoPicture):
-        raise PictureError(payload.reason)
-    if isinstance(payload, np.ndarray):
-        return payload
-    picture = read_picture(payload, min_side=min_side)
-    if picture.alpha is not None and picture.alpha.min() < 255:
-        _say_on_white()
-    return picture.on_white().rgb
-
-
-@cache
-def _say_on_white() -> None:
-    """Log it once, and not in each of the processes that load pictures."""
-    worker = get_worker_info()
-    if worker is None or worker.id == 0:
-        _log.warning("some photographs are transparent; they are learned from as they look on white")
 
 
 def shorter_side_within(rgb: NDArray[np.uint8], least: int, most: int) -> NDArray[np.uint8]:

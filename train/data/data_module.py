@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,8 +31,9 @@ from .batches import (
     random_generator,
     unnamed,
 )
-from .crops import MIN_SCALE, centre_crop, decode, largest_crop, middle_part, shorter_side_within
+from .crops import MIN_SCALE, centre_crop, largest_crop, middle_part, shorter_side_within
 from .decoded_cache import DecodedCache, Progress, build_cache, open_cache, warn_broken
+from .decoder import Decoder
 from .shared_memory import SHARED_MEMORY, free_shared_memory
 from .sources import PictureSource, PictureStream, check_content, open_source, open_stream
 from .undecoded_picture import Payload
@@ -93,6 +95,7 @@ class ContentDataModule(LightningDataModule):
         self._held_out: list[Payload] = []
         self._validation = torch.empty(0)
         self._named = unnamed()
+        self._decode = Decoder(settings.background)
 
     def prepare_data(self) -> None:
         """Build the cache if that pays; of several processes that call this, one does the work."""
@@ -104,6 +107,7 @@ class ContentDataModule(LightningDataModule):
             side=self._side,
             limit_bytes=self._cache_limit_gb * 1e9,
             progress=self._progress,
+            decoder=self._decode,
         )
 
     def setup(self, stage: str | None = None) -> None:
@@ -136,6 +140,7 @@ class ContentDataModule(LightningDataModule):
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,
             named=self._named,
+            decoder=self._decode,
         )
 
     def train_dataloader(self) -> Iterable[Tensor]:
@@ -144,7 +149,9 @@ class ContentDataModule(LightningDataModule):
         workers = self._within_shared_memory(self._workers(on_cuda=on_cuda))
         if workers == 0:
             return self.batches()
+        processes = _worker_context()
         self._named.share_memory_()  # type: ignore[no-untyped-call]
+        self._decode.share_with(processes)
         return DataLoader(
             self.batches(),
             batch_size=None,
@@ -153,7 +160,7 @@ class ContentDataModule(LightningDataModule):
             timeout=_STUCK_SECONDS,
             persistent_workers=True,
             pin_memory=on_cuda,
-            multiprocessing_context=_worker_context(),
+            multiprocessing_context=processes,
             worker_init_fn=begin_worker,
         )
 
@@ -177,9 +184,9 @@ class ContentDataModule(LightningDataModule):
         They are reduced to the size that is cached, and enlarged to the least that the network takes. Of
         those that are very long, such as screenshots, it is the middle: memory is bounded as in training.
         """
+        decoded = (self._decode(payload, self._side) for payload in self._held_out[:count])
         return [
-            shorter_side_within(middle_part(decode(payload, self._side), _LONGEST), MINIMUM_SIZE, self._side)
-            for payload in self._held_out[:count]
+            shorter_side_within(middle_part(pixels, _LONGEST), MINIMUM_SIZE, self._side) for pixels in decoded
         ]
 
     @cached_property
@@ -215,7 +222,8 @@ class ContentDataModule(LightningDataModule):
     def _setup_pictures(self) -> None:
         """Order all pictures, whether they can be read or not, so that a cache makes no difference."""
         cached = self._settings.cache == "auto"
-        cache = open_cache(self._source, self._cache_dir, side=self._side) if cached else None
+        options: dict[str, Any] = {"side": self._side, "background": self._settings.background}
+        cache = open_cache(self._source, self._cache_dir, **options) if cached else None
         pictures = self._pictures = cache or self._source
         self._broken = cache.broken if cache else frozenset()
         total, count = len(pictures), self._settings.val_pictures
@@ -229,7 +237,7 @@ class ContentDataModule(LightningDataModule):
             if index not in broken
         )
         train_indices = order[self._validate_on(items, count) :]
-        if total >= _LEAST_TO_HOLD_OUT_FROM and _any_readable(
+        if total >= _LEAST_TO_HOLD_OUT_FROM and self._any_readable(
             pictures[index] for index in train_indices if index not in broken
         ):
             self._train_indices = train_indices
@@ -246,7 +254,7 @@ class ContentDataModule(LightningDataModule):
         )
         items = ((number, *item) for number, item in enumerate(self._stream))
         tried = self._validate_on(items, settings.val_pictures)
-        if _any_readable(payload for _, _, payload in items):
+        if self._any_readable(payload for _, _, payload in items):
             self._skipped = tried
         elif tried:
             self._warn_shared(len(self._validation))
@@ -270,7 +278,7 @@ class ContentDataModule(LightningDataModule):
         for position, name, payload in items:
             next_position = position + 1
             try:
-                crops.append(centre_crop(decode(payload, crop_size), crop_size))
+                crops.append(centre_crop(self._decode(payload, crop_size), crop_size))
                 self._held_out.append(payload)
             except PictureError:
                 broken.append(name)
@@ -281,6 +289,16 @@ class ContentDataModule(LightningDataModule):
             raise ValueError(f"none of {next_position} pictures in '{self._content}' can be read")
         self._validation = torch.stack(crops) if crops else self._validation
         return next_position
+
+    def _any_readable(self, pictures: Iterable[Payload]) -> bool:
+        """Return whether there is a picture that can be read; as a rule the first."""
+        for payload in pictures:
+            try:
+                self._decode(payload, 1)
+            except PictureError:
+                continue
+            return True
+        return False
 
     def _warn_shared(self, count: int) -> None:
         pictures = "1 picture" if count == 1 else f"{count} pictures"
@@ -343,17 +361,6 @@ class _FixedBatches:
 def _cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _any_readable(pictures: Iterable[Payload]) -> bool:
-    """Return whether there is a picture that can be read; as a rule the first."""
-    for payload in pictures:
-        try:
-            decode(payload, 1)
-        except PictureError:
-            continue
-        return True
-    return False
 
 
 def _worker_context() -> BaseContext | None:

@@ -9,22 +9,25 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
 import numpy as np
 from numpy.typing import NDArray
 
+from allaprima.images.background import WHITE
 from allaprima.images.picture_files import PictureError
 from allaprima.owned_folders import mark_as_owned, owned_folders, remove_owned
 
 from .cache_files import INDEX, PIXELS, CacheIndex, is_sound, read_index, write_index
-from .crops import decode, shorter_side_within
+from .crops import shorter_side_within
+from .decoder import Decoder
 from .sources import PictureSource
 from .undecoded_picture import Payload
 
 _log = logging.getLogger(__name__)
-_FORMAT = 4
+_FORMAT = 5
 _PROBED = 256
 _NAMED = 10
 _UNFINISHED = ".part"
@@ -84,15 +87,18 @@ class DecodedCache:
         return self.folder.name
 
 
-def open_cache(source: PictureSource, cache_dir: Path, *, side: int) -> DecodedCache | None:
+def open_cache(
+    source: PictureSource, cache_dir: Path, *, side: int, background: str = WHITE
+) -> DecodedCache | None:
     """Open the cache of a source if it is there and whole; its broken pictures are named in a warning.
 
     Args:
         source: The pictures as they are now.
         cache_dir: Where caches are.
         side: The `side` that it was built with.
+        background: The colour that its transparent pictures are seen on.
     """
-    folder = _folder(source, cache_dir, side)
+    folder = _folder(source, cache_dir, side, background)
     if not is_sound(folder):
         return None
     with suppress(OSError):  # somebody else's
@@ -109,6 +115,7 @@ def build_cache(
     side: int,
     limit_bytes: float = 8e9,
     progress: Progress | None = None,
+    decoder: Decoder | None = None,
 ) -> bool:
     """Decode every picture into a cache, unless it is there already and whole, or would be too large.
 
@@ -123,6 +130,7 @@ def build_cache(
         side: Pictures are reduced until their shorter side has this many pixels; never enlarged.
         limit_bytes: Room on the disk. Half of what is free is a limit as well.
         progress: Called with the numbers of pictures done and of all pictures.
+        decoder: What decodes them; on white by default.
 
     Returns:
         Whether there is a cache now.
@@ -130,7 +138,8 @@ def build_cache(
     Raises:
         ValueError: If not one picture can be read.
     """
-    folder = _folder(source, cache_dir, side)
+    decoder = decoder or Decoder()
+    folder = _folder(source, cache_dir, side, decoder.background)
     if is_sound(folder):
         return True
     try:
@@ -138,7 +147,8 @@ def build_cache(
         with _locked(folder.with_name(f"{_LOCK}{folder.name}")):
             if is_sound(folder):
                 return True
-            return _cleared(folder) and _build(source, folder, side, limit_bytes, progress)
+            pixels = _Pixels(source, side, decoder)
+            return _cleared(folder) and _build(pixels, folder, limit_bytes, progress)
     except OSError as error:
         reason = error.strerror or error
         _log.warning("pictures are decoded on the fly: no cache can be made in '%s': %s", cache_dir, reason)
@@ -175,11 +185,9 @@ def _locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _build(
-    source: PictureSource, folder: Path, side: int, limit_bytes: float, progress: Progress | None
-) -> bool:
+def _build(pictures: "_Pixels", folder: Path, limit_bytes: float, progress: Progress | None) -> bool:
     home = folder.parent
-    needed = _estimate_bytes(source, side)
+    needed = _estimate_bytes(pictures)
     limit = min(limit_bytes, shutil.disk_usage(home).free / 2)
     if needed > limit:
         _log.info(
@@ -192,7 +200,7 @@ def _build(
     part = Path(tempfile.mkdtemp(dir=home, suffix=_UNFINISHED))
     mark_as_owned(part)
     try:
-        _write(source, part, side, progress)
+        _write(pictures, part, progress)
         _rename(part, folder)
     finally:
         _remove(part)
@@ -207,23 +215,26 @@ def warn_broken(names: Sequence[str], total: int) -> None:
         _log.warning("skipping %d broken of %d content pictures: %s%s", len(names), total, listed, more)
 
 
-def _folder(source: PictureSource, cache_dir: Path, side: int) -> Path:
-    return cache_dir / _FOLDER / f"pictures-v{_FORMAT}-{source.fingerprint()}-{side}"
+def _folder(source: PictureSource, cache_dir: Path, side: int, background: str) -> Path:
+    name = f"pictures-v{_FORMAT}-{source.fingerprint()}-{side}-{background.removeprefix('#')}"
+    return cache_dir / _FOLDER / name
 
 
-def _estimate_bytes(source: PictureSource, side: int) -> float:
-    probed = np.unique(np.linspace(0, len(source) - 1, _PROBED).astype(int)).tolist()
-    sizes = [pixels.nbytes for _, pixels in _decoded(source, probed, side) if pixels is not None]
-    return float(np.mean(sizes)) * len(source) if sizes else 0.0
+def _estimate_bytes(pictures: "_Pixels") -> float:
+    total = len(pictures.source)
+    probed = np.unique(np.linspace(0, total - 1, _PROBED).astype(int)).tolist()
+    sizes = [pixels.nbytes for _, pixels in pictures.decoded(probed) if pixels is not None]
+    return float(np.mean(sizes)) * total if sizes else 0.0
 
 
-def _write(source: PictureSource, folder: Path, side: int, progress: Progress | None) -> None:
+def _write(pictures: "_Pixels", folder: Path, progress: Progress | None) -> None:
+    source = pictures.source
     names: list[str] = []
     shapes: list[tuple[int, int]] = []
     broken: list[int] = []
     checksum = 0
     with (folder / PIXELS).open("wb") as file:
-        for index, pixels in _decoded(source, range(len(source)), side):
+        for index, pixels in pictures.decoded(range(len(source))):
             if pixels is None:
                 broken.append(index)
             else:
@@ -238,24 +249,29 @@ def _write(source: PictureSource, folder: Path, side: int, progress: Progress | 
     write_index(folder, CacheIndex(names, shapes, broken, checksum))
 
 
-def _decoded(
-    source: PictureSource, indices: Sequence[int], side: int
-) -> Iterator[tuple[int, NDArray[np.uint8] | None]]:
-    """Yield pictures in order, None for broken ones, decoded by a few threads."""
-    threads = os.cpu_count() or 1
-    with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(indices), 8 * threads):  # bounds what waits to be written
-            part = indices[start : start + 8 * threads]
-            payloads = [source[index] for index in part]
-            yield from zip(part, pool.map(_reduced, payloads, [side] * len(part)), strict=True)
+@dataclass(frozen=True)
+class _Pixels:
+    """The pictures of a source, as they are cached."""
 
+    source: PictureSource
+    side: int
+    decoder: Decoder
 
-def _reduced(payload: Payload, side: int) -> NDArray[np.uint8] | None:
-    try:
-        return shorter_side_within(decode(payload, side), 1, side)
-    except PictureError as error:
-        _log.debug("%s", error)
-        return None
+    def decoded(self, indices: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint8] | None]]:
+        """Yield pictures in order, None for broken ones, decoded by a few threads."""
+        threads = os.cpu_count() or 1
+        with ThreadPoolExecutor(threads) as pool:
+            for start in range(0, len(indices), 8 * threads):  # bounds what waits to be written
+                part = indices[start : start + 8 * threads]
+                payloads = [self.source[index] for index in part]
+                yield from zip(part, pool.map(self._reduced, payloads), strict=True)
+
+    def _reduced(self, payload: Payload) -> NDArray[np.uint8] | None:
+        try:
+            return shorter_side_within(self.decoder(payload, self.side), 1, self.side)
+        except PictureError as error:
+            _log.debug("%s", error)
+            return None
 
 
 def _rename(part: Path, folder: Path) -> None:

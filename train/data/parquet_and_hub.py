@@ -13,15 +13,11 @@ import huggingface_hub.constants
 import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.exceptions import DatasetsError
-from huggingface_hub import HfApi
-from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
 from .file_and_url_references import Followed, follow
 from .file_fingerprint import fingerprint_files
+from .hub import hub_answers
 from .undecoded_picture import NoPicture, within_bounds
-
-_HUB_SECONDS = 5.0
-"""Without an answer for so long, the hub is not there."""
 
 _READ_AT_ONCE = 16  # 42,000 rows/s of 40 kB each, against 12,000 one at a time
 
@@ -188,33 +184,36 @@ def _footer(path: Path) -> pq.FileMetaData:
         return pq.read_metadata(path)
 
 
-def hub_answers(name: str) -> bool:
-    """Ask the hub once for a data set, and return whether it answers.
+def check_hub(name: str) -> None:
+    """Raise what `open_hub` would if neither the hub nor the cache of `datasets` has a data set.
 
     Raises:
-        FileNotFoundError: If it has no such data set, or shows it to others alone.
+        FileNotFoundError: If it is not there, or the hub does not answer and it was not loaded before.
     """
-    repository = name.partition(":")[0]
-    try:
-        HfApi().dataset_info(repository, timeout=_HUB_SECONDS)
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise FileNotFoundError(
-            f"content '{name}' is neither a folder or file here nor a data set on the Hugging Face hub, or "
-            "one that is not shown to you"
-        ) from error
-    except Exception:  # each version has other errors of the network
-        return False
-    return True
+    if offline := _reason_to_stay_offline(name):
+        path, _, config = name.partition(":")
+        with _explained(name, offline), _from_its_cache():
+            datasets.load_dataset_builder(path, config or None)
 
 
 def _load_hub(name: str, *, streaming: bool) -> Any:
     path, _, config = name.partition(":")
-    offline = "HF_HUB_OFFLINE is set" if datasets.config.HF_HUB_OFFLINE else ""
-    if not offline and not hub_answers(name):
-        offline = "it does not answer"
+    offline = _reason_to_stay_offline(name)
+    with _explained(name, offline), _from_its_cache() if offline else nullcontext():
+        return datasets.load_dataset(path, config or None, split="train", streaming=streaming)
+
+
+def _reason_to_stay_offline(name: str) -> str:
+    """Return why the hub is not asked for a data set, or nothing if it has it."""
+    if datasets.config.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    return "" if hub_answers(name) else "it does not answer"
+
+
+@contextmanager
+def _explained(name: str, offline: str) -> Iterator[None]:
     try:
-        with _from_its_cache() if offline else nullcontext():
-            return datasets.load_dataset(path, config or None, split="train", streaming=streaming)
+        yield
     except (OSError, ValueError, DatasetsError) as error:
         raise FileNotFoundError(
             f"content '{name}' is neither a folder or file here nor a data set that the Hugging Face hub can"

@@ -185,13 +185,13 @@ def hub_repository(content: str) -> str:
 
 
 def check_content(content: str) -> None:
-    """Raise, before any work, what `open_source` would of files on this machine, or if the hub knows no such
-    data set.
+    """Raise, before any work, what `open_source` would of files on this machine, or of a data set that
+    neither the hub nor its cache here has.
     """
     if not _local_files(content)[1]:
-        from .parquet_and_hub import hub_answers
+        from .parquet_and_hub import check_hub
 
-        hub_answers(content)
+        check_hub(content)
 
 
 def names_data_set(content: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from allaprima.images.background import WHITE, background_colour
 from allaprima.terminal import ProblemsError, complain, say
 from allaprima.train.image_optimization.settings import PROGRAMS
 from allaprima.train.settings.loss_presets import PresetName
@@ -44,6 +45,7 @@ def evaluate(
     against: Literal["optimizer"] | None = None,
     evaluations: Annotated[int, Parameter(validator=Number(gte=2))] = 50,
     height: Annotated[int | None, Parameter(validator=Number(gte=16))] = None,
+    background: str = WHITE,
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto",
@@ -69,6 +71,7 @@ def evaluate(
             the network is.
         evaluations: Most evaluations of that optimisation.
         height: Reduce photographs and clips that are higher than this many pixels.
+        background: Colour that transparent photographs are seen on: white, black, another name, or '#rrggbb'.
         output: Folder to write report.json, contact-sheet.png and, against the optimiser,
             equivalent-evaluations.png into; of clips video.json, video.png, which are the errors over time,
             and video-strips.png, frames that follow one another.
@@ -86,7 +89,8 @@ def evaluate(
         raise ValueError(
             "--record and --beside are for clips that are painted now: give --video, and no --painted"
         )
-    photographs = _photographs(content, height) if content is not None else []
+    background = background_colour(background)
+    photographs = _photographs(content, height, background) if content is not None else []
     videos = _videos(video, painted, frames, height) if video else None
     if output is not None:
         check_report_folder(output, overwrite=overwrite)
@@ -120,8 +124,10 @@ def evaluate(
             preset,
             PROGRAMS[preset]["height"],
         )
-    pixels = read_style_picture(picture, settings.style_size).pixels
-    loss = build_yardstick(trained.header, yardstick, load_loss_network(settings, device), pixels)
+    style_picture = read_style_picture(picture, settings.style_size)
+    loss = build_yardstick(
+        trained.header, yardstick, load_loss_network(settings, device), style_picture.pixels
+    )
     scores, failures = _score(network, loss, photographs)
     comparisons = _compare(scores, loss, evaluations) if against else []
     failures += [f"{item.name}: {item.problem} of the optimiser" for item in comparisons if item.problem]
@@ -135,14 +141,16 @@ def evaluate(
             "lineage": loss.loss_network.lineage,
         }
         report = {**about, **as_dict(scores, comparisons)}
-        written = write_report(output, report, sheet(pixels, network, scores), comparisons)
+        written = write_report(
+            output, report, sheet(style_picture.on(background), network, scores), comparisons
+        )
         say(f"written to {output}: {', '.join(written)}")
     for failure in failures:
         complain(failure)
     return 1 if failures else 0
 
 
-def _photographs(content: Path, height: int | None) -> "list[Photograph]":
+def _photographs(content: Path, height: int | None, background: str) -> "list[Photograph]":
     """Return every picture in a folder, or one picture."""
     from allaprima.images.folders import files_below, is_called_picture
 
@@ -155,7 +163,9 @@ def _photographs(content: Path, height: int | None) -> "list[Photograph]":
     if not pictures:
         raise ValueError(f"no pictures in '{content}'")
     root = content.parent if alone else content
-    return [Photograph(str(path.relative_to(root)), partial(_read, path, height)) for path in pictures]
+    return [
+        Photograph(str(path.relative_to(root)), partial(_read, path, height, background)) for path in pictures
+    ]
 
 
 def _videos(clips: "Sequence[Path]", painted: "Sequence[Path]", frames: int, height: int | None) -> "Videos":
@@ -167,11 +177,11 @@ def _videos(clips: "Sequence[Path]", painted: "Sequence[Path]", frames: int, hei
     return videos
 
 
-def _read(path: Path, height: int | None) -> "Pixels":
+def _read(path: Path, height: int | None, background: str) -> "Pixels":
     from allaprima.images.picture_files import read_picture
     from allaprima.images.pixels import resized
 
-    pixels = read_picture(path).on_white().rgb
+    pixels = read_picture(path).on(background).rgb
     if height is None or pixels.shape[0] <= height:
         return pixels
     return resized(pixels, height, max(1, round(pixels.shape[1] * height / pixels.shape[0])))

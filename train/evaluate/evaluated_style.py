@@ -55,7 +55,7 @@ def build_yardstick(
         header: The style file's header.
         yardstick: From `choose_yardstick`.
         loss_network: The frozen network of its settings.
-        style: The style picture at its size, `(H, W, 3)`.
+        style: The style picture at its size, `(H, W, 3)`, or `(H, W, 4)` with opacity.
     """
     fingerprint = header.loss.fingerprint
     lineage_of_style, lineage = header.loss.lineage, loss_network.lineage

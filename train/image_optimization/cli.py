@@ -123,7 +123,7 @@ def _paint(
         alpha = photograph.alpha
         if alpha is not None:
             alpha = resized(alpha, *pixels.shape[:2])
-        write_picture(Picture(pixels, alpha), path)
+        write_picture(Picture(pixels, alpha, background=config.background), path)
 
     with TermsBar("evaluation") as progress:
 
@@ -134,7 +134,9 @@ def _paint(
                 write(to_pixels(stage.image[0]), numbered(output, done))
             ending.after_evaluation()
 
-        painting = paint(photograph.on_white().rgb, style_picture.pixels, network, config, watch=watch)
+        painting = paint(
+            photograph.on(config.background).rgb, style_picture.pixels, network, config, watch=watch
+        )
     write(painting.pixels, output)
     return painting
 

@@ -59,7 +59,7 @@ def paint(
 
     Args:
         photograph: The photograph, `(H, W, 3)`.
-        style: The style picture at its size, `(H, W, 3)`.
+        style: The style picture at its size, `(H, W, 3)`, or `(H, W, 4)` with opacity.
         loss_network: The frozen network of the settings, on the device to compute on.
         config: The objective and the optimiser.
         watch: Called at every evaluation.
@@ -146,7 +146,7 @@ def _first_picture(photograph: Pixels, config: OptimizeConfig, height: int, widt
         generator = torch.Generator().manual_seed(config.seed)
         return torch.rand(1, 3, height, width, generator=generator)
     if config.start_file is not None:
-        photograph = read_picture(config.start_file).rgb
+        photograph = read_picture(config.start_file).on(config.background).rgb
     return to_image(resized(photograph, height, width))
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from allaprima.images.background import WHITE, Background
 from allaprima.train.settings.config import LossSettings
 
 PROGRAMS: Mapping[Any, Mapping[str, Any]] = {
@@ -43,6 +44,9 @@ class OptimizeConfig(MinimizeSettings, LossSettings):
     """Height of the picture in pixels; that of the photograph if not given."""
     start: str = "photograph"
     """What the first picture is: photograph, noise, or a picture file."""
+    background: Background = WHITE
+    """Colour that a transparent photograph is seen on; it stays transparent itself: white, black or
+    '#rrggbb'."""
     scales: int = Field(default=1, ge=1)
     """Sizes to go through from coarse to fine, each twice the one before, with equal steps."""
     seed: int = Field(default=0, ge=0)

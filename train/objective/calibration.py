@@ -10,6 +10,7 @@ from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.loss_description import LossWeights
 
 from .perceptual_loss import LossFormula, style_targets
+from .visible_style import position_weights, seen_of
 
 STAGE_SHARES = {1: 0.3, 2: 0.5, 3: 1.2, 4: 4.0, 5: 0.5}
 """What the style layers of each stage of the loss network count together, content being 1.
@@ -43,7 +44,7 @@ def calibrate(
 
     Args:
         loss_network: The frozen network.
-        style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
+        style_image: The style picture, as for `style_targets`.
         batches: Some batches of photographs, `(B, 3, H, W)`, RGB in [0, 1].
         content_layers: Names of the content layers.
         style_layers: Names of the style layers.
@@ -55,7 +56,11 @@ def calibrate(
     content_layers, style_layers = tuple(content_layers), tuple(style_layers)
     formula = formula or LossFormula()
     targets = style_targets(loss_network, style_image, style_layers, formula.style, scales=scales)
-    painting = {layer: moments(x) for layer, x in loss_network(style_image, content_layers).items()}
+    image, seen = seen_of(style_image)
+    painting = {
+        layer: moments(x, position_weights(seen, x))
+        for layer, x in loss_network(image, content_layers).items()
+    }
     content = dict.fromkeys(content_layers, 0.0)
     style = dict.fromkeys(style_layers, 0.0)
     variation, count = 0.0, 0
@@ -94,10 +99,16 @@ def _inverse(loss: float) -> float:
     return 1 / loss if loss > 0 else 0.0
 
 
-def moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Return each channel's mean and mean square over pictures and positions, `(C,)` twice."""
+def moments(features: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return each channel's mean and mean square over pictures and positions, `(C,)` twice.
+
+    Args:
+        features: Feature maps, `(B, C, H, W)`.
+        weights: What each position counts, `(B, 1, H, W)`, 1 in the mean; all the same by default.
+    """
     features = features.float()
-    return features.mean(dim=(0, 2, 3)), features.square().mean(dim=(0, 2, 3))
+    counted = features if weights is None else features * weights
+    return counted.mean(dim=(0, 2, 3)), (counted * features).mean(dim=(0, 2, 3))
 
 
 def unpaired_distance(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:

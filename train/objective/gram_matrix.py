@@ -8,7 +8,7 @@ from torch import Tensor
 _NARROW = (torch.float16, torch.bfloat16)
 
 
-def gram_matrix(features: Tensor) -> Tensor:
+def gram_matrix(features: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return the channel correlations of feature maps, averaged over positions.
 
     G[b, i, j] = sum over positions of F[b, i] * F[b, j], divided by C * H * W
@@ -17,6 +17,7 @@ def gram_matrix(features: Tensor) -> Tensor:
 
     Args:
         features: Feature maps, `(B, C, H, W)`, any range.
+        weights: What each position counts, `(B, 1, H, W)`, 1 in the mean; all the same by default.
 
     Returns:
         Symmetric matrices, `(B, C, C)`, float32 (float64 for float64 input).
@@ -27,6 +28,8 @@ def gram_matrix(features: Tensor) -> Tensor:
     if features.ndim != 4:
         raise ValueError(f"features has shape {tuple(features.shape)}; expected (B, C, H, W)")
     _, channels, height, width = features.shape
+    if weights is not None:
+        features = features * weights.sqrt()
     # Sums over 65,536 positions overflow float16 and lose bfloat16's 8 bits.
     with torch.autocast(features.device.type, enabled=False):
         positions = features.permute(0, 2, 3, 1).flatten(1, 2)  # (B, H W, C), no copy of channels-last maps

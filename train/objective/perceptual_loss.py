@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from allaprima.models.loss_description import LossWeights
 from .content_losses import feature_reconstruction_loss
 from .style_losses import MEAN_GRAM, StyleLoss
 from .total_variation import total_variation
+from .visible_style import position_weights, seen_of
 
 TERMS = ("content", "style", "tv", "total")
 
@@ -111,17 +113,19 @@ def style_targets(
 
     Args:
         loss_network: The frozen network.
-        style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
+        style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1], or `(1, 4, H, W)` with opacity: what is
+            transparent takes no part.
         layers: Names of the style layers.
         style_loss: The style loss.
         scales: Sizes of the style picture, each half of the one before, of which the mean is kept.
     """
     layers, style_loss = tuple(layers), style_loss or MEAN_GRAM
     kept: dict[str, list[Tensor]] = {layer: [] for layer in layers}
-    for image in _halved(style_image, scales):
-        features = loss_network(image, layers)
-        for layer in layers:
-            kept[layer].append(style_loss.target(features[layer]))
+    image, seen = seen_of(style_image)
+    seen_at_scales = repeat(None) if seen is None else _halved(seen, scales)
+    for image_at_scale, seen_at_scale in zip(_halved(image, scales), seen_at_scales, strict=False):
+        for layer, features in loss_network(image_at_scale, layers).items():
+            kept[layer].append(style_loss.target(features, position_weights(seen_at_scale, features)))
     return {layer: torch.stack(targets).mean(0) for layer, targets in kept.items()}
 
 

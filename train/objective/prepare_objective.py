@@ -45,7 +45,7 @@ def prepare_objectives(
 
     Args:
         settings: What is compared.
-        styles: Style pictures at their training size, `(H, W, 3)`, uint8.
+        styles: Style pictures at their training size, `(H, W, 3)`, uint8, or `(H, W, 4)` with opacity.
         device: Where to compute.
         photographs: Sets the photographs up, once the loss network stands, and returns batches
             `(B, 3, H, W)` to calibrate on, which are taken only where that is needed.
@@ -136,7 +136,7 @@ def build_loss(
     Args:
         settings: What is compared.
         loss_network: The frozen network, from `load_loss_network`.
-        style_image: The style picture, `(1, 3, H, W)`, RGB in [0, 1].
+        style_image: The style picture, as for `style_targets`.
         photographs: Batches `(B, 3, H, W)` to calibrate on, looked at only where that is needed.
         weights: Weights found earlier.
     """

@@ -86,8 +86,9 @@ def seed_gram_loss(features: Tensor, target: Tensor, pixels: int) -> Tensor:
 class StyleLoss:
     """What is kept of a style image at a layer, and how far feature maps are from it."""
 
-    target: Callable[[Tensor], Tensor] = gram_matrix
-    """The style image's feature maps, `(1, C, H, W)`, to what is kept of them, one tensor of any shape."""
+    target: Callable[[Tensor, Tensor | None], Tensor] = gram_matrix
+    """The style image's feature maps, `(1, C, H, W)`, and what each position counts, `(1, 1, H, W)` or None
+    if all count the same, to what is kept of them, one tensor of any shape."""
     distance: Callable[[Tensor, Tensor, int], Tensor] = mean_gram_loss
     """Feature maps `(B, C, H, W)`, what was kept, and the pixels of a picture, to a scalar."""
 

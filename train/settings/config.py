@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from cyclopts import Parameter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from allaprima.images.background import WHITE, Background
 from allaprima.models.network_presets import NETWORKS, NetworkName
 from allaprima.models.network_settings import NetworkSettings
 
@@ -104,6 +105,8 @@ class DataSettings(BaseModel):
     """Column that holds the pictures; found by itself if there is only one."""
     follow_references: bool = False
     """Read pictures from where rows of a table only name a file or URL, instead of skipping them."""
+    background: Background = WHITE
+    """Colour that transparent photographs are seen on: white, black or '#rrggbb'."""
     batch_size: int = Field(default=4, ge=1)
     """Pictures a step and device."""
     crop_size: int = Field(default=192, ge=32)

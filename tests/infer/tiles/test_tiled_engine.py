@@ -87,6 +87,23 @@ def test_colours_stay_in_tiles_too(style: Path, tmp_path: Path, run: Run) -> Non
     assert np.abs(whole - tiled).max() <= 1
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_what_is_hidden_takes_no_part_in_tiles_either(
+    suffix: str, style: Path, tmp_path: Path, run: Run
+) -> None:
+    pixels = np.asarray(paint(130, 201, seed=3).convert("RGBA")).copy()
+    pixels[20:60, 30:, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    options = ("--engine", "eager", "--device", "cpu", "--background", "#00c800", "--quality", 100)
+    for name, memory in (("whole", ()), ("tiles", ("--memory", "1M"))):
+        target = tmp_path / f"{name}{suffix}"
+        assert run("stylize", style, tmp_path / "a.png", "-o", target, *options, *memory)[0] == 0
+    whole, tiled = (read_picture(tmp_path / f"{name}{suffix}") for name in ("whole", "tiles"))
+    assert np.abs(whole.rgb.astype(int) - tiled.rgb).max() <= (1 if suffix == ".png" else 6)
+    if suffix == ".jpg":
+        np.testing.assert_allclose(tiled.rgb[30:50, 40:].reshape(-1, 3).mean(0), (0, 200, 0), atol=2)
+
+
 @pytest.mark.parametrize("suffix", [".webp", ".gif"])
 def test_what_is_decoded_whole_is_painted_too(suffix: str, style: Path, tmp_path: Path, run: Run) -> None:
     paint(40, 50, seed=3).save(tmp_path / f"a{suffix}")

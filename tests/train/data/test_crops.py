@@ -1,15 +1,11 @@
 """Crops have the promised size, scales and places."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from allaprima.train.data import crops
 from allaprima.train.data.batches import random_generator
-from allaprima.train.data.crops import centre_crop, decode, middle_part, random_crop
+from allaprima.train.data.crops import centre_crop, middle_part, random_crop
 
 
 def test_random_crops_cover_scales_places_and_mirrors() -> None:
@@ -47,24 +43,6 @@ def test_centre_crop_is_the_middle_square() -> None:
     crop = centre_crop(rgb, 10)
     assert crop.shape == (3, 10, 10)
     assert crop.min() == 255
-
-
-def test_hidden_pixels_of_photographs_are_white(caplog: pytest.LogCaptureFixture) -> None:
-    pixels = np.zeros((20, 20, 4), np.uint8)
-    pixels[5:, :, 3] = 255
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    crops._say_on_white.cache_clear()
-    opaque = io.BytesIO()
-    Image.new("RGBA", (20, 20), "red").save(opaque, "PNG")
-    decode(opaque.getvalue(), 1)
-    assert not caplog.text
-    decoded = decode(file.getvalue(), 1)
-    assert (decoded[:5] == 255).all()
-    assert (decoded[5:] == 0).all()
-    decode(file.getvalue(), 1)
-    message = "some photographs are transparent; they are learned from as they look on white"
-    assert caplog.messages == [message]
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from PIL import Image
 from allaprima.cache_dir import default_cache_dir
 from allaprima.images.picture_files import PictureError
 from allaprima.owned_folders import MARKER, mark_as_owned
-from allaprima.train.data import decoded_cache
 from allaprima.train.data.batches import random_generator
 from allaprima.train.data.cache_files import is_sound
 from allaprima.train.data.crops import random_crop
 from allaprima.train.data.decoded_cache import DecodedCache, build_cache, open_cache
+from allaprima.train.data.decoder import Decoder
 from allaprima.train.data.sources import PictureSource, open_source
 
 ORIENTATION = 274
@@ -134,8 +134,22 @@ def test_nothing_but_broken_pictures(tmp_path: Path) -> None:
 
 def test_a_cache_is_built_once(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(photos, tmp_path / "cache")
-    monkeypatch.delattr(decoded_cache, "decode")
+    monkeypatch.delattr(Decoder, "__call__")
     assert len(opened(photos, tmp_path / "cache")) == 6
+
+
+def test_a_cache_is_of_one_background(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGBA", (40, 30), (9, 9, 9, 0)).save(tmp_path / "photos" / "0.png")
+    source = open_source(str(tmp_path / "photos"))
+    levels = {"white": 255, "black": 0, "#070707": 7}
+    for background in levels:
+        assert open_cache(source, tmp_path / "cache", side=64, background=background) is None
+        build_cache(source, tmp_path / "cache", side=64, decoder=Decoder(background))
+    for background, level in levels.items():
+        cache = open_cache(source, tmp_path / "cache", side=64, background=background)
+        assert cache is not None
+        assert cache[0][0, 0, 0] == level
 
 
 @pytest.mark.parametrize("change", ["edit", "add", "remove", "side"])

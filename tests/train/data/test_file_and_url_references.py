@@ -16,8 +16,8 @@ from PIL import Image
 
 from allaprima.images.picture_files import PictureError
 from allaprima.train.data import file_and_url_references, undecoded_picture
-from allaprima.train.data.crops import decode
 from allaprima.train.data.data_module import ContentDataModule
+from allaprima.train.data.decoder import Decoder
 from allaprima.train.data.file_and_url_references import Followed
 from allaprima.train.data.sources import open_source, open_stream
 from allaprima.train.data.undecoded_picture import NoPicture
@@ -102,10 +102,10 @@ def test_who_says_so_has_them_followed(tmp_path: Path, server: tuple[str, Asked]
     )
     content = str(table(tmp_path / "a.parquet", f"{url}/a.png", str(local), f"file://{local}", *unreadable))
     source = open_source(content, follow_references=True)
-    assert [int(decode(source[index], 1)[0, 0, 0]) for index in range(3)] == [9, 7, 7]
+    assert [int(Decoder()(source[index], 1)[0, 0, 0]) for index in range(3)] == [9, 7, 7]
     for index in range(3, len(source)):
         with pytest.raises(PictureError):
-            decode(source[index], 1)
+            Decoder()(source[index], 1)
     assert "/a.png" in asked
     assert source.fingerprint() != open_source(content).fingerprint()
 
@@ -148,7 +148,7 @@ def test_data_sets_lead_only_into_themselves(tmp_path: Path, monkeypatch: pytest
 
 def test_arrays_are_pictures_already() -> None:
     pixels = np.zeros((4, 4, 3), np.uint8)
-    assert decode(pixels, 1) is pixels
+    assert Decoder()(pixels, 1) is pixels
 
 
 def test_impossible_references_are_not_followed() -> None:

@@ -6,14 +6,12 @@ import socket
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
-from time import perf_counter
 
 import datasets.config
 import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from huggingface_hub.errors import HFValidationError
 from PIL import Image
 
 from allaprima.images.picture_files import PictureError, read_picture
@@ -306,31 +304,6 @@ def test_a_near_name_is_offered(tmp_path: Path) -> None:
     (tmp_path / "photographs").mkdir()
     with pytest.raises(FileNotFoundError, match=r"does not exist \(did you mean photographs\?\)"):
         check_content(str(tmp_path / "photograph"))
-
-
-def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def unreachable(host: str, *_: object, **__: object) -> object:
-        asked.append(host)
-        raise socket.gaierror(-2, "Name or service not known")
-
-    monkeypatch.setattr("socket.getaddrinfo", unreachable)
-    started = perf_counter()
-    with pytest.raises(FileNotFoundError, match=r"'photos/summer' is neither .* \(it does not answer\)"):
-        open_source("photos/summer")
-    assert perf_counter() - started < 10  # 32 seconds once; a busy machine takes two
-    assert set(asked) == {"huggingface.co"}
-    assert len(asked) <= 2  # its library may look it up twice
-
-
-def test_a_name_that_the_hub_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(self: object, name: str, **_: object) -> object:
-        raise HFValidationError(name)
-
-    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", unknown)
-    with pytest.raises(FileNotFoundError, match=r"neither a folder or file here nor a data set on the"):
-        check_content("owner/nobody")
 
 
 @pytest.mark.parametrize("opened", [open_source, open_stream])

@@ -96,6 +96,18 @@ def test_transparency_is_kept(run: Run, tmp_path: Path) -> None:
         assert alpha.shape == (20, 16)
 
 
+def test_a_transparent_photograph_is_seen_on_a_colour(run: Run, tmp_path: Path) -> None:
+    Image.new("RGBA", (32, 40), (9, 9, 9, 0)).save(tmp_path / "in.png")
+    Image.new("RGB", (32, 40), (0, 200, 0)).save(tmp_path / "green.png")
+    for name in ("in", "green"):
+        options = ("--steps", 2, "--background", "#00c800")
+        assert run(tmp_path / f"{name}.png", "-o", tmp_path / f"{name}.out.png", *options)[0] == 0
+    clear, green = (read_picture(tmp_path / f"{name}.out.png") for name in ("in", "green"))
+    np.testing.assert_array_equal(clear.rgb, green.rgb)
+    assert clear.alpha is not None
+    assert clear.alpha.max() == 0
+
+
 def test_the_seeds_program() -> None:
     config = parse_settings(OptimizeConfig, {"loss_preset": "chollet"})
     assert (config.height, config.steps, config.restart_every) == (400, 400, 20)

@@ -168,7 +168,8 @@ def test_style_layers_share_what_their_stage_counts() -> None:
 def test_a_style_loss_that_is_no_gram_matrix_is_calibrated_like_any_other(loss_network: LossNetwork) -> None:
     """Mean and standard deviation of each channel, as in Li et al. 2017, eq. 7."""
 
-    def statistics(features: Tensor) -> Tensor:
+    def statistics(features: Tensor, weights: Tensor | None = None) -> Tensor:
+        assert weights is None  # the style picture is opaque
         std, mean = torch.std_mean(features.float(), dim=(2, 3), correction=0)
         return torch.cat([mean, std], dim=1)  # (B, 2 C)
 

@@ -1,0 +1,40 @@
+"""The colour that transparent pictures are seen on."""
+
+from contextlib import suppress
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+WHITE = "white"
+_NAMED: dict[tuple[int, ...], str] = {(255, 255, 255): WHITE, (0, 0, 0): "black"}
+_EXPECTED = "expected a colour: white, black, another name, or '#rrggbb' in quotes"
+
+
+def background_colour(text: str) -> str:
+    """Return a colour in one spelling: `white`, `black` or `#rrggbb`.
+
+    Args:
+        text: A name of a colour, as in HTML, or `#rrggbb`.
+
+    Raises:
+        ValueError: If it is no colour, or one with transparency.
+    """
+    try:
+        return _in_one_spelling(text)
+    except ValueError as error:
+        raise ValueError(f"background is '{text}'; {error}") from None
+
+
+def _in_one_spelling(text: str) -> str:
+    from PIL import ImageColor  # `--help` does without
+
+    levels: tuple[int, ...] = ()
+    with suppress(ValueError):
+        levels = ImageColor.getrgb(text)
+    if len(levels) != 3 or max(levels) > 255:
+        raise ValueError(_EXPECTED)
+    return _NAMED.get(levels, "#" + bytes(levels).hex())
+
+
+Background = Annotated[str, AfterValidator(_in_one_spelling)]
+"""A setting of that kind."""
