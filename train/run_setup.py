@@ -82,8 +82,9 @@ def set_up_run(
             require_writable(file)
     interruption = Interruption()
     trainer = build_trainer(config, folder, [SameInputs(joint_checksum(style_pictures)), interruption])
-    data = ContentDataModule(content, config, progress=PreparationProgress())
     device = hardware.device(config.accelerator)
+    echo = 1 if config.stream else hardware.echo(config, device.type)
+    data = ContentDataModule(content, config, echo=echo, progress=PreparationProgress())
     config, losses = prepare_objectives(
         config,
         [style_picture.pixels for style_picture in style_pictures],

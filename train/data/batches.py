@@ -140,6 +140,7 @@ class StepBatches(IterableDataset[Tensor]):
         crop_size: int,
         seed: int,
         min_scale: float = MIN_SCALE,
+        echo: int = 1,
         start_step: int = 0,
         rank: int = 0,
         world_size: int = 1,
@@ -154,6 +155,7 @@ class StepBatches(IterableDataset[Tensor]):
             crop_size: Side of the crops, in pixels.
             seed: Decides crops and flips, 0 or more.
             min_scale: Side of the smallest crop that is taken, as a part of the picture's shorter side.
+            echo: How often each crop comes (data echoing, Choi et al. 2019); pictures of a stream come once.
             start_step: The first batch to yield.
             rank: This process among `world_size`.
             world_size: Number of processes that share each batch.
@@ -166,6 +168,7 @@ class StepBatches(IterableDataset[Tensor]):
         self._crop_size = crop_size
         self._seed = seed
         self._min_scale = min_scale
+        self._echo = echo
         self._start_step = start_step
         self._rank = rank
         self._world_size = world_size
@@ -186,7 +189,8 @@ class StepBatches(IterableDataset[Tensor]):
             ValueError: If a thousand pictures in a row cannot be read.
         """
         first = (step * self._world_size + self._rank) * self._batch_size
-        return torch.stack([self._crop(first + slot) for slot in range(self._batch_size)])
+        numbers = (crop_number(first + slot, self._echo) for slot in range(self._batch_size))
+        return torch.stack([self._crop(number) for number in numbers])
 
     def _crop(self, sample: int) -> Tensor:
         rgb = self._readable(sample)
@@ -211,6 +215,25 @@ class StepBatches(IterableDataset[Tensor]):
         count = int(self._named.sum())
         if count <= _NAMED or count.bit_count() == 1:
             _log.warning("skipping broken content picture %s (%d so far): %s", name, count, error)
+
+
+def crop_number(sample: int, echo: int) -> int:
+    """Return which crop a sample is, if every crop comes `echo` times: new ones and old ones by turns.
+
+    Two crops are in one batch of `echo` once only, whatever the times between them.
+    """
+    new, echoes = divmod(sample, echo)
+    return abs(new - echo_delay(echoes))
+
+
+def echo_delay(echoes: int) -> int:
+    """Return how many new crops there are between a crop and its echo of this number, from 0."""
+    return echoes * (12 + echoes)
+
+
+def between_echoes(echo: int) -> int:
+    """Return how many other crops come between two times that a crop does, at most."""
+    return echo * (echo_delay(echo) - echo_delay(echo - 1))
 
 
 def unnamed() -> Tensor:

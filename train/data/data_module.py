@@ -64,6 +64,7 @@ class ContentDataModule(LightningDataModule):
         settings: DataSettings,
         *,
         min_scale: float = MIN_SCALE,
+        echo: int = 1,
         cache_limit_gb: float = 8.0,
         progress: Progress | None = None,
     ) -> None:
@@ -73,6 +74,7 @@ class ContentDataModule(LightningDataModule):
             content: A folder, tar or parquet files, or a data set on the hub; see `open_source`.
             settings: How to read it.
             min_scale: Side of the smallest crop, as a part of the picture's shorter side.
+            echo: How often each crop comes; see `StepBatches`.
             cache_limit_gb: Room for the decoded pictures; without a cache if they need more.
             progress: Called while the cache is built, with the pictures done and all pictures.
 
@@ -84,6 +86,7 @@ class ContentDataModule(LightningDataModule):
         check_content(content)
         self._content = content
         self._min_scale = min_scale
+        self._echo = echo
         self._cache_limit_gb = cache_limit_gb
         self._settings = settings
         self._progress = progress
@@ -136,6 +139,7 @@ class ContentDataModule(LightningDataModule):
             crop_size=settings.crop_size,
             seed=settings.seed,
             min_scale=self._min_scale,
+            echo=self._echo,
             start_step=trainer.global_step if trainer else 0,
             rank=trainer.global_rank if trainer else 0,
             world_size=trainer.world_size if trainer else 1,

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.data.batches import between_echoes
+from allaprima.train.objective.recalled_features import ContentFeatures
 from allaprima.train.settings.config import OptimizerSettings
 
 from . import hardware
@@ -31,6 +33,8 @@ class AveragedModule(ScheduledModule):
         self.network = network
         self.averaged = deepcopy(network).requires_grad_(False)
         self._form = (network,)
+        self.content_features: ContentFeatures | None = None
+        """Those of photographs that come again, where keeping them pays."""
 
     @property
     def form(self) -> TransformerNetwork:
@@ -43,6 +47,8 @@ class AveragedModule(ScheduledModule):
             self.to(memory_format=torch.channels_last)
         if device_type == "cpu":
             self._form = (with_fast_cpu_layers(self.network),)
+            echo = hardware.echo(self.optimizer_settings, device_type)
+            self.content_features = ContentFeatures(between_echoes(echo))
 
     @property
     def loss_network(self) -> LossNetwork:

@@ -50,7 +50,9 @@ class StyleTransferModule(AveragedModule):
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         """Return the objective of one batch, `(B, 3, H, W)`, uint8."""
         content_image = to_unit_range(batch)
-        terms = objective_terms(self.loss, self.temporal, self.form, content_image, self.global_step)
+        terms = objective_terms(
+            self.loss, self.temporal, self.form, content_image, self.global_step, self.content_features
+        )
         log_training_terms(self, terms)
         total: Tensor = terms["total"]
         return total

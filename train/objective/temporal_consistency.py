@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from allaprima.train.settings.config import TrainConfig
+
+from .perceptual_loss import PerceptualLoss
+from .recalled_features import ContentFeatures
 
 UNSTEADY = 0.1
 """Root mean square of the differences, in a picture of [0, 1], at which the term is its weight."""
@@ -69,11 +72,12 @@ def temporal_consistency(settings: TrainConfig) -> TemporalConsistency | None:
 
 
 def objective_terms(
-    loss: nn.Module,
+    loss: PerceptualLoss,
     temporal: TemporalConsistency | None,
     paint: Callable[[Tensor], Tensor],
     content_image: Tensor,
     step: int,
+    content_features: ContentFeatures | None = None,
 ) -> dict[str, Tensor]:
     """Return the terms of a perceptual loss and, where it counts, `temporal`; `total` is the sum of all.
 
@@ -83,9 +87,14 @@ def objective_terms(
         paint: The network.
         content_image: Photographs, `(B, 3, H, W)`, RGB in [0, 1].
         step: Number of the step.
+        content_features: Where those of photographs that come again are kept.
     """
     stylized_image = paint(content_image)
-    terms: dict[str, Tensor] = loss(stylized_image, content_image)
+    terms: dict[str, Tensor]
+    if content_features is None:
+        terms = loss(stylized_image, content_image)
+    else:
+        terms = loss.terms(stylized_image, content_features(loss, content_image))
     if temporal is None:
         return terms
     unsteady = temporal(paint, content_image, stylized_image, step)

@@ -54,9 +54,12 @@ class BaseModule(AveragedModule):
     @property
     def loss_network(self) -> LossNetwork:
         """The frozen network that all objectives share."""
-        loss = self.losses[0]
-        assert isinstance(loss, PerceptualLoss)
-        return loss.loss_network
+        return self.objectives[0].loss_network
+
+    @property
+    def objectives(self) -> list[PerceptualLoss]:
+        """The objective of each style."""
+        return [loss for loss in self.losses if isinstance(loss, PerceptualLoss)]
 
     def forward(self, content_image: Tensor) -> Tensor:
         """Return pictures of the averaged network, `(B, 3, H, W)`, picture k in style k."""
@@ -72,7 +75,14 @@ class BaseModule(AveragedModule):
         index = self.global_step % len(self.losses)
         content_image = to_unit_range(batch)
         paint = partial(_painted, self.form, self._values(self.styles[index]))
-        terms = objective_terms(self.losses[index], self.temporal, paint, content_image, self.global_step)
+        terms = objective_terms(
+            self.objectives[index],
+            self.temporal,
+            paint,
+            content_image,
+            self.global_step,
+            self.content_features,
+        )
         log_training_terms(self, terms)
         total: Tensor = terms["total"]
         return total
@@ -81,7 +91,7 @@ class BaseModule(AveragedModule):
         """Log the terms on held-out photographs, as the mean over all styles and of each."""
         content_image = to_unit_range(batch)
         by_style = []
-        for loss, style in zip(self.losses, self.averaged_styles, strict=True):
+        for loss, style in zip(self.objectives, self.averaged_styles, strict=True):
             paint = partial(_painted, self.averaged, self._values(style))
             by_style.append(objective_terms(loss, self.temporal, paint, content_image, batch_idx))
         means = {name: torch.stack([terms[name] for terms in by_style]).mean() for name in by_style[0]}

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ class Manifest:
     The first line of each run says what paints and how; every other line is an input and its outcome.
 
     Args:
-        path: The file; lines are added to it.
+        path: The file; lines are added to it, and its folder is made.
         settings: What the results depend on, from `job_settings`.
         anew: Paint everything again, so that it does not matter what was painted before.
         name: What messages call it, if not by its path.
@@ -33,6 +34,8 @@ class Manifest:
         self._name = name or str(path)
         if not anew and (before := _last_settings(path)) is not None:
             _refuse_other_settings(self._name, before, settings)
+        with suppress(FileExistsError):  # a file there; opening says so better
+            path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._file = path, path.open("ab", buffering=0)
         if self._file.tell() and not _ends_with_a_line(path):
             self._file.write(b"\n")  # the process was killed while it wrote, or the disk was full

@@ -49,6 +49,12 @@ def test_failures_stop_a_job_that_should(
     assert ("the rest is not done" in error) == bool(options)
 
 
+def test_the_folders_of_an_output_are_made(style: Path, tmp_path: Path, run: Run) -> None:
+    folder, out = make_pictures(tmp_path / "in", 1), tmp_path / "not" / "there" / "yet"
+    assert run("stylize", style, folder, "-o", out)[0] == 0
+    assert [path.name for path in out.iterdir()] == ["000.png"]
+
+
 def test_an_output_that_cannot_be_written_is_told(style: Path, tmp_path: Path, run: Run) -> None:
     folder = make_pictures(tmp_path / "in", 2)
     (tmp_path / "file").touch()

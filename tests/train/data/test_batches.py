@@ -3,8 +3,9 @@
 import io
 import multiprocessing
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from allaprima.train.data.batches import (
     ShuffledSamples,
     StepBatches,
     StreamedSamples,
+    crop_number,
+    echo_delay,
     unnamed,
 )
 from allaprima.train.data.sources import open_source, open_stream
@@ -131,6 +134,34 @@ def test_workers_make_no_difference(tmp_path: Path, kind: str, workers: int) -> 
         multiprocessing_context=context,
     )
     assert all(map(torch.equal, take(batches(samples_of(path, kind), 7), 10), loader))
+
+
+@pytest.mark.parametrize("echo", [2, 4, 7])
+def test_every_crop_comes_as_often_as_it_should_and_seldom_with_the_same(echo: int) -> None:
+    crops = [crop_number(sample, echo) for sample in range(600 * echo)]
+    after_start = range(echo_delay(echo), 400)
+    assert {crops.count(crop) for crop in after_start} == {echo}
+    pairs = [
+        pair
+        for first in range(0, len(crops), echo)
+        for pair in combinations(sorted(crops[first : first + echo]), 2)
+        if pair[0] >= echo_delay(echo)
+    ]
+    assert max(Counter(pairs).values()) == 1
+
+
+def test_an_echo_has_the_same_pixels(tmp_path: Path) -> None:
+    samples = samples_of(
+        write_tar(tmp_path / "a.tar", [picture(number) for number in range(COUNT)]), "source"
+    )
+    echoed = torch.cat(take(batches(samples, size=2, echo=2), 40))
+    plain = torch.cat(take(batches(samples, size=2), 20))
+    again = [crop_number(sample, 2) for sample in range(80)]
+    assert all(
+        torch.equal(echoed[sample], plain[again[sample]]) for sample in range(80) if again[sample] < 40
+    )
+    resumed = torch.cat(take(batches(samples, 7, size=2, echo=2), 33))
+    assert torch.equal(echoed[14:], resumed)
 
 
 def test_the_seed_decides(make_samples: Callable[..., Samples]) -> None:
