@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError
 
 from allaprima import __version__
 from allaprima.missing_extras import how_to_install
-from allaprima.terminal import PrintableFormatter, ProblemsError, complain
+from allaprima.terminal import PrintableFormatter, ProblemsError, complain, show_traceback
 
 SIGPIPE = 13
 """What a program ends by whose output nobody reads any more, such as that of `| head`."""
@@ -130,6 +130,8 @@ def _setup_logging() -> None:
     handler.setFormatter(PrintableFormatter("%(message)s"))
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
     logging.getLogger("allaprima").setLevel(logging.DEBUG if debug else logging.INFO)
+    sys.excepthook = show_traceback
+    threading.excepthook = lambda ended: show_traceback(*ended[:3])
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     Raises:
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
+    _refuse_folder(path)
     clear_abandoned(path.parent.absolute())
     temporary = unfinished(path.parent)
     try:
@@ -61,6 +62,8 @@ def write_together(paths: Sequence[Path]) -> Iterator[Path]:
     Raises:
         OSError: If the folder is missing or unwritable, or the disk is full.
     """
+    for path in paths:
+        _refuse_folder(path)
     with scratch_folder(paths[0].parent) as folder:
         yield folder
         for path in paths:
@@ -91,9 +94,15 @@ def require_writable(path: Path, needed: int = 0) -> None:
         raise OSError(f"cannot write '{path}': {free / 1e6:.0f} MB are free, it needs {needed / 1e6:.0f} MB")
 
 
+def _refuse_folder(path: Path) -> None:
+    """Raise OSError at once: renaming would fail only when all is written, with a message of its own."""
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot write '{path}': it is a folder")
+
+
 def _try(path: Path) -> None:
     if path.is_dir():
-        raise IsADirectoryError(f"it is a folder: '{path}'")
+        raise IsADirectoryError("it is a folder")
     with scratch_folder(path.parent) as folder:
         (folder / path.name).write_bytes(b"\0" * 4096)
 

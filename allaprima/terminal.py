@@ -4,7 +4,10 @@ import json
 import logging
 import shlex
 import sys
+import traceback
 import unicodedata
+from collections.abc import Iterator
+from types import TracebackType
 from typing import Any, TextIO
 
 _ESCAPED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -58,8 +61,28 @@ class ProblemsError(ValueError):
         return "\n".join(self.args)
 
 
+def show_traceback(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    """Print an error with the way it came, as Python does, but for what a terminal would carry out.
+
+    For `sys.excepthook`.
+    """
+    say(*_traceback(error, trace), file=sys.stderr)
+
+
+def _traceback(error: BaseException | None, trace: TracebackType | None) -> Iterator[str]:
+    for part in traceback.format_exception(None, error, trace):
+        # Messages, unlike frames and headings, begin with the name of a class, and may hold lines of a file.
+        yield from part.splitlines() if part[0] in " \n" else [part.removesuffix("\n")]
+
+
 class PrintableFormatter(logging.Formatter):
     """Log lines, each on one line unless it has a traceback."""
+
+    def formatException(self, ei: Any) -> str:
+        """Return a traceback's lines without what a terminal would carry out."""
+        return "\n".join(map(printable, _traceback(ei[1], ei[2])))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Return the record's line without what a terminal would carry out."""

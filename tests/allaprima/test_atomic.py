@@ -1,5 +1,6 @@
 import ast
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -186,3 +187,14 @@ def test_clearing_takes_nothing_that_is_being_written(tmp_path: Path, write: str
         over.set()
         clearing.join()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_folder_in_place_of_a_file_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    model, weights = tmp_path / "a.xml", tmp_path / "a.bin"
+    weights.mkdir()
+    message = re.escape(f"cannot write '{weights}': it is a folder")
+    with pytest.raises(IsADirectoryError, match=message), write_together([model, weights]):
+        pytest.fail("it began to write")
+    with pytest.raises(IsADirectoryError, match=message):
+        write_whole(weights, b"a")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]

@@ -1,5 +1,7 @@
 import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,37 @@ def test_paths_in_commands_are_quoted() -> None:
 def test_log_lines_are_printable() -> None:
     record = logging.LogRecord("allaprima", logging.INFO, "", 0, "skipping %s", (EVIL,), None)
     assert PrintableFormatter("%(message)s").format(record) == f"skipping {SHOWN}"
+
+
+def test_tracebacks_are_printable(tmp_path: Path) -> None:
+    """Of a whole process, with the error of a library that quotes what a file holds."""
+    program = (
+        "import logging, sys; from allaprima import __main__\n"
+        "def call(): raise ValueError(sys.argv.pop())\n"
+        "class App:\n"
+        "    def __call__(self, *_, **__):\n"
+        "        try: call()\n"
+        "        except ValueError as error:\n"
+        "            logging.getLogger('allaprima').debug('tried', exc_info=True)\n"
+        "            raise OSError('b') from error\n"
+        "__main__.build_app = App\n"
+        "__main__.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, EVIL],
+        capture_output=True,
+        env={**os.environ, "ALLAPRIMA_DEBUG": "1"},
+        cwd=tmp_path,
+    )
+    error = done.stderr.decode()
+    assert done.returncode == 1
+    lines = error.splitlines()
+    assert lines.count(f"ValueError: {SHOWN}") == 2, error
+    assert lines[-1] == "OSError: b"
+    assert "Traceback (most recent call last):" in lines
+    assert any(line.startswith("  File ") for line in lines)
+    assert not any(line.startswith("error: ") for line in lines)
+    assert not set(error) & set("\x7f\x1b\r\x07\x9b\u202e")
 
 
 @pytest.fixture
