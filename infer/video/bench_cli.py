@@ -12,6 +12,8 @@ from allaprima.atomic import write_whole
 from allaprima.output_path_checks import check_outputs
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from .benchmark import Endurance, Rates
 
 
@@ -86,15 +88,12 @@ def bench_video(
 def _show(
     rates: "dict[tuple[int, int], Rates]", endurance: "Endurance | None", environment: dict[str, Any]
 ) -> None:
-    from rich.box import SIMPLE
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.width = max(console.width, 100)
-    table = Table(box=SIMPLE, pad_edge=False)
-    for heading in ("size", "read", "around the network", "network alone", "file to file", "cost"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = _table("size", "read", "around the network", "network alone", "file to file", "cost")
+    stages = _table("size", "decode", "to RGB", "network", "to YCbCr", "encode", "rest", "file to file")
     for (height, width), rate in rates.items():
         figures = (rate.decoded, rate.unchanged, rate.network, rate.stylized)
         table.add_row(
@@ -102,10 +101,18 @@ def _show(
             *(f"{figure.rate:.1f} ({figure.processor_ms:.1f} ms)" for figure in figures),
             f"{100 * rate.cost:.1f} %",
         )
+        around = rate.stages
+        parts = (around.decode, around.to_rgb, rate.network.processor_ms, around.to_ycbcr, around.encode)
+        whole = (*parts, rate.rest, rate.stylized.processor_ms)
+        stages.add_row(f"{width}x{height}", *(f"{part:.2f} ms" for part in whole))
     console.print(table)
     console.print(
         "frames a second (and processor time of a frame); around the network: from file to file, pictures "
         "left as they are; cost: how much longer a clip takes than the network alone"
+    )
+    console.print(stages)
+    console.print(
+        "processor time of a frame, each stage by itself; rest: what passes between them, and sound"
     )
     if endurance:
         early, late = endurance.early / 1e6, endurance.late / 1e6
@@ -116,3 +123,13 @@ def _show(
             f"{1000 * endurance.drift:.1f} ms of the clip's"
         )
     console.print(", ".join(f"{name} {value}" for name, value in environment.items()))
+
+
+def _table(*headings: str) -> "Table":
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table

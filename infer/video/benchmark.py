@@ -4,6 +4,7 @@ import statistics
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -17,7 +18,9 @@ from allaprima.images.video import Frame, Wanted, open_clip
 
 from .looped_clip import Looping
 from .pipeline import StreamingEngine
+from .stages import Stages, measure_stages
 from .stylize_clip import Settings, default_batch, stylize_clip
+from .writing.encoders import Format
 from .writing.part_file import PartFile
 
 _IN_MEMORY = 64
@@ -53,20 +56,28 @@ class Rates:
 
     Attributes:
         decoded: Read and converted, and nothing else.
-        around: From file to file with a network that leaves pictures as they are.
+        unchanged: From file to file with a network that leaves pictures as they are.
         network: Of the network alone, on frames in memory.
-        film: From file to file.
+        stylized: From file to file.
+        stages: What surrounds the network, stage by stage.
     """
 
     decoded: Timing
     unchanged: Timing
     network: Timing
     stylized: Timing
+    stages: Stages
 
     @property
     def cost(self) -> float:
         """How much longer a clip takes than the network alone."""
         return self.network.rate / self.stylized.rate - 1
+
+    @property
+    def rest(self) -> float:
+        """Milliseconds of processor time a frame that no stage accounts for: what is passed between threads,
+        sound, and what they take from one another."""
+        return self.stylized.processor_ms - self.network.processor_ms - self.stages.total
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures by name."""
@@ -121,7 +132,9 @@ def measure_rates(engine: StreamingEngine, source: Path, folder: Path, batch: in
     alone = _timed(lambda: sum(map(len, engine.stream(_batches(pictures, count, size)))))
     unchanged = _timed(lambda: _stylized(Unchanged(), source, folder / "unchanged.mp4", size))
     stylized = _timed(lambda: _stylized(engine, source, folder / "stylized.mp4", size))
-    return Rates(decoded, unchanged, alone, stylized)
+    painted = list(chain.from_iterable(engine.stream(_batches(pictures, len(pictures), size))))
+    stages = measure_stages(source, painted, _format_of(source), folder / "stages.mp4")
+    return Rates(decoded, unchanged, alone, stylized, stages)
 
 
 def measure_endurance(source: Path, folder: Path) -> Endurance:
@@ -160,6 +173,13 @@ def _pictures(source: Path) -> Iterator[Pixels]:
         if isinstance(item, Frame):
             yield item.picture
     clip.close()
+
+
+def _format_of(source: Path) -> Format:
+    clip = open_clip(source)
+    info = clip.info
+    clip.close()
+    return Format(info.height, info.width, rate=info.rate, time_base=info.time_base)
 
 
 def _counted(source: Path) -> int:

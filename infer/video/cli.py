@@ -65,8 +65,8 @@ def video(
         crf: Quality: lower is better and larger. By default 18 for H.264, 20 for H.265, 24 for VP9 and 28
             for AV1.
         bitrate: Bits per second instead of a quality, such as 4M or 800k.
-        preset: Of the encoder, which trades time for size: ultrafast to veryslow for H.264 (veryfast by
-            default) and H.265 (superfast), 0 to 8 for VP9 (6) and 0 to 13 for AV1 (10).
+        preset: Of the encoder, which trades time for size: ultrafast to veryslow for H.264 and H.265
+            (superfast by default, for H.264 with a look ahead), 0 to 8 for VP9 (6) and 0 to 13 for AV1 (10).
         hardware: Decode and encode on a graphics card or video unit, where there is one.
         engine: What carries out the style, as for `allaprima stylize`.
         device: auto, cpu, cuda, cuda:1, mps, ...

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
-from av import Packet, VideoFrame, VideoStream
+from av import Packet, VideoStream
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.error import FFmpegError
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
 from allaprima.images.pixels import Pixels
-from allaprima.images.video.chroma_siting import LeftSiting
-from allaprima.images.video.frame_to_rgb import EXACTLY
+from allaprima.images.video.rgb_to_frame import FrameMaker
 
 from .codecs import Codec, Encoding
 from .hardware_encoders import find_hardware
@@ -75,8 +74,7 @@ class FilmEncoder:
         self._stream.options.update(device.options if device else _options(codec, encoding))
         if encoding.bitrate is not None:
             self._stream.codec_context.bit_rate = encoding.bitrate
-        self._pixel_format = pixel_format
-        self._siting, self._reformatter = LeftSiting(), VideoReformatter()
+        self._frame_of = FrameMaker(format.height, format.width, pixel_format)
         try:
             self._stream.codec_context.open()
         except FFmpegError as error:
@@ -88,19 +86,7 @@ class FilmEncoder:
 
     def encode(self, picture: Pixels, pts: int, duration: int) -> "list[Packet[Any]]":
         """Return the packets that a picture completes."""
-        frame = self._reformatter.reformat(
-            self._siting(VideoFrame.from_numpy_buffer(picture)),
-            self._format.width,
-            self._format.height,
-            self._pixel_format,
-            src_colorspace=Colorspace.ITU709,
-            dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=EXACTLY,
-            threads=1,
-        )
-        frame.color_primaries, frame.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        frame = self._frame_of(picture)
         frame.pts, frame.duration, frame.time_base = pts, duration, self._format.time_base
         return self._stream.encode(frame)
 
@@ -135,6 +121,8 @@ def _pixel_format(codec: Codec, format: Format) -> str:
 
 def _options(codec: Codec, encoding: Encoding) -> dict[str, str]:
     options = {**codec.options, codec.preset_option: encoding.preset or codec.preset}
+    if encoding.preset is None:
+        options |= codec.refined
     if encoding.bitrate is None:
         options["crf"] = str(codec.crf if encoding.crf is None else encoding.crf)
     return options

@@ -1,12 +1,16 @@
 """`allaprima bench video`: what it measures with, and what it reports."""
 
 import json
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from allaprima.infer.video.benchmark import Rates, Timing, make_clip, measure_endurance
+from allaprima.infer.video.stages import Stages, measure_stages
+from allaprima.infer.video.writing.encoders import Format
 from tests.conftest import Run
 from tests.images.video.conftest import Making, read_frames, read_packets
 from tests.images.video.conftest import make_clip as make_short_clip
@@ -48,7 +52,21 @@ def test_a_long_clip_loses_nothing(clip: Path, tmp_path: Path) -> None:
 
 
 def test_cost_is_what_comes_on_top() -> None:
-    assert Rates(Timing(9, 1), Timing(9, 1), Timing(22, 1), Timing(20, 1)).cost == pytest.approx(0.1)
+    stages = Stages(decode=1, to_rgb=2, to_ycbcr=3, encode=4)
+    rates = Rates(Timing(9, 1), Timing(9, 1), Timing(22, 100), Timing(20, 115), stages)
+    assert rates.cost == pytest.approx(0.1)
+    assert rates.rest == pytest.approx(5)
+
+
+def test_stages_are_measured_one_by_one(clip: Path, tmp_path: Path) -> None:
+    """Encoding noise takes longer than encoding grey; what came of it is there."""
+    noise = np.random.default_rng(0).integers(0, 256, (12, 96, 128, 3), dtype=np.uint8)
+    format, target = Format(96, 128, rate=Fraction(25), time_base=Fraction(1, 12800)), tmp_path / "b.mp4"
+    rough = measure_stages(clip, list(noise), format, target)
+    assert len(read_frames(target)[0]) == 12
+    calm = measure_stages(clip, list(np.full_like(noise, 128)), format, target)
+    assert rough.encode > 2 * calm.encode
+    assert all(value > 0 for value in asdict(rough).values())
 
 
 def test_report(run: Run, small_style: Path, clip: Path, tmp_path: Path) -> None:
@@ -62,6 +80,8 @@ def test_report(run: Run, small_style: Path, clip: Path, tmp_path: Path) -> None
     for name in ("decoded", "unchanged", "network", "stylized"):
         assert first[name]["rate"] > 0
         assert first[name]["processor_ms"] > 0
+    assert {"decode", "to_rgb", "to_ycbcr", "encode"} == first["stages"].keys()
+    assert "to YCbCr" in out
     assert first["cost"] == pytest.approx(first["network"]["rate"] / first["stylized"]["rate"] - 1)
     assert report["endurance"]["frames_lost"] == 0
     assert {"machine", "threads"} <= report.keys()
