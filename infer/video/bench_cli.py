@@ -101,8 +101,8 @@ def _show(
             *(f"{figure.rate:.1f} ({figure.processor_ms:.1f} ms)" for figure in figures),
             f"{100 * rate.cost:.1f} %",
         )
-        around = rate.stages
-        parts = (around.decode, around.to_rgb, rate.network.processor_ms, around.to_ycbcr, around.encode)
+        beside = rate.stages
+        parts = (beside.decode, beside.to_rgb, rate.network.processor_ms, beside.to_ycbcr, beside.encode)
         whole = (*parts, rate.rest, rate.stylized.processor_ms)
         stages.add_row(f"{width}x{height}", *(f"{part:.2f} ms" for part in whole))
     console.print(table)

@@ -14,6 +14,7 @@ from allaprima.infer.live.source.capture import Capture
 from allaprima.infer.live.source.input_address import parse_place
 from tests.images.video.conftest import Making, make_clip, picture
 from tests.infer.live.conftest import MjpegSource, until
+from tests.infer.live.rtsp_camera import RtspCamera
 
 
 def received(capture: Capture) -> list[float]:
@@ -80,6 +81,31 @@ def test_a_network_camera_that_fails_is_found_again(
     said = [record.getMessage() for record in caplog.records]
     assert any("is lost" in line and "it is tried again" in line for line in said)
     assert f"{camera.url} is back" in said
+
+
+def test_a_camera_that_speaks_rtsp_is_found_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "allaprima")
+    with RtspCamera(picture(3)) as camera:
+        capture = Capture(parse_place(camera.url))
+        assert capture.size == (48, 64)
+        capture.start()
+        captured = capture.newest.take(60)
+        assert captured is not None
+        assert abs(RgbReader(48, 64)(captured.frame).astype(int) - picture(3)).mean() < 4
+
+        camera.failing.set()
+        until(lambda: capture.lost)
+        camera.failing.clear()
+        until(lambda: camera.played == 2 and not capture.lost)
+        capture.newest.take(0)
+        assert capture.newest.take(60) is not None
+        capture.stop()
+        camera.failing.set()
+        camera.shutdown()
+    assert capture.times_lost == 1
+    said = " ".join(record.getMessage() for record in caplog.records)
+    assert "/camera is lost: " in said
+    assert "secret" not in said
 
 
 def test_nothing_there_at_the_beginning_is_an_error() -> None:
