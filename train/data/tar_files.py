@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from allaprima.bounded_tar import BoundedTarFile
 from allaprima.images.picture_files import picture_suffixes
 
 from .undecoded_picture import LARGEST_PICTURE, NoPicture
@@ -51,13 +52,14 @@ def tar_pictures(archive: Path, image_column: str | None) -> Iterator[TarMember]
     Raises:
         ValueError: If the file is not an uncompressed tar file.
     """
-    try:
-        tar = tarfile.open(archive, "r:")  # noqa: SIM115
-    except tarfile.TarError as error:
-        raise ValueError(
-            f"'{archive}' is not an uncompressed tar file ({error}); unpack it, or make it anew with 'tar cf'"
-        ) from error
-    with tar:
+    with archive.open("rb") as file:
+        try:
+            tar = BoundedTarFile(fileobj=file)
+        except tarfile.TarError as error:
+            raise ValueError(
+                f"'{archive}' is not an uncompressed tar file ({error}); unpack it, or make it anew with "
+                "'tar cf'"
+            ) from error
         for sample, members in itertools.groupby(_files(tar, archive), key=lambda member: _split(member)[0]):
             member = min(members, key=lambda member: _rank(member, image_column))
             if _rank(member, image_column) < _NO_PICTURE:

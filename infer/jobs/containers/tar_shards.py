@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from allaprima.bounded_tar import BoundedTarFile
 from allaprima.images.picture_files import Picture, encode_picture, picture_suffixes, read_picture
 from allaprima.infer.jobs.pipeline.outcome import Outcome, outcome_of
 from allaprima.infer.jobs.pipeline.run_pipeline import Work, run_pipeline
@@ -17,7 +18,7 @@ from allaprima.infer.jobs.planning.targets import writable_suffix
 from allaprima.infer.jobs.storage.local_copies import local_copy, written_whole
 
 LARGEST_MEMBER = 1 << 28
-"""Bytes; a few kilobytes of a sparse or compressed file may claim any number, and each is held in memory."""
+"""Bytes, with what comes before it; a few kilobytes of a compressed file may claim any number of them."""
 
 Member = tuple[tarfile.TarInfo, bytes]
 
@@ -82,19 +83,25 @@ def stylize_tar(
 
 def _items(source: Path, rest: list[Member]) -> Iterator[_Item]:
     """Yield the pictures of a tar file, and leave in `rest` what comes after the last one."""
-    with tarfile.open(source, "r|*") as shard:
+    held = 0
+    with BoundedTarFile.open(source, "r|*") as shard:
         for info in shard:
             file = shard.extractfile(info) if info.isfile() else None
             if file is None:
                 continue
-            if info.size > LARGEST_MEMBER:
-                raise ValueError(f"'{source}/{info.name}' has {info.size} bytes, more than {LARGEST_MEMBER}")
+            held += info.size + tarfile.BLOCKSIZE
+            if held > LARGEST_MEMBER:
+                raise ValueError(
+                    f"'{source}/{info.name}', with what comes between it and the picture before, has more "
+                    f"than {LARGEST_MEMBER} bytes"
+                )
             member = (info, file.read())
             if len(member[1]) != info.size:
                 raise tarfile.ReadError("unexpected end of data")
             if Path(info.name).suffix.lower() in picture_suffixes():
                 yield _Item(member, rest.copy())
                 rest.clear()
+                held = 0
             else:
                 rest.append(member)
 

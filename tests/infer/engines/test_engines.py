@@ -81,6 +81,7 @@ def test_eager_paints_as_the_network(small_style: Path, eager: Engine) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # minutes where a core is shared
 def test_compiled_paints_as_eager(small_style: Path, eager: Engine) -> None:
     engine = load_engine(small_style, engine="compiled", device="cpu")
     for size in ((1, 16, 16), (2, 33, 50), (1, 40, 64)):
@@ -616,6 +617,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forks")
 @pytest.mark.parametrize("engine", ["eager", "onnx", "openvino"])
 def test_processes_forked_after_the_first_picture_paint_the_same(engine: str, tmp_path: Path) -> None:
@@ -623,5 +625,5 @@ def test_processes_forked_after_the_first_picture_paint_the_same(engine: str, tm
     program.write_text(FORKED_AFTER_A_PICTURE)
     root = str(Path(__file__).parents[3])
     variables = os.environ | {"OMP_NUM_THREADS": "2", "PYTHONPATH": root}
-    done = subprocess.run([sys.executable, program, engine], env=variables, timeout=60, check=False)
+    done = subprocess.run([sys.executable, program, engine], env=variables, timeout=600, check=False)
     assert done.returncode == 0

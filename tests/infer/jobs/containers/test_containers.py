@@ -123,7 +123,7 @@ def test_members_that_would_fill_memory_are_refused(style: Path, tmp_path: Path,
     (tmp_path / "a.tar").write_bytes(header + bytes(1024))
     code, _, error = run("stylize", style, tmp_path / "a.tar", "-o", tmp_path / "out")
     assert code == 1
-    assert "a.tar/a.png' has 10000000000000 bytes, more than 268435456" in error
+    assert "a.tar/a.png', with what comes between it and the picture before, has more than 268435456" in error
 
 
 def test_a_compressed_tar_comes_out_as_a_tar(style: Path, tmp_path: Path, run: Run) -> None:
