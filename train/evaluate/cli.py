@@ -74,7 +74,7 @@ def evaluate(
         background: Colour that transparent photographs are seen on: white, black, another name, or '#rrggbb'.
         output: Folder to write report.json, contact-sheet.png and, against the optimiser,
             equivalent-evaluations.png into; of clips video.json, video.png, which are the errors over time,
-            and video-strips.png, frames that follow one another.
+            and video-strips.jpg, frames that follow one another.
         overwrite: Replace a report that is there.
         accelerator: Kind of device.
 

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 REPORT = ("report.json", "contact-sheet.png", "equivalent-evaluations.png")
 """Files of a report; the last only where there is a comparison with the optimiser."""
 
-VIDEO_REPORT = ("video.json", "video.png", "video-strips.png")
+VIDEO_REPORT = ("video.json", "video.png", "video-strips.jpg")
 """Those on clips."""
+
+_STRIPS_QUALITY = 80
+"""Of the sheet of frames, which has a megabyte at the quality of results."""
 
 
 def check_report_folder(output: Path, *, overwrite: bool) -> None:
@@ -68,5 +71,5 @@ def write_video_report(output: Path, clips: "Sequence[Steadiness]") -> list[str]
     figures, curves, pictures = (output / name for name in VIDEO_REPORT)
     write_whole(figures, (json.dumps(as_dict(clips), indent=2, allow_nan=False) + "\n").encode())
     plot(clips, curves)
-    write_picture(Picture(strips(clips)), pictures)
+    write_picture(Picture(strips(clips)), pictures, quality=_STRIPS_QUALITY)
     return [path.name for path in (figures, curves, pictures)]

@@ -11,7 +11,7 @@ from allaprima.images.pixels import Pixels
 from .optical_flow import Motion, warped_back
 from .steadiness import ITSELF, Steadiness
 
-_HEIGHT = 162
+_HEIGHT = 120
 """Of a frame on the sheet."""
 _GAP, _HEAD = 6, 22
 _ZOOM = 2

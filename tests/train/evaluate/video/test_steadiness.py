@@ -201,11 +201,11 @@ def test_frames_that_follow_one_another_are_shown_below_each_other(tmp_path: Pat
     assert [len(views) for views in found.shown] == [2, 2, 2, 2]
     assert (found.shown[-1][ITSELF] == frame(6)).all()
     sheet = strips([found])
-    cell = round(162 * SIZE[1] / SIZE[0])
-    assert sheet.shape[0] > 2 * (162 + 22)
+    cell = round(120 * SIZE[1] / SIZE[0])
+    assert sheet.shape[0] > 2 * (120 + 22)
     assert sheet.shape[1] >= 6 + 6 * (cell + 6)
     last = slice(6 + 5 * (cell + 6), 6 * (cell + 6))
-    itself, painting = sheet[22:184, last], sheet[206:368, last]
+    itself, painting = sheet[22:142, last], sheet[164:284, last]
     assert itself.mean() < 12
     assert painting.mean() > itself.mean() + 20
 
@@ -226,9 +226,9 @@ def test_the_command_prints_and_writes_how_steady_clips_are(
     assert 0 < report[0]["warping_error"][ITSELF] < report[0]["warping_error"]["small"]
     with Image.open(output / "video.png") as picture:
         assert picture.size[0] == 800
-    with Image.open(output / "video-strips.png") as picture:
-        assert picture.height > 4 * (162 + 22)
-    assert {path.name for path in output.iterdir()} == {"video.json", "video.png", "video-strips.png"}
+    with Image.open(output / "video-strips.jpg") as picture:
+        assert picture.height > 4 * (120 + 22)
+    assert {path.name for path in output.iterdir()} == {"video.json", "video.png", "video-strips.jpg"}
 
     code, _, err = run("evaluate", style_file, "--video", clip, "-o", output)
     assert code == 2
