@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,9 +35,7 @@ class Manifest:
         self._name = name or str(path)
         if not anew and (before := _last_settings(path)) is not None:
             _refuse_other_settings(self._name, before, settings)
-        with suppress(FileExistsError):  # a file there; opening says so better
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._file = path, path.open("ab", buffering=0)
+        self._path, self._file = path, self._opened(path)
         if self._file.tell() and not _ends_with_a_line(path):
             self._file.write(b"\n")  # the process was killed while it wrote, or the disk was full
         self._write({"job": settings, "allaprima": __version__})
@@ -64,6 +63,14 @@ class Manifest:
             "error": outcome.message or None,
         }
         self._write({key: value for key, value in line.items() if value is not None})
+
+    def _opened(self, path: Path) -> FileIO:
+        try:
+            with suppress(FileExistsError):  # a file there; opening says so better
+                path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("ab", buffering=0)
+        except OSError as error:
+            raise OSError(f"cannot write '{self._name}': {error.strerror}; choose another output") from error
 
     def _write(self, line: dict[str, Any]) -> None:
         # ASCII, since names need not be text: their other bytes are written as lone surrogates.
