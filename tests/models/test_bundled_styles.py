@@ -52,7 +52,8 @@ def test_it_says_where_it_comes_from(name: str) -> None:
     assert header.licence
     assert header.author
     assert header.steps > 0
-    assert header.validation.keys() == {"content", "style", "tv", "total"}
+    assert header.validation.keys() - {"temporal"} == {"content", "style", "tv", "total"}
+    assert ("temporal" in header.validation) == ("--temporal" in header.command)
     with Image.open(io.BytesIO(base64.b64decode(header.style_thumbnail))) as image:
         assert max(image.size) == 128
 
