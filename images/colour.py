@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from .tiff_kinds import is_unsigned, is_white_zero
+from .tiff_kinds import is_unsigned, is_white_zero, white_of
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +22,9 @@ _WHOLE_WHITES = (65_535, 2**31 - 1, 2**32 - 1)
 _FLOAT_WHITES = (1.0, 255.0, 65_535.0)
 _HIGHLIGHTS = 16
 """Up to where values above 1 are light, four stops brighter, rather than levels of 255."""
+
+_GAMMA_OF_SRGB = 0.05
+"""How far, as a share, an exponent may be from 1 / 2.2 to be that of sRGB."""
 
 _ROWS = 256
 """Worked on at a time."""
@@ -48,7 +51,29 @@ def to_srgb(image: Image.Image, *, name: str = "picture") -> Image.Image:
             return _follow_profile(colour, profile)
         except (ImageCms.PyCMSError, OSError, ValueError, KeyError) as error:
             _log.warning("%s: colour profile ignored: %s", name, error)
-    return colour.convert("RGB")
+    gamma = gamma_of(image)
+    if gamma is None:
+        return colour.convert("RGB")
+    return colour.convert("RGB").point(_levels_of_gamma(gamma) * 3)
+
+
+def gamma_of(image: Image.Image) -> float | None:
+    """Return the exponent that a PNG file was encoded with, where that is another than of sRGB and decides.
+
+    A profile, and the word that it is sRGB, count more, as the PNG specification says, and viewers do.
+    """
+    gamma = image.info.get("gamma")
+    if not gamma or "icc_profile" in image.info or "srgb" in image.info:
+        return None
+    return None if abs(gamma * 2.2 - 1) < _GAMMA_OF_SRGB else float(gamma)
+
+
+def _levels_of_gamma(gamma: float) -> list[int]:
+    """Return the level in sRGB of each of 256 that were encoded with an exponent."""
+    light = np.linspace(0, 1, 256) ** (1 / gamma)
+    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    levels: list[int] = np.rint(255 * encoded).astype(int).tolist()
+    return levels
 
 
 def alpha_channel(image: Image.Image) -> Image.Image | None:
@@ -64,7 +89,7 @@ def alpha_channel(image: Image.Image) -> Image.Image | None:
 def _plain_colour(image: Image.Image, name: str) -> Image.Image:
     """Drop alpha and palette and reduce deep greys to 8 bits; other colour spaces stay."""
     if image.mode[0] in "IF":
-        return Image.fromarray(_grey_to_8bit(_numbers(image), name))
+        return Image.fromarray(levels_of(_numbers(image), name, white=white_of(image)))
     if image.mode in ("P", "PA", "RGBa", "RGBX"):
         return image.convert("RGBA").convert("RGB")
     simpler = {"1": "L", "LA": "L", "La": "LA", "RGBA": "RGB", "HSV": "RGB", "YCbCr": "RGB"}
@@ -83,14 +108,20 @@ def _numbers(image: Image.Image) -> NDArray[Any]:
     return values
 
 
-def _grey_to_8bit(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    """Scale so that white stays white; where files state no white, it is the next usual one."""
+def levels_of(values: NDArray[Any], name: str, *, white: float | None = None) -> NDArray[np.uint8]:
+    """Return numbers as bytes: white stays white, and where none is stated it is the next usual one.
+
+    Args:
+        values: Of any shape.
+        name: What log messages call the picture.
+        white: The whole number that stands for white, if that is known; black is 0.
+    """
     if values.dtype.kind == "f":
         values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
         white = _white_of_floats(values)
         if white not in _FLOAT_WHITES:
             _log.info("%s: values reach %.3g; %.3g becomes white", name, values.max(), white)
-    else:
+    elif white is None:
         white = next(white for white in _WHOLE_WHITES if values.max(initial=0) <= white)
     return np.rint(np.clip(values / white, 0, 1) * 255).astype(np.uint8)
 

@@ -6,14 +6,20 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from pathlib import Path
 from stat import S_ISREG
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from .picture_files import picture_suffixes
 
 _log = logging.getLogger(__name__)
 
-_NO_PHOTOGRAPHS = {"@eaDir", "#recycle", "@Recycle", "@Recently-Snapshot", "__MACOSX", "$RECYCLE.BIN"}
-"""Folders of thumbnails and of deleted files, which network storage, macOS and Windows make by themselves."""
+_NO_PHOTOGRAPHS = {
+    *("@eaDir", "#recycle", "@Recycle", "@Recently-Snapshot", "#snapshot", "~snapshot"),
+    *("__MACOSX", "$RECYCLE.BIN"),
+}
+"""Folders of thumbnails, earlier states and deleted files, which storage and systems make by themselves."""
+
+RECORD = ".manifest.jsonl"
+"""What the record of a job that painted pictures ends with; it lies beside them, and is nobody's picture."""
 
 _NAMED = 5
 """Suffixes, the most frequent ones, when files are passed over."""
@@ -23,9 +29,17 @@ class HasSuffix(Protocol):
     """A path, or the name of something that is no file of this machine."""
 
     @property
+    def name(self) -> str:
+        """The last part."""
+        ...
+
+    @property
     def suffix(self) -> str:
         """The dot and what follows it."""
         ...
+
+
+Name = TypeVar("Name", bound=HasSuffix)
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -76,9 +90,13 @@ def pictures_below(folder: Path) -> list[Path]:
         OSError: If `folder` itself cannot be searched.
     """
     files = files_below(folder)
-    pictures = [path for path in files if is_called_picture(path)]
-    say_passed_over(folder, (path for path in files if not is_called_picture(path)))
-    return pictures
+    say_passed_over(folder, others_than_pictures(files))
+    return [path for path in files if is_called_picture(path)]
+
+
+def others_than_pictures(files: Iterable[Name]) -> list[Name]:
+    """Return those that are not called like pictures, without this program's own records."""
+    return [path for path in files if not is_called_picture(path) and not path.name.endswith(RECORD)]
 
 
 def say_passed_over(folder: Path | str, others: Iterable[HasSuffix]) -> None:

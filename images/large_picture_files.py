@@ -13,6 +13,7 @@ from PIL import Image
 from allaprima.atomic import write_atomically
 
 from .background import WHITE
+from .colour import gamma_of
 from .picture_files import (
     Picture,
     PictureError,
@@ -64,6 +65,7 @@ class PictureFacts:
         format: What Pillow calls its format.
         orientation: Of EXIF, 1 to 8.
         icc_profile: Its colour profile, or None.
+        gamma: From `gamma_of`.
     """
 
     height: int
@@ -71,6 +73,7 @@ class PictureFacts:
     format: str
     orientation: int
     icc_profile: bytes | None
+    gamma: float | None = None
 
     @property
     def pixels(self) -> int:
@@ -92,7 +95,7 @@ def picture_facts(source: Path | bytes) -> PictureFacts:
             if turned in _TURNED:
                 width, height = height, width
             profile = image.info.get("icc_profile")
-            return PictureFacts(height, width, str(image.format), turned, profile)
+            return PictureFacts(height, width, str(image.format), turned, profile, gamma_of(image))
     except MemoryError:
         raise
     except Exception as error:  # decoders of damaged data raise nearly every type
@@ -156,6 +159,8 @@ def _strips(image: Any, mode: str, facts: PictureFacts) -> Iterator[Picture]:
         strip = Image.frombytes(mode, (image.width, rows), data)
         if facts.icc_profile:
             strip.info["icc_profile"] = facts.icc_profile
+        if facts.gamma:
+            strip.info["gamma"] = facts.gamma
         yield Picture.from_image(strip)
 
 

@@ -23,7 +23,15 @@ from allaprima.atomic import write_whole
 
 from .background import WHITE
 from .colour import alpha_channel, to_srgb
-from .tiff_kinds import RAW_SUFFIXES, has_raw_signature, is_raw_photograph, kind_of_tiff, silence_libtiff
+from .jpeg_2000 import has_deep_colours
+from .tiff_kinds import (
+    RAW_SUFFIXES,
+    has_raw_signature,
+    is_misread,
+    is_raw_photograph,
+    kind_of_tiff,
+    silence_libtiff,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +42,9 @@ DEFAULT_QUALITY = 95
 # A closed list: Pillow's loose formats take text for pictures, and EPS would start Ghostscript.
 _READABLE_FORMATS = (
     *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "JPEG2000", "PPM", "QOI"),
-    *("ICO", "ICNS", "PSD", "DDS", "SGI"),
+    *("ICO", "ICNS", "PSD", "DDS", "SGI", "DIB"),
 )
-_READ_AS = {"MPO": "JPEG", "DIB": "BMP"}
+_READ_AS = {"MPO": "JPEG"}
 """Formats that come with another one's suffixes, and are read by its decoder."""
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # other formats have pages, previews and smaller versions
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
@@ -337,17 +345,46 @@ def identify(file: IO[bytes]) -> ImageFile.ImageFile:
             try:
                 image = factory(file, "")
             except (SyntaxError, IndexError, TypeError, struct.error) as error:
-                kind = kind_of_tiff(file) if name == "TIFF" and "unknown pixel mode" in str(error) else None
-                reason = f"its {name} data is damaged ({error})" if kind is None else kind
+                if name == "TIFF" and (kind := kind_of_tiff(file)) and _is_unknown(error):
+                    return _open_rare_tiff(file, kind)
+                reason = _kind_of_jpeg(name, error) or f"its {name} data is damaged ({error})"
                 continue
             if name == "TIFF" and is_raw_photograph(image):
                 return open_raw(file)
+            if name == "TIFF" and is_misread(image):
+                return _open_rare_tiff(file, kind_of_tiff(file) or reason)
+            if name == "JPEG2000" and has_deep_colours(image, file):
+                raise PictureError(
+                    "its JPEG 2000 colours have more than 8 bits, which Pillow reads wrongly: save it with 8 "
+                    "bits, or as PNG or TIFF"
+                )
             return image
     if has_raw_signature(prefix):
         return open_raw(file)
     if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIF_BRANDS:
         return _identify_heif(file)
     raise PictureError(reason)
+
+
+def _is_unknown(error: Exception) -> bool:
+    return "unknown pixel mode" in str(error) or not isinstance(error, SyntaxError) or str(error).isdecimal()
+
+
+def _open_rare_tiff(file: IO[bytes], kind: str) -> ImageFile.ImageFile:
+    """Return a picture that libvips reads, or raise PictureError with what it is of."""
+    from .rare_tiff_files import RareTiffFile
+
+    try:
+        return RareTiffFile(file)
+    except (SyntaxError, ImportError) as error:
+        raise PictureError(kind) from error
+
+
+def _kind_of_jpeg(format: str, error: Exception) -> str | None:
+    """Return why a JPEG is not read that is not damaged but of a rare kind."""
+    if format != "JPEG" or not str(error).startswith(("cannot handle", "not identified")):
+        return None
+    return f"its JPEG is of a kind that is not read ({error}): save it with 8 bits a channel, not lossless"
 
 
 def open_raw(file: IO[bytes]) -> ImageFile.ImageFile:

@@ -41,7 +41,7 @@ class Stylizer:
         `Stylizer.load("great-wave")("photo.jpg").save("painting.png")`
 
     Threads may share one. Processes are started by `spawn`, or forked before the first picture: after a later
-    fork PyTorch computes on one thread, and the engine `compiled` raises RuntimeError.
+    fork all engines but `compiled`, which raises RuntimeError, go on; PyTorch computes on one thread there.
 
     Args:
         engine: The network, on a runtime.

@@ -47,9 +47,9 @@ def read_style_picture(path: Path, size: int | None) -> StylePicture:
     try:
         contents = path.read_bytes()
         picture = read_picture(contents, max_pixels=MAX_PIXELS)
+        pixels = _seen_part(pixels_of(picture))
         if picture.is_transparent:
             _log.warning("style '%s' has transparent areas, which take no part in the style", path)
-        pixels = _seen_part(pixels_of(picture))
     except FileNotFoundError as error:
         raise PictureError(f"style '{path}' cannot be read: it does not exist") from error
     except OSError as error:

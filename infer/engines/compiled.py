@@ -15,6 +15,7 @@ from allaprima.models.style_file import load_style
 from allaprima.models.transformer import TransformerNetwork
 
 from .eager import EagerEngine
+from .forks import process_that_compiles
 
 
 class CompiledEngine(EagerEngine):
@@ -56,19 +57,16 @@ def _compiled(function: Callable[[Tensor], Tensor], *, graphs: bool) -> Callable
 def compiled_for_all_sizes(function: Callable[..., Any], *, mode: str | None = None) -> Callable[..., Any]:
     """Return a function of tensors, compiled when it is first called.
 
-    It raises RuntimeError in a process that was forked after that: its number of threads is compiled in, and
-    it would wait for ever for those that stayed with the parent.
+    It raises RuntimeError in a process that was forked after anything was compiled: the number of threads is
+    compiled in, and it would wait for ever for those that stayed with the parent, as the compiler would.
     """
     compiled = torch.compile(function, dynamic=True, mode=mode)
-    process: int | None = None
 
     def run(*tensors: Tensor) -> Any:
-        nonlocal process
-        process = process or os.getpid()
-        if process != os.getpid():
+        if process_that_compiles() != os.getpid():
             raise RuntimeError(
-                "engine 'compiled' cannot go on in a process that was forked after its first picture; start "
-                "processes by 'spawn', or load the style in each"
+                "engine 'compiled' cannot work in a process that was forked after its first picture; start "
+                "processes by 'spawn', or before that"
             )
         # Without this it is compiled again for batches of one and for square pictures.
         with symbolic_shapes.patch(backed_size_oblivious=True, use_duck_shape=False):  # type: ignore[attr-defined]

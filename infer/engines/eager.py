@@ -1,6 +1,5 @@
 """PyTorch, eager: the engine that is always there and that the others are compared with."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,6 @@ _FLOAT32_BYTES_PER_PIXEL_AND_WIDTH = 18
 # The same in bfloat16 on a CPU without units for it, which lays out a convolution's windows: 2143 bytes
 # a pixel at width 32 and 512x512.
 _CPU_HALF_BYTES_PER_PIXEL_AND_WIDTH = 66
-
-
-def _compute_on_one_thread() -> None:
-    """Let a forked process compute alone: it has none of its parent's threads, and would wait for them."""
-    torch.set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_compute_on_one_thread)
 
 
 class EagerEngine(BaseEngine):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from allaprima.models.network_settings import MINIMUM_SIZE, NetworkSettings
 
 from . import memory
+from .forks import keep_when_forked
 
 # The picture before and after, as floats and as bytes.
 _BYTES_PER_PIXEL_AROUND = 60
@@ -47,6 +48,7 @@ class BaseEngine(ABC):
     """
 
     def __init__(self, bytes_per_pixel_and_width: int, network: NetworkSettings, precision: str) -> None:
+        keep_when_forked(self)
         self.precision = precision
         self._bytes_per_pixel = bytes_per_pixel(bytes_per_pixel_and_width, network)
 

@@ -43,7 +43,14 @@ def test_what_is_passed_over_is_counted(tmp_path: Path, caplog: pytest.LogCaptur
 
 
 def test_thumbnails_of_network_storage_are_no_photographs(tmp_path: Path) -> None:
-    touch(tmp_path, "a.jpg", "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "#recycle/b.jpg", "sub/__MACOSX/c.jpg")
+    touch(
+        tmp_path,
+        "a.jpg",
+        "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg",
+        "#recycle/b.jpg",
+        "sub/__MACOSX/c.jpg",
+        "#snapshot/2/d.jpg",
+    )
     assert names(tmp_path) == ["a.jpg"]
 
 

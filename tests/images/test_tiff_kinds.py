@@ -52,6 +52,7 @@ def tiff(values: NDArray[Any], *, white_is_zero: bool = False, samples: int = 1)
         (np.uint16, 2**16 - 1, True),
         (np.uint32, 2**32 - 1, False),
         (np.int32, 2**31 - 1, False),
+        (np.int16, 2**15 - 1, False),
         (np.float32, 1, False),
         (np.uint8, 255, True),
     ],
@@ -76,11 +77,75 @@ def test_a_few_highlights_do_not_darken_the_rest() -> None:
     assert read_picture(tiff(values)).rgb[50, 50, 0] == 128
 
 
+COLOURS = np.stack([RAMP, 1 - RAMP, RAMP**2], axis=-1)
+OPAQUE = np.ones((3, 4, 1))
+
+
+@pytest.mark.parametrize(
+    ("values", "samples"),
+    [
+        (COLOURS.astype(np.float32), 3),
+        (COLOURS.astype(np.float16), 3),
+        ((COLOURS * (2**32 - 1)).astype(np.uint32), 3),
+        ((np.concatenate([1 - COLOURS, 0 * OPAQUE, OPAQUE], -1) * 255 + 0.5).astype(np.uint8), 5),
+        ((np.concatenate([1 - COLOURS, 0 * OPAQUE, OPAQUE], -1) * 65535).astype(np.uint16), 5),
+    ],
+)
+def test_colours_that_pillow_has_no_mode_for(values: NDArray[Any], samples: int, tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff(values, samples=samples))
+    for source in (tmp_path / "a.tif", tiff(values, samples=samples)):
+        picture = read_picture(source)
+        assert np.abs(picture.rgb - COLOURS * 255).max() <= 1
+        assert picture.alpha is None or picture.alpha.min() == 255
+
+
+def test_16_bits_in_planes_of_their_own_are_no_bytes() -> None:
+    pixels = (COLOURS * 65535).astype(np.uint16)
+    assert np.abs(read_picture(planar(pixels)).rgb - COLOURS * 255).max() <= 1
+
+
+def planar(values: NDArray[np.uint16]) -> bytes:
+    """Return an RGB file whose planes lie one after the other."""
+    height, width, _ = values.shape
+    data = values.transpose(2, 0, 1).astype("<u2").tobytes()
+    plane = len(data) // 3
+    behind = 8 + len(data) + 2 + 12 * 11 + 4
+    longs = struct.pack("<3I", 8, 8 + plane, 8 + 2 * plane), struct.pack("<3I", plane, plane, plane)
+    tags = [
+        *((256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, behind), (259, 3, 1, 1), (262, 3, 1, 2)),
+        *((273, 4, 3, behind + 6), (277, 3, 1, 3), (278, 4, 1, height), (279, 4, 3, behind + 18)),
+        *((284, 3, 1, 2), (339, 3, 1, 1)),
+    ]
+    directory = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    header = struct.pack("<2sHI", b"II", 42, 8 + len(data))
+    count = struct.pack("<H", len(tags))
+    return header + data + count + directory + bytes(4) + struct.pack("<3H", 16, 16, 16) + b"".join(longs)
+
+
+def test_12_bits_are_white_at_4095() -> None:
+    """Two numbers in three bytes; Pillow reads them as they are, in 16 bits."""
+    numbers = np.rint(RAMP * 4095).astype(int)
+    packed = bytearray()
+    for first, second in numbers.reshape(-1, 2):
+        packed += bytes([first >> 4, (first & 15) << 4 | second >> 8, second & 255])
+    content = bytearray(tiff(np.frombuffer(packed, np.uint8).reshape(3, 6)))
+    tags = content.index(struct.pack("<HHI", 256, 4, 1))
+    for number in range(10):
+        tag, form, count, value = struct.unpack_from("<HHII", content, tags + 12 * number)
+        value = {256: 4, 258: 12}.get(tag, value)
+        struct.pack_into("<HHII", content, tags + 12 * number, tag, form, count, value)
+    assert np.abs(read_picture(bytes(content)).rgb[..., 0] - LEVELS).max() <= 1
+
+
 @pytest.mark.parametrize(
     ("values", "samples", "message"),
     [
-        (np.zeros((4, 4, 3), np.float32), 3, r"3 x 32 bits, floating point numbers\): save it with 8 or 16"),
-        (np.zeros((4, 4, 5), np.uint8), 5, r"of a kind that is not read \(5 x 8 bits, whole numbers"),
+        (
+            np.zeros((4, 4, 3), np.float64),
+            3,
+            r"3 x 64 bits, floating point numbers\): save it as RGB",
+        ),
+        (np.zeros((4, 4), np.uint64), 1, r"of a kind that is not read \(1 x 64 bits, whole numbers"),
         (np.zeros((4, 4), np.float64), 1, r"of a kind that is not read \(1 x 64 bits, floating point"),
     ],
 )

@@ -84,6 +84,25 @@ def test_what_a_folder_passes_over_is_in_the_summary(run: Run, style_file: Path,
     assert (code, out) == (0, "1 picture stylised, 1 file passed over (not called pictures)\n")
 
 
+def test_records_of_earlier_jobs_are_not_counted(
+    run: Run, style_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They lie beside their results, which may be in the very folder that is painted."""
+    folder = tmp_path / "photos"
+    make(folder / "a.png")
+    for number in (1, 2):
+        code, out, _ = run("stylize", style_file, folder, "-o", folder / f"out{number}", "--shard", "1/1")
+        assert (code, "passed over" in out) == (0, False), out
+    assert (folder / "out1.1-of-1.manifest.jsonl").is_file()
+    with caplog.at_level("INFO"):
+        code, out, _ = run("stylize", style_file, folder, "-o", tmp_path / "out")
+    assert (code, out.startswith("4 pictures stylised"), "passed over" in out) == (0, True, False), out
+    assert "passing over" not in caplog.text
+    (folder / "train.jsonl").touch()
+    code, out, _ = run("stylize", style_file, folder, "-o", tmp_path / "other")
+    assert (code, "4 pictures stylised, 1 file passed over (not called pictures)" in out) == (0, True), out
+
+
 def test_several_pictures_in_one_format(run: Run, style_file: Path, tmp_path: Path) -> None:
     sources = [make(tmp_path / "in" / name) for name in ("a.jpg", "a.png")]
     code, _, _ = run("stylize", style_file, *sources, "-o", tmp_path / "out", "--format", "PNG")

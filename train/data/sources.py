@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from allaprima.did_you_mean import suggestion
-from allaprima.images.folders import files_below, say_passed_over
+from allaprima.images.folders import files_below, others_than_pictures, say_passed_over
 from allaprima.images.picture_files import picture_suffixes
 
 from .file_fingerprint import fingerprint_files
@@ -227,7 +227,7 @@ def _local_files(content: str) -> tuple[list[Path], str | None]:
     if not kinds:
         raise ValueError(_nothing_in(content, None) + f"; it has {len(files)} other files")
     kind = max(kinds, key=lambda kind: kinds[kind])
-    say_passed_over(content, (file for file in files if not _kind(file)))
+    say_passed_over(content, (file for file in others_than_pictures(files) if not _kind(file)))
     if len(kinds) > 1:
         _log.info("%s: taking the %d %s of %s", content, kinds[kind], kind, dict(kinds))
     return [file for file in files if _kind(file) == kind], kind

@@ -1,5 +1,6 @@
 """Settings from YAML and flags, with every mistake named."""
 
+import os
 import re
 import reprlib
 from collections.abc import Iterable, Mapping
@@ -79,7 +80,9 @@ def required_inputs(config: TrainConfig) -> tuple[Path, str]:
     elif config.style.is_dir():
         problems.append(f"style '{config.style}' is a folder; give one picture")
     elif not config.style.is_file():
-        problems.append(f"style '{config.style}' does not exist")
+        there = os.path.lexists(config.style)
+        problem = "is no file, but a pipe, a device or a link to nothing" if there else "does not exist"
+        problems.append(f"style '{config.style}' {problem}")
     try:
         content = required_content(config)
     except ConfigError as error:

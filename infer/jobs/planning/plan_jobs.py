@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 
-from allaprima.images.folders import files_below, is_called_picture, say_passed_over
+from allaprima.images.folders import files_below, is_called_picture, others_than_pictures, say_passed_over
 from allaprima.images.picture_files import WRITABLE_SUFFIXES, picture_suffixes
 from allaprima.infer.jobs.storage.url import Location, Url, path_below, real_location
 
@@ -86,7 +86,7 @@ def _pictures_in(
     folder: Location, output: Location, on_passed_over: Callable[[int], None]
 ) -> Sequence[Location]:
     files = _files_in(folder, output)
-    others = [file for file in files if not is_called_picture(file)]
+    others = others_than_pictures(files)
     say_passed_over(str(folder), others)
     on_passed_over(len(others))
     return [file for file in files if is_called_picture(file)]

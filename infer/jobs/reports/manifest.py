@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from allaprima import __version__
+from allaprima.images.folders import RECORD
 from allaprima.infer.jobs.pipeline.outcome import Outcome
 from allaprima.infer.jobs.storage.url import Location, Url
 from allaprima.models.bundled_styles import find_style
@@ -107,7 +108,7 @@ def manifest_path(output: Location, shard: tuple[int, int] | None) -> Location:
         whole: Location = output if len(output.path.parts) > 1 else output / output.name
     else:
         whole = Path(os.path.normpath(output.absolute()))
-    return whole.with_name(f"{whole.name}{part}.manifest.jsonl")
+    return whole.with_name(f"{whole.name}{part}{RECORD}")
 
 
 def _last_settings(path: Path) -> dict[str, Any] | None:

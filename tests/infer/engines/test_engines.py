@@ -24,7 +24,6 @@ from allaprima.infer.engines import (
     memory,
     openvino_speedups,
 )
-from allaprima.infer.engines.compiled import compiled_for_all_sizes
 from allaprima.infer.engines.eager import EagerEngine
 from allaprima.infer.export.formats import Request
 from allaprima.models.network_presets import NETWORKS, NetworkName
@@ -564,66 +563,3 @@ main()
     assert (done.stdout, done.stderr, done.returncode) == ("1 picture stylised\n", "", 0)
     with Image.open(tmp_path / "out.jpg") as painting:
         assert painting.size == (60, 40)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forks")
-def test_a_forked_process_computes_alone() -> None:
-    """Otherwise it would wait for threads that stayed with its parent."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        child = os.fork()
-        if child == 0:
-            os._exit(torch.get_num_threads())
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forks")
-def test_what_was_compiled_before_a_fork_is_an_error() -> None:
-    """Its number of threads is compiled in: it would wait for ever."""
-    with torch.compiler.set_stance("force_eager"):
-        doubled = compiled_for_all_sizes(lambda tensor: 2 * tensor)
-        assert doubled(torch.ones(1)).item() == 2
-        child = os.fork()
-        if child == 0:
-            try:
-                doubled(torch.ones(1))
-            except RuntimeError as error:
-                os._exit(7 if "start processes by 'spawn'" in str(error) else 1)
-            os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-        assert doubled(torch.ones(1)).item() == 2
-
-
-FORKED_AFTER_A_PICTURE = """
-import multiprocessing, sys
-import numpy as np
-from allaprima.infer import Stylizer
-
-stylizer = Stylizer.load("great-wave", engine=sys.argv[1])
-picture = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
-
-def paint(index):
-    return int(stylizer(picture).sum())
-
-if __name__ == "__main__":
-    own = paint(0)
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        assert pool.map(paint, range(4)) == [own] * 4
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forks")
-@pytest.mark.parametrize("engine", ["eager", "onnx", "openvino"])
-def test_processes_forked_after_the_first_picture_paint_the_same(engine: str, tmp_path: Path) -> None:
-    program = tmp_path / "forked.py"
-    program.write_text(FORKED_AFTER_A_PICTURE)
-    root = str(Path(__file__).parents[3])
-    variables = os.environ | {"OMP_NUM_THREADS": "2", "PYTHONPATH": root}
-    done = subprocess.run([sys.executable, program, engine], env=variables, timeout=600, check=False)
-    assert done.returncode == 0

@@ -128,6 +128,8 @@ def test_explicit_weights_come_together() -> None:
 def test_what_has_no_default_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--style PICTURE\n.*--content FOLDER"):
         required_inputs(TrainConfig())
+    with pytest.raises(ConfigError, match=r"style '/dev/null' is no file, but a pipe, a device or a link to"):
+        required_inputs(load_config(overrides={"style": "/dev/null", "content": "photos"}))
     with pytest.raises(ConfigError, match=r"style '.*night.jpeg' does not exist"):
         required_inputs(load_config(None, {"style": tmp_path / "night.jpeg", "content": "x"}))
 
