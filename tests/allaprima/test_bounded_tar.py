@@ -94,11 +94,11 @@ def test_ordinary_archives_are_read_as_python_reads_them(tmp_path: Path) -> None
                 info.size = 1_000_000
                 out.addfile(info, io.BytesIO(name[:1].encode() * 1_000_000))
         for stream in (True, False):
+            read = {}
             with (
-                path.open("rb") as file,
-                BoundedTarFile.open(path, "r|*") if stream else BoundedTarFile(fileobj=file) as archive,
+                path.open("rb") as raw,
+                BoundedTarFile.open(path, "r|*") if stream else BoundedTarFile(fileobj=raw) as archive,
             ):
-                read = {}
                 for member in archive:
                     file = archive.extractfile(member)
                     assert file is not None

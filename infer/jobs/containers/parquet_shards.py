@@ -21,7 +21,10 @@ COLUMN = "stylized"
 """Of the stylised pictures."""
 
 ROWS = 32
-"""That are held in memory, and written together."""
+"""That are held in memory, and written together, unless they are large."""
+
+LARGEST_ROW = 1 << 28
+"""Bytes; a few kilobytes of a file may claim any number."""
 _USUAL_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png")
 _PICTURES = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -69,16 +72,19 @@ def stylize_parquet(
             column = _picture_column(job.source, file.schema_arrow)
             schema = _with_column(file.schema_arrow)
             tables: deque[Any] = deque()
-            painted: list[bytes | None] = []
+            ready: list[Any] = []
             with parquet.ParquetWriter(temporary, schema) as out:
                 work = Work[_Row, bytes](read, write, lambda row, _: b"")
                 for done in run_pipeline(_rows(file, column, tables), work, stylizer):
-                    painted.append(None if isinstance(done.result, Exception) else done.result)
-                    if len(painted) == len(tables[0]):
-                        out.write_table(_extended(tables.popleft(), painted, schema))
-                        painted = []
+                    painted = None if isinstance(done.result, Exception) else done.result
+                    ready.append(_extended(tables.popleft(), painted, schema))
+                    if len(ready) == ROWS or sum(table.nbytes for table in ready) > LARGEST_ROW:
+                        out.write_table(pa.concat_tables(ready))
+                        ready.clear()
                     row = f"row-{done.item.number}"
                     yield outcome_of(Job(job.source / row, job.target / row), done)
+                if ready:
+                    out.write_table(pa.concat_tables(ready))
     except pa.ArrowException as error:
         raise ValueError(f"'{job.source}' is no parquet file, or damaged: {error}") from error
 
@@ -91,19 +97,19 @@ def named_pictures_schema() -> Any:
 
 
 def _rows(file: Any, column: str, tables: deque[Any]) -> Iterator[_Row]:
-    number = 0
-    for batch in file.iter_batches(batch_size=ROWS):
-        if len(batch):
-            tables.append(pa.table(batch))
-        for value in batch.column(column):
-            cell = value.as_py()
-            yield _Row(number, cell["bytes"] if isinstance(cell, dict) else cell)
-            number += 1
+    """Yield rows, read one at a time: one large value may stand in all of them without taking room."""
+    rows = (pa.table(batch) for batch in file.iter_batches(batch_size=1) if len(batch))
+    for number, row in enumerate(rows):
+        if row.nbytes > LARGEST_ROW:
+            raise ValueError(f"row {number} has {row.nbytes} bytes, more than {LARGEST_ROW}")
+        tables.append(row)
+        cell = row.column(column)[0].as_py()
+        yield _Row(number, cell["bytes"] if isinstance(cell, dict) else cell)
 
 
-def _extended(table: Any, painted: list[bytes | None], schema: Any) -> Any:
-    values = [None if data is None else {"bytes": data, "path": None} for data in painted]
-    return table.append_column(COLUMN, pa.array(values, _PICTURES)).cast(schema)
+def _extended(row: Any, painted: bytes | None, schema: Any) -> Any:
+    value = None if painted is None else {"bytes": painted, "path": None}
+    return row.append_column(COLUMN, pa.array([value], _PICTURES)).cast(schema)
 
 
 def _picture_column(source: Location, schema: Any) -> str:

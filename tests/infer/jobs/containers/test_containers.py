@@ -3,14 +3,18 @@
 import gzip
 import io
 import tarfile
+from collections import deque
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from datasets import ClassLabel, Features, Image, Value
 from pyarrow import parquet
 
 from allaprima.images.picture_files import read_picture
+from allaprima.infer.jobs.containers import parquet_shards
 from tests.conftest import Run
 from tests.infer.jobs.conftest import encoded, expected
 
@@ -102,6 +106,37 @@ def test_a_table_without_pictures_and_a_damaged_one_are_told(style: Path, tmp_pa
     assert "a.parquet' has no column of pictures; its columns are a, b" in error
     assert "b.parquet' is no parquet file, or damaged" in error
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_value_that_stands_in_all_rows_takes_memory_once(tmp_path: Path) -> None:
+    """A dictionary of one large value makes many large rows of a few bytes."""
+    large = pa.DictionaryArray.from_arrays(pa.array([0] * 100, pa.int32()), pa.array([bytes(8 << 20)]))
+    pictures = pa.array([encoded(0)] * 100)
+    source = tmp_path / "a.parquet"
+    options: dict[str, Any] = {"compression": "zstd", "dictionary_pagesize_limit": 1 << 28}
+    parquet.write_table(pa.table({"image": pictures, "text": large}), source, store_schema=False, **options)
+    assert source.stat().st_size < 100_000
+    pool, usual = pa.proxy_memory_pool(pa.default_memory_pool()), pa.default_memory_pool()
+    pa.set_memory_pool(pool)
+    try:
+        with parquet.ParquetFile(source) as file:
+            rows = parquet_shards._rows(file, "image", deque(maxlen=4))
+            assert sum(1 for _ in rows) == 100
+    finally:
+        pa.set_memory_pool(usual)
+    assert (pool.max_memory() or 0) < 100 << 20
+
+
+def test_rows_that_would_fill_memory_are_refused(
+    style: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_shards, "LARGEST_ROW", 1 << 20)
+    source = tmp_path / "a.parquet"
+    parquet.write_table(pa.table({"image": [encoded(0), bytes(2 << 20)]}), source)
+    code, _, error = run("stylize", style, source, "-o", tmp_path / "out")
+    assert code == 1
+    assert "row 1 has 20971" in error
+    assert not (tmp_path / "out" / "a.parquet").exists()
 
 
 def test_containers_do_not_replace_one_another(style: Path, tmp_path: Path, run: Run) -> None:
