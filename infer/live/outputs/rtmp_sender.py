@@ -18,9 +18,6 @@ from av.error import FFmpegError
 from allaprima.infer.video.writing import CODECS, Encoding
 from allaprima.infer.video.writing.encoders import FilmEncoder, Format
 
-_KEY_FRAME_EVERY = 2
-"""Seconds: how long who begins to watch sees nothing."""
-
 
 def send_pictures(url: str, format: Format, pipe: Connection) -> None:
     """Send what comes through a pipe, pictures and their times, until None comes.
@@ -39,9 +36,7 @@ def send_pictures(url: str, format: Format, pipe: Connection) -> None:
 
 def _send(url: str, format: Format, pipe: Connection) -> None:
     container = av.open(url, "w", format="flv")
-    frames = max(1, round(_KEY_FRAME_EVERY * format.rate))
-    codec = replace(CODECS["h264"], options={"tune": "zerolatency", "g": str(frames)})
-    encoder = FilmEncoder(container, codec, Encoding(), format)
+    encoder = undelayed_encoder(container, format)
     container.start_encoding()  # connects
     pipe.send("")
     while (received := pipe.recv()) is not None:
@@ -50,6 +45,12 @@ def _send(url: str, format: Format, pipe: Connection) -> None:
         pipe.send("")
     _mux(container, encoder.flush())
     container.close()
+
+
+def undelayed_encoder(container: OutputContainer, format: Format) -> FilmEncoder:
+    """Return an encoder of H.264 that gives each picture's packet at once."""
+    codec = replace(CODECS["h264"], options={"tune": "zerolatency"}, refined={})
+    return FilmEncoder(container, codec, Encoding(), format)
 
 
 def _mux(container: OutputContainer, packets: "list[Packet[Any]]") -> None:

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from av import Packet
     from av.container.core import Chapter
 
-# A fragment a second, which a killed program leaves playable, and at the end one index, as usual.
-_ISO = {"movflags": "hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
+# A fragment with each key frame, which a killed program leaves playable, and at the end one index, as usual.
+# With fragments by time FFmpeg (8.1) ends the clip with the last frame that was encoded; the one that is
+# shown last may have come before it, in the fragment before, and players would leave it out.
+_ISO = {"movflags": "hybrid_fragmented+delay_moov+frag_keyframe"}
 _MATROSKA = {"cluster_time_limit": "1000"}
 _FOR_EVER = {"loop": "0"}
 _CONTAINER_OPTIONS: Mapping[str, dict[str, str]] = {

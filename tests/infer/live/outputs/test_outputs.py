@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -19,8 +20,10 @@ from allaprima.images.video import open_clip
 from allaprima.infer.live.outputs.open_output import parse_target
 from allaprima.infer.live.outputs.output_thread import OutputThread
 from allaprima.infer.live.outputs.rtmp import RtmpOutput
+from allaprima.infer.live.outputs.rtmp_sender import undelayed_encoder
 from allaprima.infer.live.outputs.video_file import VideoFileOutput
 from allaprima.infer.live.shared_state.painted_frame import PaintedFrame
+from allaprima.infer.video.writing.encoders import Format
 from allaprima.infer.video.writing.part_file import PartFile
 from tests.conftest import largest_file
 from tests.images.video.conftest import picture, read_frames
@@ -151,6 +154,12 @@ def test_pictures_are_sent_by_rtmp_and_a_lost_server_is_found_again(
         assert abs(np.load(tmp_path / name).astype(int) - picture(index)).mean() < 8
     assert len(displayed) >= 15
     assert "it is tried again" in caplog.text
+
+
+def test_no_picture_waits_in_the_encoder(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.flv"), "w") as container:
+        encoder = undelayed_encoder(container, Format(48, 64, Fraction(25), Fraction(1, 1000)))
+        assert [len(encoder.encode(picture(index), 40 * index, 40)) for index in range(5)] == [1] * 5
 
 
 def test_a_server_that_is_not_there_is_an_error() -> None:

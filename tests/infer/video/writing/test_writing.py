@@ -333,3 +333,22 @@ def test_colours_go_there_and_back() -> None:
     there, plainly = (RgbReader(96, 128)(made).astype(int) - pixels for made in (frame, plain))
     assert abs(there).mean() < 0.5
     assert abs(there.mean(axis=(0, 1))).max() < 0.05 < 0.1 < abs(plainly.mean(axis=(0, 1))).max()
+
+
+@pytest.mark.parametrize("varying", [False, True])
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_the_last_frame_is_there_in_whatever_order_they_are_encoded(
+    tmp_path: Path, codec: CodecName, varying: bool
+) -> None:
+    """Nor is it left out by players, as FFmpeg's fragments by time had it for one length in ten."""
+    for count in (9, 10, 19, 20, 26):
+        lasting = np.random.default_rng(count).integers(1, 6, count) if varying else np.ones(count, int)
+        durations = [512 * int(ticks) for ticks in lasting]
+        making = Making([picture(index) for index in range(count)], durations)
+        source = make_clip(tmp_path / f"{count}.mkv", making)
+        target = written(source, tmp_path / f"{count}.mp4", Settings(encoding=Encoding(codec)))
+        shown, times = read_frames(source)[0], read_frames(target)[0]
+        assert len(times) == count
+        assert [round(1000 * (time - times[0])) for time in times] == [
+            round(1000 * (time - shown[0])) for time in shown
+        ]
