@@ -100,8 +100,8 @@ def test_ordinary_archives_are_read_as_python_reads_them(tmp_path: Path) -> None
                 BoundedTarFile.open(path, "r|*") if stream else BoundedTarFile(fileobj=raw) as archive,
             ):
                 for member in archive:
-                    file = archive.extractfile(member)
-                    assert file is not None
-                    read[member.name] = file.read()
+                    content = archive.extractfile(member)
+                    assert content is not None
+                    read[member.name] = content.read()
             assert list(read) == names
             assert {len(content) for content in read.values()} == {1_000_000}
