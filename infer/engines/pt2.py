@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from allaprima.freed_memory import keep_freed_memory
 from allaprima.infer.export.formats import Device, Request
-from allaprima.infer.export.header import aoti_metadata
+from allaprima.infer.export.header import aoti_metadata, holds_library
 from allaprima.infer.export.pt2_archive import StoredWeight, read_program_weights
 from allaprima.infer.export.torch_program import wrapped
 from allaprima.infer.network.folding import fold
@@ -57,6 +57,8 @@ class AotiEngine(ExportedEngine):
         target = resolve_device(made_for if device == "auto" else device)
         if target.type != made_for:
             raise ValueError(f"'{path}' was compiled for {made_for}, not for {target.type}; export it there")
+        if not holds_library(path):
+            raise unreadable(path, "this machine", ValueError("it holds no compiled library"))
         keep_freed_memory()
         try:
             package = torch._inductor.aoti_load_package(str(path))

@@ -54,6 +54,12 @@ def aoti_metadata(path: Path) -> dict[str, Any] | None:
     return metadata if isinstance(metadata, dict) else None
 
 
+def holds_library(path: Path) -> bool:
+    """Return whether a package of machine code has any in it; torch 2.11 takes the process with it if not."""
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith((".so", ".pyd", ".dll")) for name in archive.namelist())
+
+
 def is_machine_code(path: Path) -> bool:
     """Tell a package of machine code from a torch.export program, both archives called .pt2.
 

@@ -37,5 +37,5 @@ class FloatNetwork(nn.Module):
         fade = self.contrast.of_floats(content_image)
         x = content_image.to(self.dtype, memory_format=self.memory_format)
         x = pad_to_multiple(x, self.network.settings.stride)
-        painted = self.network.paint(2 * x - 1)[..., :height, :width]
-        return colours(painted, fade, white=1)
+        # In place on a part of the padded map it would be compiled anew for some sizes.
+        return colours(self.network.paint(2 * x - 1), fade, white=1)[..., :height, :width]

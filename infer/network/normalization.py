@@ -45,6 +45,8 @@ class ChannelsLastInstanceNorm(nn.Module):
         work = features - mean
         variance = work.square_().mean((2, 3), keepdim=True)
         scale = self.weight * torch.rsqrt(variance + self.eps)
+        if torch.compiler.is_compiling():  # fuses it; torch 2.11 breaks the graph at an `out` of this layout
+            return torch.addcmul(self.bias - mean * scale, features, scale)
         return torch.addcmul(self.bias - mean * scale, features, scale, out=work)
 
 

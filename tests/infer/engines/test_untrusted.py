@@ -211,12 +211,16 @@ def test_machine_code_needs_trust(small_style: Path, tmp_path: Path, photographs
     path = tmp_path / "code.aoti.pt2"
     header = json.dumps({"style_name": "x", "network": {}, "export": {"format": "aoti"}})
     metadata = {"AOTI_DEVICE_KEY": "cpu", "allaprima": header}
-    write(path, {"data/aotinductor/model/x_metadata.json": json.dumps(metadata).encode()})
+    members: Members = {"data/aotinductor/model/x_metadata.json": json.dumps(metadata).encode()}
+    write(path, members)
     code, _, err = run("stylize", path, photographs, "-o", tmp_path / "out")
     assert code == 2
     assert "is machine code, which can do on this machine whatever you can: run it with --trust" in err
     with pytest.raises(ValueError, match="is machine code"):
         next(iter(measure(Plan(small_style, [path]))))
+    with pytest.raises(ValueError, match="is damaged, or not a model that this machine can run"):
+        load_engine(path, trust=True)
+    write(path, {**members, "data/aotinductor/model/x.wrapper.so": b"no library"})
     with pytest.raises(ValueError, match="is damaged, or not a model that this machine can run"):
         load_engine(path, trust=True)
     assert run("info", path)[0] == 0
