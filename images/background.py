@@ -1,9 +1,9 @@
 """The colour that transparent pictures are seen on."""
 
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import BeforeValidator
 
 WHITE = "white"
 _NAMED: dict[tuple[int, ...], str] = {(255, 255, 255): WHITE, (0, 0, 0): "black"}
@@ -25,16 +25,16 @@ def background_colour(text: str) -> str:
         raise ValueError(f"background is '{text}'; {error}") from None
 
 
-def _in_one_spelling(text: str) -> str:
+def _in_one_spelling(text: Any) -> str:
     from PIL import ImageColor  # `--help` does without
 
     levels: tuple[int, ...] = ()
     with suppress(ValueError):
-        levels = ImageColor.getrgb(text)
+        levels = ImageColor.getrgb(str(text))
     if len(levels) != 3 or max(levels) > 255:
         raise ValueError(_EXPECTED)
     return _NAMED.get(levels, "#" + bytes(levels).hex())
 
 
-Background = Annotated[str, AfterValidator(_in_one_spelling)]
+Background = Annotated[str, BeforeValidator(_in_one_spelling)]
 """A setting of that kind."""

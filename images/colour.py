@@ -2,6 +2,7 @@
 
 import io
 import logging
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -120,10 +121,16 @@ def levels_of(values: NDArray[Any], name: str, *, white: float | None = None) ->
         values = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
         white = _white_of_floats(values)
         if white not in _FLOAT_WHITES:
-            _log.info("%s: values reach %.3g; %.3g becomes white", name, values.max(), white)
+            _say_white(name, float(values.max()), white)
     elif white is None:
         white = next(white for white in _WHOLE_WHITES if values.max(initial=0) <= white)
     return np.rint(np.clip(values / white, 0, 1) * 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=256)
+def _say_white(name: str, highest: float, white: float) -> None:
+    """Log it, once however often a picture is read."""
+    _log.info("%s: values reach %.3g; %.3g becomes white", name, highest, white)
 
 
 def _white_of_floats(values: NDArray[np.float64]) -> float:

@@ -33,6 +33,7 @@ class RareTiffFile(ImageFile.ImageFile):
             raise SyntaxError("compressed in a way that libvips does not know either")
         self.fp.seek(0)
         path = getattr(self.fp, "name", None)
+        self._name = f"picture '{path}'" if isinstance(path, str) else "picture"
         try:
             if isinstance(path, str):
                 loaded = pyvips.Image.tiffload(path, fail_on="error")
@@ -63,14 +64,14 @@ class RareTiffFile(ImageFile.ImageFile):
     def _in_srgb(self, values: NDArray[Any]) -> Image.Image:
         count = _COLOURS[self._vips.interpretation]
         opacity = values[..., count] if self._alpha and values.shape[2] > count else None
-        colours = _levels(values[..., :count])
+        colours = _levels(values[..., :count], self._name)
         mode = {1: "L", 3: "RGB", 4: "CMYK"}[count]
         image = Image.fromarray(colours[..., 0] if count == 1 else colours, mode=mode)
         if "icc-profile-data" in self._vips.get_fields():
             image.info["icc_profile"] = self._vips.get("icc-profile-data")
-        image = to_srgb(image)
+        image = to_srgb(image, name=self._name)
         if opacity is not None:
-            image.putalpha(Image.fromarray(_levels(opacity)))
+            image.putalpha(Image.fromarray(_levels(opacity, self._name)))
             if self._alpha == _PREMULTIPLIED:
                 image = Image.frombytes("RGBa", image.size, image.tobytes()).convert("RGBA")
         return image
@@ -82,6 +83,6 @@ def _kind_of_alpha(file: IO[bytes]) -> int:
     return int(kind) if kind in (_PREMULTIPLIED, _STRAIGHT) else 0
 
 
-def _levels(values: NDArray[Any]) -> NDArray[np.uint8]:
+def _levels(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
     whole = values.dtype.kind in "iu"
-    return levels_of(values, "picture", white=int(np.iinfo(values.dtype).max) if whole else None)
+    return levels_of(values, name, white=int(np.iinfo(values.dtype).max) if whole else None)

@@ -28,6 +28,8 @@ def find_style(name_or_path: Path | str) -> Path:
         return file
     if path.is_dir():
         raise IsADirectoryError(f"style '{path}' is a folder; give the style file{_inside(path)}")
+    if path.exists():
+        raise FileNotFoundError(f"style file '{path}' is no file, but a pipe or a device")
     message = f"style file '{path}' does not exist"
     if path.name == str(path) and not path.suffix:  # may have been meant as a name
         message += f"; bundled styles: {', '.join(bundled)}"

@@ -176,12 +176,15 @@ def _read_metadata(path: Path) -> dict[str, Any]:
     Read here, since `safe_open` takes no name that is not UTF-8, and headers as large as 100 MB.
     """
     with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
+        start = file.read(8)
+        if start.startswith(_SAVED_BY_TORCH):
+            raise ValueError(
+                "it is a checkpoint or another file of PyTorch; the style of a run ends in .safetensors"
+            )
+        size = int.from_bytes(start, "little")
         if size > LARGEST_HEADER:
-            if size.to_bytes(8, "little").startswith(_SAVED_BY_TORCH):
-                raise ValueError(
-                    "it is a checkpoint or another file of PyTorch; the style of a run ends in .safetensors"
-                )
+            if _is_picture(path):
+                raise ValueError("it is a picture, and a style file is what training makes of one")
             raise ValueError(f"its header has {size} bytes, more than {LARGEST_HEADER}")
         table = parse_json(file.read(size).decode(), LARGEST_HEADER)
     metadata: dict[str, Any] = dict(table.pop("__metadata__", {}))
@@ -189,6 +192,17 @@ def _read_metadata(path: Path) -> dict[str, Any]:
     if path.stat().st_size != needed:
         raise ValueError(f"it has {path.stat().st_size} of {needed} bytes")
     return metadata
+
+
+def _is_picture(path: Path) -> bool:
+    from allaprima.images.picture_files import identify  # of no use for style files
+
+    try:
+        with path.open("rb") as file:
+            identify(file)
+    except Exception:  # decoders raise nearly every type
+        return False
+    return True
 
 
 def _parse_header(path: Path, text: str) -> StyleHeader:

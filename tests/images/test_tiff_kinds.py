@@ -99,6 +99,16 @@ def test_colours_that_pillow_has_no_mode_for(values: NDArray[Any], samples: int,
         assert picture.alpha is None or picture.alpha.min() == 255
 
 
+def test_what_becomes_white_is_said_once_by_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff((3 * COLOURS).astype(np.float32), samples=3))
+    with caplog.at_level("INFO"):
+        for _ in range(3):
+            read_picture(tmp_path / "a.tif")
+    said = [text for text in caplog.messages if "values reach" in text]
+    assert len(said) == 1
+    assert said[0].startswith(f"picture '{tmp_path / 'a.tif'}': values reach 3; ")
+
+
 def test_16_bits_in_planes_of_their_own_are_no_bytes() -> None:
     pixels = (COLOURS * 65535).astype(np.uint16)
     assert np.abs(read_picture(planar(pixels)).rgb - COLOURS * 255).max() <= 1

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from allaprima.models.loss_description import LossDescription
@@ -98,6 +99,15 @@ def test_unreadable_header_is_refused(tmp_path: Path, text: str) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "odd.safetensors", metadata={"allaprima": text})
     with pytest.raises(ValueError, match="header that cannot be read"):
         read_header(tmp_path / "odd.safetensors")
+
+
+def test_a_picture_given_as_a_style_is_called_one(tmp_path: Path) -> None:
+    for suffix in ("png", "jpg", "webp"):
+        Image.new("RGB", (20, 20)).save(tmp_path / f"a.{suffix}")
+        with pytest.raises(ValueError, match="it is a picture, and a style file is what training makes"):
+            read_header(tmp_path / f"a.{suffix}")
+    with pytest.raises(FileNotFoundError, match="style file '/dev/null' is no file, but a pipe or a device"):
+        read_header("/dev/null")
 
 
 def test_huge_headers_are_not_read(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ CASES: list[tuple[FormatName, str, tuple[str, ...]]] = [
 ]
 STYLES = [("small_style", *case) for case in CASES] + [
     ("fast_style", "onnx", "float32", ()),
+    ("fast_style", "onnx", "float32", ("--opset", "16")),
     ("fast_style", "openvino", "int8", ("--uint8",)),
     ("fast_style", "pt2", "float32", ("--uint8",)),
 ]
