@@ -14,6 +14,7 @@ from allaprima.did_you_mean import suggestion
 from allaprima.images.folders import files_below, others_than_pictures, say_passed_over
 from allaprima.images.picture_files import picture_suffixes
 
+from .clip_frames import ClipFrame, frames_of_clips, is_called_clip
 from .file_fingerprint import fingerprint_files
 from .tar_files import TarMember, tar_pictures
 from .undecoded_picture import NoPicture, Payload
@@ -67,14 +68,14 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class FileSource:
-    """Pictures in files on this machine, each alone or inside a tar file."""
+    """Pictures in files on this machine, each alone, inside a tar file or a frame of a clip."""
 
-    entries: Sequence[PictureFile] | Sequence[TarMember]
+    entries: Sequence[PictureFile | ClipFrame] | Sequence[TarMember]
 
     def __len__(self) -> int:
         return len(self.entries)
 
-    def __getitem__(self, index: int) -> Path | bytes | NoPicture:
+    def __getitem__(self, index: int) -> Payload:
         """Return one picture."""
         return self.entries[index].payload()
 
@@ -114,7 +115,7 @@ def open_source(
     Nothing is decoded. Data that lies on this machine is opened without any network access.
 
     Args:
-        content: A folder of pictures, parquet or tar files (at any depth), one such file, a glob,
+        content: A folder of pictures and clips, parquet or tar files (at any depth), one such file, a glob,
             or a data set on the Hugging Face hub, `owner/name` or `owner/name:config`.
         image_column: Where the pictures are: a column of a table, or in a WebDataset tar what
             follows the first dot of the name (`jpg`). Found by itself if None.
@@ -128,8 +129,7 @@ def open_source(
     files, kind = _local_files(content)
     match kind:
         case "pictures":
-            root = Path(os.path.commonpath([path.parent for path in files]))
-            return FileSource([PictureFile(path, path.relative_to(root).as_posix()) for path in files])
+            return FileSource(_pictures_and_frames(content, files))
         case "tar":
             members = [member for path in files for member in tar_pictures(path, image_column)]
             if not members:
@@ -233,6 +233,21 @@ def _local_files(content: str) -> tuple[list[Path], str | None]:
     return [file for file in files if _kind(file) == kind], kind
 
 
+def _pictures_and_frames(content: str, files: Sequence[Path]) -> Sequence[PictureFile | ClipFrame]:
+    """Return what each file holds: a picture, or, of a clip, a frame for each second."""
+    root = Path(os.path.commonpath([path.parent for path in files]))
+    clips = [path for path in files if is_called_clip(path)]
+    pictures = [
+        PictureFile(path, path.relative_to(root).as_posix()) for path in files if not is_called_clip(path)
+    ]
+    frames = list(frames_of_clips(clips, root))
+    if not pictures and not frames:
+        raise ValueError(_nothing_in(content, None))
+    if frames:
+        _log.info("%s: %d frames of clips are among the photographs", content, len(frames))
+    return [*pictures, *frames]
+
+
 def _names_in(folder: Path) -> list[str]:
     try:
         return [path.name for path in folder.iterdir()]
@@ -242,7 +257,7 @@ def _names_in(folder: Path) -> list[str]:
 
 def _kind(path: Path) -> str | None:
     suffix = path.suffix.lower()
-    if suffix in picture_suffixes():
+    if suffix in picture_suffixes() or is_called_clip(path):
         return "pictures"
     return {".tar": "tar", ".parquet": "parquet"}.get(suffix)
 

@@ -229,7 +229,8 @@ class InputSettings(BaseModel):
     style: Resumable[File[Path | None]] = None
     """The style picture."""
     content: Resumable[Source[str | None]] = None
-    """Photographs: a folder, parquet or tar files, or the name of a data set on the hub."""
+    """Photographs: a folder (clips in it give a frame a second), parquet or tar files, or the name of a data
+    set on the hub."""
     init: File[Path | None] = None
     """A style file or bundled style to train on; base, the default, is for new styles, none is random."""
     output: Place[Annotated[Path | None, Parameter(alias="-o")]] = None
