@@ -33,6 +33,8 @@ class Followed:
         if self.data_set is None:
             return False
         if "://" in reference:
+            if ".." in reference.split("/"):  # out of the data set
+                return False
             own = re.escape(f"hf://datasets/{self.data_set}")
             return re.fullmatch(rf"{_INSIDE_ARCHIVES}{own}[@/].*", reference) is not None
         caches = (Path(datasets.config.HF_DATASETS_CACHE), Path(HF_HUB_CACHE))

@@ -137,6 +137,7 @@ def test_data_sets_lead_only_into_themselves(tmp_path: Path, monkeypatch: pytest
     for foreign in (
         "/etc/passwd",
         str(tmp_path / ".." / "a.jpg"),
+        "hf://datasets/owner/name/../name-2/a.jpg",
         "hf://datasets/owner/name-2/a.jpg",
         "hf://datasets/other/name/a.jpg",
         "http://example.org/hf://datasets/owner/name/a.jpg",
