@@ -56,16 +56,20 @@ class RtspCamera(socketserver.ThreadingTCPServer):
 
 
 class _Conversation(socketserver.StreamRequestHandler):
-    server: RtspCamera
     sequence = 0
 
+    @property
+    def camera(self) -> RtspCamera:
+        assert isinstance(self.server, RtspCamera)
+        return self.server
+
     def handle(self) -> None:
-        while not self.server.failing.is_set() and (line := self.rfile.readline()):
+        while not self.camera.failing.is_set() and (line := self.rfile.readline()):
             method = line.split(b" ")[0].decode()
             fields = dict(self._fields())
             self._answer(method, fields["cseq"])
             if method == "PLAY":
-                self.server.played += 1
+                self.camera.played += 1
                 self._play()
 
     def _fields(self) -> Any:
@@ -83,10 +87,10 @@ class _Conversation(socketserver.StreamRequestHandler):
 
     def _play(self) -> None:
         begun = time.monotonic()
-        while not self.server.failing.is_set():
+        while not self.camera.failing.is_set():
             stamp = round(_CLOCK * (time.monotonic() - begun))
-            for unit in self.server.units:
-                self._send(unit, stamp, last=unit is self.server.units[-1])
+            for unit in self.camera.units:
+                self._send(unit, stamp, last=unit is self.camera.units[-1])
             time.sleep(1 / 25)
 
     def _send(self, unit: bytes, stamp: int, *, last: bool) -> None:
