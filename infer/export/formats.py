@@ -95,6 +95,16 @@ def check_request(request: Request) -> None:
         )
     if format.machine_code:
         _check_compiler(format)
+    if request.opset is not None:
+        _check_newest(request.opset)
+
+
+def _check_newest(opset: int) -> None:
+    """Raise ValueError for a version of ONNX's operators that is not known here."""
+    from onnx import defs  # only where an opset is asked for
+
+    if opset > (newest := defs.onnx_opset_version()):
+        raise ValueError(f"--opset is {opset}; the newest that is known here is {newest}")
 
 
 def format_named(name: str) -> ExportFormat:
