@@ -122,7 +122,7 @@ def test_a_hub_that_answers_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> No
             self.end_headers()
             self.wfile.write(b'{"id": "owner/name", "siblings": [], "tags": []}' if known else b"{}")
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Hub) as server:
