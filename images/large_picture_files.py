@@ -1,6 +1,7 @@
 """Pictures too large for memory: read and written strip by strip, by libvips."""
 
 import mmap
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ def read_strips(source: Path, facts: PictureFacts) -> Iterator[Iterator[Picture]
     load = getattr(pyvips.Image, _LOADERS[facts.format])
     try:
         image = load(
-            str(source), access="sequential" if upright else "random", fail_on="error", unlimited=True
+            os.fsencode(source), access="sequential" if upright else "random", fail_on="error", unlimited=True
         )
         mode = _MODES.get((image.interpretation, image.bands))
         if mode is None or image.format not in ("uchar", "ushort"):
@@ -218,7 +219,7 @@ def encode_raw(
                 image = image.flatten(background=colour) if format == "JPEG" else image
             image.set_progress(True)
             image.signal_connect("eval", lambda _, progress: _let_go(pixels))
-            getattr(image, _SAVERS[format])(str(temporary), **options)
+            getattr(image, _SAVERS[format])(os.fsencode(temporary), **options)
     except pyvips.Error as error:
         raise OSError(f"cannot write '{target}': {_first_line(error)}") from error
 

@@ -1,5 +1,6 @@
 """TIFF files of kinds that Pillow has no mode for, or reads wrongly, read by libvips."""
 
+import os
 from typing import IO, Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class RareTiffFile(ImageFile.ImageFile):
         self._name = f"picture '{path}'" if isinstance(path, str) else "picture"
         try:
             if isinstance(path, str):
-                loaded = pyvips.Image.tiffload(path, fail_on="error")
+                loaded = pyvips.Image.tiffload(os.fsencode(path), fail_on="error")
             else:
                 loaded = pyvips.Image.tiffload_buffer(self.fp.read(), fail_on="error")
             self._vips: Any = loaded.autorot()

@@ -107,7 +107,7 @@ def kind_of_tiff(file: IO[bytes]) -> str | None:
     try:
         tags = tags_of(file)
         compression = tags.get(_COMPRESSION, 1)
-        if compression not in _COMPRESSIONS:
+        if compression not in _COMPRESSIONS or not _is_decompressed(compression):
             return f"its TIFF pixels are compressed in a way that is not read ({compression}); LZW is"
         bits, samples = tags.get(_BITS, (1,)), tags.get(_SAMPLES, 1)
         numbers = _SAMPLE_FORMATS[tags.get(_SAMPLE_FORMAT, (1,))[0]]

@@ -1,5 +1,6 @@
 """Strips of a picture are what the whole picture is."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,14 @@ def test_nothing_is_left_where_a_format_ends_or_there_is_no_folder(tmp_path: Pat
     with pytest.raises(OSError, match="nowhere"):
         encode_raw(tmp_path / "rgb", None, tmp_path / "nowhere" / "a.png", size=(1, 70_000), quality=95)
     assert [path.name for path in tmp_path.iterdir()] == ["rgb"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_names_need_not_be_text(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{os.fsdecode(b'caf' + bytes([0xE9]))}.{suffix}"
+    Image.fromarray(noise(3)).save(path)
+    assert_same(path)
+    (tmp_path / "rgb.raw").write_bytes(noise(3).tobytes())
+    target = path.with_stem(f"{path.stem}-2")
+    encode_raw(tmp_path / "rgb.raw", None, target, size=(HEIGHT, WIDTH), quality=95)
+    assert read_picture(target).rgb.shape == (HEIGHT, WIDTH, 3)

@@ -1,6 +1,7 @@
 """Files that are called TIFF, or begin as one: unusual numbers, and raw photographs behind a preview."""
 
 import io
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,14 @@ def test_colours_that_pillow_has_no_mode_for(values: NDArray[Any], samples: int,
         assert picture.alpha is None or picture.alpha.min() == 255
 
 
+@pytest.mark.parametrize("name", ["a[page=1].tif", os.fsdecode(b"caf\xe9.tif"), "-x.tif", "a b\n.tif"])
+def test_names_are_no_matter(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(tiff(COLOURS.astype(np.float32), samples=3))
+    for path in (Path(name), tmp_path / name):
+        assert np.abs(read_picture(path).rgb - COLOURS * 255).max() <= 1
+
+
 def test_what_becomes_white_is_said_once_by_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "a.tif").write_bytes(tiff((3 * COLOURS).astype(np.float32), samples=3))
     with caplog.at_level("INFO"):
@@ -162,6 +171,18 @@ def test_12_bits_are_white_at_4095() -> None:
 def test_what_is_not_read_is_not_called_damaged(values: NDArray[Any], samples: int, message: str) -> None:
     with pytest.raises(PictureError, match=message):
         read_picture(tiff(values, samples=samples))
+
+
+@pytest.mark.parametrize("compression", [34661, 34712, 50002])
+def test_a_compression_that_is_not_read_is_named(compression: int) -> None:
+    """JBIG, JPEG 2000 and JPEG XL."""
+    content = bytearray(tiff(np.zeros((4, 4, 3), np.uint8), samples=3))
+    place = content.index(struct.pack("<HHI", 259, 3, 1)) + 8
+    content[place : place + 2] = struct.pack("<H", compression)
+    with pytest.raises(
+        PictureError, match=rf"compressed in a way that is not read \({compression}\); LZW is"
+    ):
+        read_picture(bytes(content))
 
 
 def preview(**tags: Any) -> bytes:
