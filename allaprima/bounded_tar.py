@@ -17,7 +17,8 @@ class BoundedTarFile(tarfile.TarFile):
     members: list[tarfile.TarInfo]
 
     def __init__(self, name: Any = None, mode: Any = "r", fileobj: Any = None, **options: Any) -> None:
-        super().__init__(name, mode, _Bounded(fileobj), **options)
+        bounded: Any = _Bounded(fileobj)
+        super().__init__(name, mode, bounded, **options)
 
     def next(self) -> tarfile.TarInfo | None:
         """Return the next member, or None at the end.

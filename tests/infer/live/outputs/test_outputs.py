@@ -75,8 +75,8 @@ def test_a_slow_output_gets_the_newest(tmp_path: Path) -> None:
     going_on, got = threading.Event(), []
 
     class Slow:
-        def show(self, shown: PaintedFrame) -> None:
-            got.append(shown)
+        def show(self, frame: PaintedFrame) -> None:
+            got.append(frame)
             going_on.wait(60)
 
         def close(self) -> None:
