@@ -15,6 +15,7 @@ from allaprima.atomic import write_atomically
 
 from .background import WHITE
 from .colour import gamma_of
+from .libvips import libvips, reason_of_vips
 from .picture_files import (
     Picture,
     PictureError,
@@ -123,7 +124,7 @@ def read_strips(source: Path, facts: PictureFacts) -> Iterator[Iterator[Picture]
         NotInStripsError: If it has floating point numbers, or a colour space that is seldom met.
         PictureError: If its data is damaged.
     """
-    pyvips = _pyvips()
+    pyvips = libvips()
     upright = facts.orientation in (1, 2)
     load = getattr(pyvips.Image, _LOADERS[facts.format])
     try:
@@ -140,7 +141,7 @@ def read_strips(source: Path, facts: PictureFacts) -> Iterator[Iterator[Picture]
             image = image.autorot()
         yield _strips(image, mode, facts)
     except pyvips.Error as error:
-        raise PictureError(f"picture '{source}' cannot be read: {_first_line(error)}") from error
+        raise PictureError(f"picture '{source}' cannot be read: {reason_of_vips(error)}") from error
 
 
 def _stored_size(image: Image.Image) -> tuple[int, int]:
@@ -150,7 +151,7 @@ def _stored_size(image: Image.Image) -> tuple[int, int]:
 
 
 def _strips(image: Any, mode: str, facts: PictureFacts) -> Iterator[Picture]:
-    pyvips = _pyvips()
+    pyvips = libvips()
     region = pyvips.Region.new(image)
     for top in range(0, image.height, STRIP_ROWS):
         rows = min(STRIP_ROWS, image.height - top)
@@ -190,7 +191,7 @@ def encode_raw(
         ValueError: If the format is too small for the picture.
         OSError: If the file cannot be written.
     """
-    pyvips = _pyvips()
+    pyvips = libvips()
     height, width = size
     format = encoder_for(target, height, width).format
     bigtiff = height * width * (3 if alpha is None else 4) > _BIGTIFF_FROM
@@ -221,7 +222,7 @@ def encode_raw(
             image.signal_connect("eval", lambda _, progress: _let_go(pixels))
             getattr(image, _SAVERS[format])(os.fsencode(temporary), **options)
     except pyvips.Error as error:
-        raise OSError(f"cannot write '{target}': {_first_line(error)}") from error
+        raise OSError(f"cannot write '{target}': {reason_of_vips(error)}") from error
 
 
 @contextmanager
@@ -240,16 +241,3 @@ def _let_go(pixels: Sequence[mmap.mmap]) -> None:
 def encodes_raw(target: Path) -> bool:
     """Return whether `encode_raw` writes a format; other encoders want the whole picture in memory."""
     return target.suffix.lower() in (".jpg", ".jpeg", ".png", ".tif", ".tiff")
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
-
-
-def _pyvips() -> Any:
-    """Import libvips and keep it from keeping results: pictures are not asked for twice."""
-    import pyvips
-
-    pyvips.cache_set_max(0)
-    return pyvips

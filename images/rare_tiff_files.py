@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from .colour import levels_of, to_srgb
+from .libvips import libvips, reason_of_vips
 from .tiff_kinds import is_known_compression, tags_of
 
 _EXTRA_SAMPLES = 338
@@ -26,8 +27,7 @@ class RareTiffFile(ImageFile.ImageFile):
     format_description = "TIFF, read by libvips"
 
     def _open(self) -> None:
-        import pyvips
-
+        pyvips = libvips()
         assert self.fp is not None
         self._alpha = _kind_of_alpha(self.fp)
         if not is_known_compression(self.fp):
@@ -50,13 +50,11 @@ class RareTiffFile(ImageFile.ImageFile):
 
     def load(self) -> Any:
         """Read the pixels, once."""
-        import pyvips
-
         if self._vips is not None:
             try:
                 values = self._vips.numpy()
-            except pyvips.Error as error:
-                raise OSError(str(error).strip().splitlines()[-1]) from error
+            except libvips().Error as error:
+                raise OSError(reason_of_vips(error)) from error
             loaded = self._in_srgb(values[..., None] if values.ndim == 2 else values)
             self._vips = None
             self.im, self._mode = loaded.im, loaded.mode

@@ -118,6 +118,19 @@ def test_what_becomes_white_is_said_once_by_name(tmp_path: Path, caplog: pytest.
     assert said[0].startswith(f"picture '{tmp_path / 'a.tif'}': values reach 3; ")
 
 
+def test_libvips_says_nothing_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its lines name no file; the error does."""
+    content = bytearray(tiff(np.ones((64, 80, 3), np.float32), samples=3))
+    size = content.index(struct.pack("<HHI", 279, 4, 1)) + 8
+    content[size : size + 4] = struct.pack("<I", 1 << 30)  # bytes of pixels
+    rows = content.index(struct.pack("<HHI", 257, 4, 1)) + 8
+    content[rows : rows + 4] = struct.pack("<I", 4000)
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(PictureError, match=r"a\.tif' cannot be read: its data is cut short or damaged"):
+        read_picture(tmp_path / "a.tif")
+    assert "VIPS" not in caplog.text
+
+
 def test_16_bits_in_planes_of_their_own_are_no_bytes() -> None:
     pixels = (COLOURS * 65535).astype(np.uint16)
     assert np.abs(read_picture(planar(pixels)).rgb - COLOURS * 255).max() <= 1

@@ -2,8 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
-from typing import Protocol, TypeVar, runtime_checkable
+from itertools import chain, groupby, islice
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from allaprima.images.picture_files import Picture
 
@@ -49,7 +49,8 @@ def stylize_stream(
         for tag, picture in pictures:
             yield tag, _alone(stylizer, picture)
         return
-    groups = _batches(pictures, stylizer.batch)
+    source = _Source(pictures)
+    groups = _batches(source, stylizer.batch)
     while True:
         flying: deque[list[tuple[Tag, Picture]]] = deque()
         try:
@@ -57,11 +58,28 @@ def stylize_stream(
                 for (tag, _), result in zip(flying.popleft(), results, strict=True):
                     yield tag, result
             return
-        except FAILURES:
-            # A stream gives what came before an error, so this is the batch that failed.
-            failed = flying.popleft()
-        for tag, picture in failed:
+        except FAILURES as error:
+            # A stream gives what came before an error, so the first is the batch that failed.
+            failed = list(flying) if error is source.error else [flying.popleft()]
+        for tag, picture in chain.from_iterable(failed):
             yield tag, _alone(stylizer, picture)
+        if source.error is not None:
+            raise source.error
+
+
+class _Source(Generic[Tag]):
+    """Pictures, and the error that ended them: theirs, and none of a batch."""
+
+    def __init__(self, pictures: Iterable[tuple[Tag, Picture]]) -> None:
+        self._pictures = pictures
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[tuple[Tag, Picture]]:
+        try:
+            yield from self._pictures
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def _alone(stylizer: PictureStylizer, picture: Picture) -> Picture | Exception:

@@ -50,6 +50,23 @@ def test_batches_are_of_one_size_and_failures_are_of_one_picture() -> None:
             np.testing.assert_array_equal(result.rgb, 255 - picture.rgb)
 
 
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize("before", [0, 1, 2, 5])
+def test_an_error_of_the_source_is_no_picture_s(batch: int, before: int) -> None:
+    """What came before it is painted, and it is raised as it is: a file that is damaged is not whole."""
+
+    def broken() -> Iterator[tuple[int, Picture]]:
+        yield from ((number, grey(10 * number + 10)) for number in range(before))
+        raise ValueError("the file is cut short")
+
+    stylizer = Inverter()
+    stylizer.batch = batch
+    results: list[int] = []
+    with pytest.raises(ValueError, match="the file is cut short"):
+        results.extend(tag for tag, _ in stylize_stream(stylizer, broken()))
+    assert results == list(range(before // batch * batch))
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_result_does_not_depend_on_its_neighbours(style: Path, batch: int) -> None:
     stylizer = Stylizer.load(style, device="cpu", engine="eager", batch=batch)
