@@ -19,7 +19,7 @@ from allaprima.owned_folders import is_this_users, mark_as_owned, owned_folders,
 
 _log = logging.getLogger(__name__)
 
-CONVERSION = 4
+CONVERSION = 5
 """Raised whenever a style is converted to something else than before, so that it is converted anew."""
 
 KEPT = 32
