@@ -37,7 +37,8 @@ class RareTiffFile(ImageFile.ImageFile):
         self._name = f"picture '{path}'" if isinstance(path, str) else "picture"
         try:
             if isinstance(path, str):
-                loaded = pyvips.Image.tiffload(os.fsencode(path), fail_on="error")
+                name: Any = os.fsencode(path)  # which need not be text
+                loaded = pyvips.Image.tiffload(name, fail_on="error")
             else:
                 loaded = pyvips.Image.tiffload_buffer(self.fp.read(), fail_on="error")
             self._vips: Any = loaded.autorot()
