@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from allaprima.models.loss.compact import METADATA_KEY
 from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.train.distill import run
 from allaprima.train.distill.cli import distill
+from allaprima.train.distill.distillation_module import DistillModule
 from allaprima.train.distill.student import LAYERS
 from allaprima.train.objective.prepare_objective import load_loss_network
 from allaprima.train.settings.config import LossSettings
@@ -72,6 +75,35 @@ def test_a_few_steps_bring_the_errors_down(
     assert distill(settings=again) == 0
     for name, tensor in load_loss_weights("compact", tmp_path / "again" / "compact.safetensors").items():
         torch.testing.assert_close(tensor, load_loss_weights("compact", result)[name], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_it_with_its_result(
+    number: int,
+    code: int,
+    vgg_file: Path,
+    photographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "FITTED_PIXELS", 16 * 32**2)
+    compute = DistillModule.training_step
+
+    def interrupted(self: DistillModule, batch: Tensor, batch_idx: int) -> Tensor:
+        if self.global_step == 2:
+            os.kill(os.getpid(), number)
+        return compute(self, batch, batch_idx)
+
+    monkeypatch.setattr(DistillModule, "training_step", interrupted)
+    settings = {
+        **{"content": str(photographs), "loss_weights": vgg_file, "output": tmp_path / "run"},
+        **{"crop_size": 32, "batch_size": 2, "max_steps": 20, "save_every": 10},
+        "cache_dir": tmp_path / "cache",
+    }
+    assert distill(settings=settings) == code
+    with safe_open(tmp_path / "run" / "compact.safetensors", framework="pt") as stored:
+        assert json.loads(stored.metadata()[METADATA_KEY])["steps"] == 3
+    assert signal.getsignal(number) == signal.SIG_DFL
 
 
 def test_mistakes_are_named_before_anything_is_written(tmp_path: Path) -> None:
