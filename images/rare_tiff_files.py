@@ -66,7 +66,8 @@ class RareTiffFile(ImageFile.ImageFile):
         opacity = values[..., count] if self._alpha and values.shape[2] > count else None
         colours = _levels(values[..., :count], self._name)
         mode = {1: "L", 3: "RGB", 4: "CMYK"}[count]
-        image = Image.fromarray(colours[..., 0] if count == 1 else colours, mode=mode)
+        height, width = colours.shape[:2]
+        image = Image.frombytes(mode, (width, height), colours.tobytes())
         if "icc-profile-data" in self._vips.get_fields():
             image.info["icc_profile"] = self._vips.get("icc-profile-data")
         image = to_srgb(image, name=self._name)
