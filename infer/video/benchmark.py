@@ -140,9 +140,9 @@ def measure_rates(engine: StreamingEngine, source: Path, folder: Path, batch: in
 def measure_endurance(source: Path, folder: Path) -> Endurance:
     """Return what a long clip takes in memory, and whether its sound drifts."""
     target = folder / "long.mp4"
-    samples: list[int] = []
     done = threading.Event()
     process = psutil.Process()
+    samples = [process.memory_info().rss]
 
     def sample() -> None:
         while not done.wait(_SAMPLED_EVERY):
@@ -155,13 +155,14 @@ def measure_endurance(source: Path, folder: Path) -> Endurance:
     rate = count / (perf_counter() - started)
     done.set()
     sampling.join()
+    samples.append(process.memory_info().rss)  # a short run may have ended before the first sample
     tenth = max(1, len(samples) // 10)
     read, written = _ends(source), _ends(target)
     return Endurance(
         seconds=read["video"][1],
         rate=rate,
-        early=round(statistics.median(samples[tenth : 2 * tenth] or [0])),
-        late=round(statistics.median(samples[-tenth:] or [0])),
+        early=round(statistics.median(samples[tenth : 2 * tenth])),
+        late=round(statistics.median(samples[-tenth:])),
         frames_lost=int(read["video"][0] - written["video"][0]),
         drift=max(abs(read[kind][1] - written[kind][1]) for kind in read),
     )
