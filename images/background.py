@@ -25,6 +25,13 @@ def background_colour(text: str) -> str:
         raise ValueError(f"background is '{text}'; {error}") from None
 
 
+def levels_of(background: str) -> tuple[int, ...]:
+    """Return red, green and blue of a colour from `background_colour`, 0 to 255."""
+    from PIL import ImageColor  # `--help` does without
+
+    return ImageColor.getrgb(background)
+
+
 def _in_one_spelling(text: Any) -> str:
     from PIL import ImageColor  # `--help` does without
 

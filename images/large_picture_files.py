@@ -13,7 +13,7 @@ from PIL import Image
 
 from allaprima.atomic import write_atomically
 
-from .background import WHITE
+from .background import WHITE, levels_of
 from .colour import gamma_of
 from .libvips import libvips, reason_of_vips
 from .picture_files import (
@@ -216,8 +216,7 @@ def encode_raw(
             image = image.copy(interpretation="srgb")
             if alpha is not None:
                 image = image.bandjoin(pyvips.Image.new_from_memory(pixels[1], width, height, 1, "uchar"))
-                colour = Image.new("RGB", (1, 1), background).getpixel((0, 0))
-                image = image.flatten(background=colour) if format == "JPEG" else image
+                image = image.flatten(background=levels_of(background)) if format == "JPEG" else image
             image.set_progress(True)
             image.signal_connect("eval", lambda _, progress: _let_go(pixels))
             getattr(image, _SAVERS[format])(os.fsencode(temporary), **options)

@@ -21,7 +21,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from allaprima.atomic import write_whole
 
-from .background import WHITE
+from .background import WHITE, levels_of
 from .colour import alpha_channel, to_srgb
 from .jpeg_2000 import has_deep_colours
 from .tiff_kinds import (
@@ -175,7 +175,7 @@ class Picture:
         hidden = None if self.alpha is None else self.alpha == 0
         if hidden is None or not hidden.any():
             return replace(self, background=background)
-        colour = np.array(Image.new("RGB", (1, 1), background))[0, 0]
+        colour = np.array(levels_of(background), np.uint8)
         return replace(self, rgb=np.where(hidden[..., None], colour, self.rgb), background=background)
 
     def on(self, background: str) -> "Picture":

@@ -48,7 +48,7 @@ class AveragedModule(ScheduledModule):
         if device_type == "cpu":
             self._form = (with_fast_cpu_layers(self.network),)
             echo = hardware.echo(self.optimizer_settings, device_type)
-            self.content_features = ContentFeatures(between_echoes(echo))
+            self.content_features = ContentFeatures(between_echoes(echo)) if echo > 1 else None
 
     @property
     def loss_network(self) -> LossNetwork:

@@ -70,6 +70,7 @@ class StyleTransferModule(AveragedModule):
             self._form = (self.network,)
             self.network.compile()
             self.loss.compile()
+            self.content_features = None  # in the loss that is compiled, whole, they are computed anew
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the resolved loss weights, so that a resumed run has the same objective."""
