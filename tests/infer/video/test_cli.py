@@ -179,6 +179,17 @@ def wait_until_written(part: Path, size: int) -> None:
         time.sleep(0.005)
 
 
+def start_and_interrupt(
+    number: signal.Signals, style: Path, clip: Path, folder: Path
+) -> tuple["subprocess.Popen[str]", Path]:
+    """Return a program that was sent a signal while it wrote, and the file it wrote."""
+    part = folder / "b.part.mp4"
+    done = start(style, clip, "-o", folder / "b.mp4")
+    wait_until_written(part, 100_000)
+    done.send_signal(number)
+    return done, part
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)],
@@ -186,10 +197,7 @@ def wait_until_written(part: Path, size: int) -> None:
 def test_what_was_written_before_a_signal_plays(
     static_bytes_onnx_file: Path, long_clip: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    part = tmp_path / "b.part.mp4"
-    done = start(static_bytes_onnx_file, long_clip, "-o", tmp_path / "b.mp4")
-    wait_until_written(part, 100_000)
-    done.send_signal(number)
+    done, part = start_and_interrupt(number, static_bytes_onnx_file, long_clip, tmp_path)
     out, err = done.communicate()
     assert (done.returncode, out) == (code, "")
     assert [path.name for path in tmp_path.iterdir()] == ["b.part.mp4"]
@@ -205,10 +213,7 @@ def test_what_was_written_before_a_signal_plays(
 def test_a_second_signal_ends_it_at_once_and_says_what_plays(
     static_bytes_onnx_file: Path, long_clip: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    part = tmp_path / "b.part.mp4"
-    done = start(static_bytes_onnx_file, long_clip, "-o", tmp_path / "b.mp4")
-    wait_until_written(part, 100_000)
-    done.send_signal(number)
+    done, part = start_and_interrupt(number, static_bytes_onnx_file, long_clip, tmp_path)
     time.sleep(0.02)  # two at once would be one
     done.send_signal(number)
     _, err = done.communicate()
