@@ -1,6 +1,7 @@
 """Pictures, weights and paths that several tests need."""
 
 import resource
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -21,6 +22,11 @@ from allaprima.models.transformer import TransformerNetwork
 ROOT = Path(__file__).parent.parent
 Run = Callable[..., tuple[int, str, str]]
 SHARED = ROOT.parent / "shared"
+
+
+def pytest_configure() -> None:
+    """Let SIGHUP arrive where tests send it: under nohup it is ignored, and programs keep to that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @contextmanager
