@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from allaprima.atomic import require_writable
 from allaprima.images.picture_files import Picture, write_picture
@@ -105,6 +106,7 @@ def train_style_in_folder(
     return trained
 
 
+@torch.compiler.set_stance("force_eager")  # every photograph has a size of its own
 def _write(
     trained: TrainedStyle,
     style_picture: StylePicture,

@@ -1,5 +1,6 @@
 """What trains a transformer network, whatever for: the form it learns in, and its moving average."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.data.batches import between_echoes
+from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.objective.recalled_features import ContentFeatures
 from allaprima.train.settings.config import OptimizerSettings
 
@@ -42,18 +44,30 @@ class AveragedModule(ScheduledModule):
         return self._form[0]
 
     def suit(self, device_type: str) -> None:
-        """Lay the networks out as the settings, or else the device, ask for, and take the form for it."""
+        """Lay out and compile, in place, what the settings, or else the device, ask for, or take a CPU's form.
+
+        In an objective that is compiled, whole, the photographs' features are computed anew.
+        """
         if hardware.channels_last(self.optimizer_settings, device_type):
             self.to(memory_format=torch.channels_last)
-        if device_type == "cpu":
+        if hardware.compiles(self.optimizer_settings, device_type):
+            self.network.compile()
+            for objective in self.objectives:
+                objective.compile()
+        elif device_type == "cpu":
             self._form = (with_fast_cpu_layers(self.network),)
             echo = hardware.echo(self.optimizer_settings, device_type)
             self.content_features = ContentFeatures(between_echoes(echo)) if echo > 1 else None
 
     @property
-    def loss_network(self) -> LossNetwork:
-        """The frozen network of its objectives."""
+    def objectives(self) -> Sequence[PerceptualLoss]:
+        """What it learns from."""
         raise NotImplementedError
+
+    @property
+    def loss_network(self) -> LossNetwork:
+        """The frozen network that all objectives share."""
+        return self.objectives[0].loss_network
 
     def more_parameters(self) -> list[nn.Parameter]:
         """Return what learns besides the network."""

@@ -1,6 +1,7 @@
 """Muon: momentum whose steps change kernels by orthogonal matrices; Adam for all other parameters."""
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -20,13 +21,14 @@ class Muon(torch.optim.Optimizer):
 
     The gradient's Nesterov momentum, flattened to `(C_out, C_in * k * k)`, is replaced by the nearest
     matrix whose singular values are about 1: rare directions count as much as frequent ones. torch's own
-    takes matrices alone.
+    takes matrices alone. Kernels of one shape are changed together, and so are Adam's parameters: single
+    ones are too small to keep a GPU busy.
 
     Args:
         groups: Parameters with their learning rate, `{"params": [...], "lr": 0.01, "orthogonal": True}`.
             `orthogonal` says that they are weights of two dimensions or more, all of whose output channels
             are alike; the others get Adam.
-        weight_decay: Decoupled weight decay of all, as in AdamW.
+        weight_decay: Decoupled weight decay, as in AdamW, of the groups that say nothing of it.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], *, weight_decay: float = 0.0) -> None:
@@ -40,54 +42,82 @@ class Muon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            change = self._orthogonal_change if group["orthogonal"] else self._adam_change
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.sub_(change(parameter, parameter.grad), alpha=group["lr"])
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not parameters:
+                continue
+            changes = self._orthogonal_changes if group["orthogonal"] else self._adam_changes
+            torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+            torch._foreach_add_(parameters, changes(parameters), alpha=-group["lr"])
         return loss
 
-    def _orthogonal_change(self, parameter: Tensor, gradient: Tensor) -> Tensor:
-        state = self.state[parameter]
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-        momentum: Tensor = state["momentum"].mul_(MOMENTUM).add_(gradient)
-        nesterov = gradient.add(momentum, alpha=MOMENTUM)
-        return orthogonalized(nesterov.flatten(1)).view_as(parameter)
+    def _orthogonal_changes(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+        gradients = [_gradient(parameter) for parameter in parameters]
+        momenta = self._states("momentum", parameters)
+        torch._foreach_mul_(momenta, MOMENTUM)
+        torch._foreach_add_(momenta, gradients)
+        nesterov = torch._foreach_add(gradients, momenta, alpha=MOMENTUM)
+        by_shape = defaultdict(list)
+        for index, parameter in enumerate(parameters):
+            by_shape[parameter.shape].append(index)
+        changes = list(nesterov)
+        for indices in by_shape.values():
+            together = orthogonalized(torch.stack([nesterov[index].flatten(1) for index in indices]))
+            for index, change in zip(indices, together, strict=True):
+                changes[index] = change.view_as(parameters[index])
+        return changes
 
-    def _adam_change(self, parameter: Tensor, gradient: Tensor) -> Tensor:
-        state = self.state[parameter]
-        if not state:
-            state["step"] = torch.zeros(())
-            state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-        step = int(state["step"].add_(1))
-        state["mean"].lerp_(gradient, 1 - BETAS[0])
-        state["square"].lerp_(gradient.square(), 1 - BETAS[1])
-        deviation = (state["square"] / (1 - BETAS[1] ** step)).sqrt_().add_(EPSILON)
-        change: Tensor = state["mean"] / (1 - BETAS[0] ** step) / deviation
-        return change
+    def _adam_changes(self, parameters: Sequence[Tensor]) -> Sequence[Tensor]:
+        gradients = [_gradient(parameter) for parameter in parameters]
+        means, squares = self._states("mean", parameters), self._states("square", parameters)
+        steps = [self._next_step(parameter) for parameter in parameters]
+        torch._foreach_lerp_(means, gradients, 1 - BETAS[0])
+        torch._foreach_lerp_(squares, torch._foreach_mul(gradients, gradients), 1 - BETAS[1])
+        deviations = torch._foreach_div(squares, [1 - BETAS[1] ** step for step in steps])
+        torch._foreach_sqrt_(deviations)
+        torch._foreach_add_(deviations, EPSILON)
+        changes = torch._foreach_div(means, [1 - BETAS[0] ** step for step in steps])
+        torch._foreach_div_(changes, deviations)
+        return changes
+
+    def _states(self, name: str, parameters: Sequence[Tensor]) -> list[Tensor]:
+        """Return what is kept of each parameter under a name, zeros at first."""
+        for parameter in parameters:
+            if name not in self.state[parameter]:
+                self.state[parameter][name] = torch.zeros_like(parameter)
+        return [self.state[parameter][name] for parameter in parameters]
+
+    def _next_step(self, parameter: Tensor) -> int:
+        """Return how often a parameter is changed, this time included; not on its device, as it is read here."""
+        count = self.state[parameter].setdefault("step", torch.zeros((), device="cpu"))
+        return int(count.add_(1))
 
 
-def orthogonalized(matrix: Tensor) -> Tensor:
-    """Return a matrix with the same singular vectors and singular values of about 1.
+def orthogonalized(matrices: Tensor) -> Tensor:
+    """Return matrices with the same singular vectors and singular values of about 1.
 
     Five steps of X <- aX + b(X X^T)X + c(X X^T)^2 X. Only the small product X X^T goes through them: with
     P the product of all steps, the result is P X, for less than half of the multiplications.
 
     Args:
-        matrix: `(M, N)`, not zero.
+        matrices: `(..., M, N)`, not zero.
 
     Returns:
-        `(M, N)`, the same type; zeros for zeros.
+        `(..., M, N)`, the same type; zeros for zeros.
     """
-    if matrix.shape[0] > matrix.shape[1]:
-        return orthogonalized(matrix.T).T
+    if matrices.shape[-2] > matrices.shape[-1]:
+        return orthogonalized(matrices.mT).mT
     a, b, c = NEWTON_SCHULZ
-    x = matrix.float() / matrix.float().norm().clamp(min=1e-20)
-    gram, identity = x @ x.T, torch.eye(len(x), device=x.device)  # (M, M)
+    x = matrices.float()
+    x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp(min=1e-20)
+    gram, identity = x @ x.mT, torch.eye(x.shape[-2], device=x.device)  # (..., M, M)
     product = identity
     for _ in range(ITERATIONS):
         step = a * identity + b * gram + c * (gram @ gram)
         gram, product = step @ gram @ step, step @ product
-    result: Tensor = (product @ x).to(matrix.dtype)
+    result: Tensor = (product @ x).to(matrices.dtype)
     return result
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad

@@ -25,7 +25,8 @@ def network_optimizer(
     """Return the optimiser of some settings for all parameters of a network.
 
     Muon takes the kernels between feature maps. The first and the last convolution, which mix colours, biases
-    and normalisation are Adam's.
+    and normalisation are Adam's. Beside Muon only its kernels decay, whose size says nothing, as a normalisation
+    follows, but how far a step turns them.
 
     Args:
         network: What learns.
@@ -44,7 +45,7 @@ def network_optimizer(
     others = [parameter for parameter in network.parameters() if id(parameter) not in taken]
     groups = [
         {"params": kernels, "lr": peak, "orthogonal": True},
-        {"params": others, "lr": OTHERS_SHARE * peak, "orthogonal": False},
-        {"params": styles, "lr": peak, "orthogonal": False},
+        {"params": others, "lr": OTHERS_SHARE * peak, "orthogonal": False, "weight_decay": 0.0},
+        {"params": styles, "lr": peak, "orthogonal": False, "weight_decay": 0.0},
     ]
     return Muon([group for group in groups if group["params"]], weight_decay=settings.weight_decay)

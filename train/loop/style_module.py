@@ -2,16 +2,15 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from allaprima.images.tensors import to_unit_range
-from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.objective.temporal_consistency import TemporalConsistency, objective_terms
 from allaprima.train.settings.config import OptimizerSettings
 
-from . import hardware
 from .ema_module import AveragedModule
 from .tensorboard_metrics import log_training_terms, log_validation_terms
 
@@ -38,9 +37,9 @@ class StyleTransferModule(AveragedModule):
         self.temporal = temporal
 
     @property
-    def loss_network(self) -> LossNetwork:
-        """The frozen network of the objective."""
-        return self.loss.loss_network
+    def objectives(self) -> list[PerceptualLoss]:
+        """The one objective."""
+        return [self.loss]
 
     def forward(self, content_image: Tensor) -> Tensor:
         """Return the averaged network's stylised picture, `(B, 3, H, W)`, RGB in [0, 1]."""
@@ -57,20 +56,12 @@ class StyleTransferModule(AveragedModule):
         total: Tensor = terms["total"]
         return total
 
+    @torch.compiler.set_stance("force_eager")  # what is compiled is for training: not for other shapes
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Log the averaged network's terms on held-out photographs."""
         content_image = to_unit_range(batch)
         terms = objective_terms(self.loss, self.temporal, self.averaged, content_image, batch_idx)
         log_validation_terms(self, terms, len(batch))
-
-    def suit(self, device_type: str) -> None:
-        """Compile too, where the settings, or else the device, ask for it: the network itself, in place."""
-        super().suit(device_type)
-        if hardware.compiles(self.optimizer_settings, device_type):
-            self._form = (self.network,)
-            self.network.compile()
-            self.loss.compile()
-            self.content_features = None  # in the loss that is compiled, whole, they are computed anew
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the resolved loss weights, so that a resumed run has the same objective."""

@@ -55,6 +55,10 @@ class PerceptualLoss(nn.Module):
         self.formula = formula or LossFormula()
         for layer in weights.style:
             self.register_buffer(f"target_{layer}", style_targets[layer], persistent=False)
+        # In tensors, so that what was compiled for one style serves all.
+        self.register_buffer("content_weights", torch.tensor([*weights.content.values()]), persistent=False)
+        self.register_buffer("style_weights", torch.tensor([*weights.style.values()]), persistent=False)
+        self.register_buffer("tv_weight", torch.tensor(weights.tv), persistent=False)
 
     def forward(self, stylized_image: Tensor, content_image: Tensor) -> dict[str, Tensor]:
         """Return the weighted terms and their sum.
@@ -78,20 +82,18 @@ class PerceptualLoss(nn.Module):
         """Return what `forward` does, for content features that are known already."""
         pixels = stylized_image.shape[-2] * stylized_image.shape[-1]
         features = self.loss_network(stylized_image, {*self.weights.content, *self.weights.style})
+        content = [
+            self.formula.content(features[layer], content_targets[layer]) for layer in self.weights.content
+        ]
+        style = [
+            self.formula.style.distance(features[layer], self.target(layer), pixels)
+            for layer in self.weights.style
+        ]
         terms = {
-            "content": torch.stack(
-                [
-                    weight * self.formula.content(features[layer], content_targets[layer])
-                    for layer, weight in self.weights.content.items()
-                ]
-            ).sum(),
-            "style": torch.stack(
-                [
-                    weight * self.formula.style.distance(features[layer], self.target(layer), pixels)
-                    for layer, weight in self.weights.style.items()
-                ]
-            ).sum(),
-            "tv": self.weights.tv * self.formula.variation(self.formula.white * stylized_image.float()),
+            "content": (self.get_buffer("content_weights") * torch.stack(content)).sum(),
+            "style": (self.get_buffer("style_weights") * torch.stack(style)).sum(),
+            "tv": self.get_buffer("tv_weight")
+            * self.formula.variation(self.formula.white * stylized_image.float()),
         }
         return {**terms, "total": terms["content"] + terms["style"] + terms["tv"]}
 

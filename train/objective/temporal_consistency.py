@@ -60,7 +60,7 @@ class TemporalConsistency:
             painted: What it has made of them, same shape.
             step: Number of the step, which decides the motion.
         """
-        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + step)
+        generator = torch.Generator(content_image.device).manual_seed(self._seed * 1_000_003 + step)
         next_frame, grid = frame_after(content_image, generator)
         difference = paint(next_frame).float() - moved(painted.float(), grid)
         return self.weight * mean_where_visible(difference.square(), grid) / UNSTEADY**2
@@ -106,13 +106,13 @@ def frame_after(content_image: Tensor, generator: torch.Generator) -> tuple[Tens
 
     Args:
         content_image: Photographs, `(B, 3, H, W)`, RGB in [0, 1].
-        generator: What motion, light and noise are drawn from.
+        generator: What motion, light and noise are drawn from, on its device.
     """
     count, _, height, width = content_image.shape
+    drawn = {"generator": generator, "device": generator.device}
     grid = random_grid(count, height, width, generator).to(content_image)
-    light = 1 + LIGHT * torch.randn(count, 1, 1, 1, generator=generator)
-    strength = NOISE * torch.rand(count, 1, 1, 1, generator=generator)
-    noise = strength * torch.randn(content_image.shape, generator=generator)
+    light = 1 + LIGHT * torch.randn(count, 1, 1, 1, **drawn)
+    noise = NOISE * torch.rand(count, 1, 1, 1, **drawn) * torch.randn(content_image.shape, **drawn)
     after = moved(content_image, grid) * light.to(content_image) + noise.to(content_image)
     return after.clamp(0, 1), grid
 
@@ -129,15 +129,17 @@ def random_grid(count: int, height: int, width: int, generator: torch.Generator)
     Beyond that it comes from outside the picture.
     """
 
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator)
+    device = generator.device
 
-    pixel = torch.tensor([2 / width, 2 / height])[:, None, None]
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, device=device)
+
+    pixel = torch.tensor([2 / width, 2 / height], device=device)[:, None, None]
     knots = FLOW * normal(count, 2, KNOTS, KNOTS)
     flow = F.interpolate(knots, (height, width), mode="bicubic", align_corners=True)
     motion = pixel * (flow + SHIFT * normal(count, 2, 1, 1))  # (B, 2, H, W)
     zoom = 1 + ZOOM * normal(count, 1, 1, 1)
-    identity = torch.eye(2, 3).expand(count, 2, 3)
+    identity = torch.eye(2, 3, device=device).expand(count, 2, 3)
     grid = F.affine_grid(identity, [count, 3, height, width], align_corners=False)
     return grid * zoom + motion.permute(0, 2, 3, 1)
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from allaprima.images.tensors import to_unit_range
-from allaprima.models.loss.loss_network import LossNetwork
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.loop.ema_module import AveragedModule
 from allaprima.train.loop.tensorboard_metrics import log_training_terms, log_validation_terms
@@ -52,11 +51,6 @@ class BaseModule(AveragedModule):
         self.averaged_styles = deepcopy(self.styles).requires_grad_(False)
 
     @property
-    def loss_network(self) -> LossNetwork:
-        """The frozen network that all objectives share."""
-        return self.objectives[0].loss_network
-
-    @property
     def objectives(self) -> list[PerceptualLoss]:
         """The objective of each style."""
         return [loss for loss in self.losses if isinstance(loss, PerceptualLoss)]
@@ -87,6 +81,7 @@ class BaseModule(AveragedModule):
         total: Tensor = terms["total"]
         return total
 
+    @torch.compiler.set_stance("force_eager")  # what is compiled is for training: not for other shapes
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Log the terms on held-out photographs, as the mean over all styles and of each."""
         content_image = to_unit_range(batch)

@@ -59,6 +59,35 @@ def test_muon_takes_the_kernels_between_feature_maps() -> None:
     assert rates == [1e-2, 1e-3]
 
 
+def test_muon_lets_its_kernels_decay_alone() -> None:
+    network = TransformerNetwork(width=4, residual_blocks=1)
+    optimizer = network_optimizer(network, OptimizerSettings(weight_decay=0.5))
+    before = [[parameter.detach().clone() for parameter in group["params"]] for group in optimizer.param_groups]
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    kernels, others = (group["params"] for group in optimizer.param_groups)
+    torch.testing.assert_close(kernels, [(1 - 0.5 * 1e-2) * kernel for kernel in before[0]])
+    torch.testing.assert_close(others, before[1])
+
+
+def test_kernels_of_one_shape_change_as_each_would_alone() -> None:
+    generator = torch.Generator().manual_seed(3)
+    start = [torch.randn(4, 3, 3, 3, generator=generator) for _ in range(2)]
+    together = [nn.Parameter(weight.clone()) for weight in start]
+    alone = [nn.Parameter(weight.clone()) for weight in start]
+    optimizers = [
+        Muon([{"params": together, "lr": 0.01, "orthogonal": True}]),
+        *(Muon([{"params": [weight], "lr": 0.01, "orthogonal": True}]) for weight in alone),
+    ]
+    for step in range(3):
+        for parameter in (*together, *alone):
+            parameter.grad = (parameter.detach() * (step + 1)).cos()
+        for optimizer in optimizers:
+            optimizer.step()
+    torch.testing.assert_close(together, alone)
+
+
 def test_adam_is_still_there() -> None:
     settings = OptimizerSettings(optimizer="adam", lr=5e-4)
     optimizer = network_optimizer(TransformerNetwork(width=4, residual_blocks=1), settings)
