@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from allaprima.atomic import require_writable
 from allaprima.images.picture_files import Picture, write_picture
@@ -20,6 +19,7 @@ from .evaluate.scores import Photograph, Scores, collect, score_picture
 from .evaluate.synthetic_steadiness import steadiness_figures
 from .kept_style_pictures import keep_styles
 from .loop.checkpoints import loss_weights_in
+from .loop.hardware import not_compiled
 from .loop.style_module import StyleTransferModule
 from .loop.time_estimate import advice
 from .objective.perceptual_loss import PerceptualLoss
@@ -106,7 +106,6 @@ def train_style_in_folder(
     return trained
 
 
-@torch.compiler.set_stance("force_eager")  # every photograph has a size of its own
 def _write(
     trained: TrainedStyle,
     style_picture: StylePicture,
@@ -121,7 +120,8 @@ def _write(
     network = module.averaged.float().eval()
     save_style(trained.style_file, network, header)  # before anything else can fail
     photographs = data.photographs(SCORED)
-    scores = _score_held_out(network, module.loss, photographs)
+    with not_compiled():
+        scores = _score_held_out(network, module.loss, photographs)
     quality = scores.figures
     if config.temporal:
         quality |= steadiness_figures(network, photographs, next(network.parameters()).device)

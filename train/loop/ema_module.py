@@ -44,7 +44,7 @@ class AveragedModule(ScheduledModule):
         return self._form[0]
 
     def suit(self, device_type: str) -> None:
-        """Lay out and compile, in place, what the settings, or else the device, ask for, or take a CPU's form.
+        """Lay out and compile in place as the settings, or else the device, ask for, or take a CPU's form.
 
         In an objective that is compiled, whole, the photographs' features are computed anew.
         """

@@ -1,6 +1,7 @@
 """What the machine can do, and the settings that follow from it."""
 
 import os
+from contextlib import AbstractContextManager
 
 import torch
 
@@ -40,6 +41,12 @@ def channels_last(settings: OptimizerSettings, device: str) -> bool:
 def compiles(settings: OptimizerSettings, device: str) -> bool:
     """Return whether the networks are compiled in place."""
     return device == "cuda" if settings.compile is None else settings.compile
+
+
+def not_compiled() -> AbstractContextManager[None]:
+    """Return a context for other shapes, in which what is compiled for training is not compiled anew."""
+    context: AbstractContextManager[None] = torch.compiler.set_stance("force_eager")
+    return context
 
 
 def echo(settings: OptimizerSettings, device: str) -> int:

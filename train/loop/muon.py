@@ -1,7 +1,7 @@
 """Muon: momentum whose steps change kernels by orthogonal matrices; Adam for all other parameters."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -50,7 +50,7 @@ class Muon(torch.optim.Optimizer):
             torch._foreach_add_(parameters, changes(parameters), alpha=-group["lr"])
         return loss
 
-    def _orthogonal_changes(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+    def _orthogonal_changes(self, parameters: list[Tensor]) -> list[Tensor]:
         gradients = [_gradient(parameter) for parameter in parameters]
         momenta = self._states("momentum", parameters)
         torch._foreach_mul_(momenta, MOMENTUM)
@@ -66,7 +66,7 @@ class Muon(torch.optim.Optimizer):
                 changes[index] = change.view_as(parameters[index])
         return changes
 
-    def _adam_changes(self, parameters: Sequence[Tensor]) -> Sequence[Tensor]:
+    def _adam_changes(self, parameters: list[Tensor]) -> list[Tensor]:
         gradients = [_gradient(parameter) for parameter in parameters]
         means, squares = self._states("mean", parameters), self._states("square", parameters)
         steps = [self._next_step(parameter) for parameter in parameters]
@@ -77,9 +77,9 @@ class Muon(torch.optim.Optimizer):
         torch._foreach_add_(deviations, EPSILON)
         changes = torch._foreach_div(means, [1 - BETAS[0] ** step for step in steps])
         torch._foreach_div_(changes, deviations)
-        return changes
+        return list(changes)
 
-    def _states(self, name: str, parameters: Sequence[Tensor]) -> list[Tensor]:
+    def _states(self, name: str, parameters: list[Tensor]) -> list[Tensor]:
         """Return what is kept of each parameter under a name, zeros at first."""
         for parameter in parameters:
             if name not in self.state[parameter]:
@@ -87,7 +87,8 @@ class Muon(torch.optim.Optimizer):
         return [self.state[parameter][name] for parameter in parameters]
 
     def _next_step(self, parameter: Tensor) -> int:
-        """Return how often a parameter is changed, this time included; not on its device, as it is read here."""
+        """Return how often a parameter is changed, this time included."""
+        # Not on the parameter's device, which would have to be waited for.
         count = self.state[parameter].setdefault("step", torch.zeros((), device="cpu"))
         return int(count.add_(1))
 

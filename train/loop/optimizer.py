@@ -25,8 +25,8 @@ def network_optimizer(
     """Return the optimiser of some settings for all parameters of a network.
 
     Muon takes the kernels between feature maps. The first and the last convolution, which mix colours, biases
-    and normalisation are Adam's. Beside Muon only its kernels decay, whose size says nothing, as a normalisation
-    follows, but how far a step turns them.
+    and normalisation are Adam's. Muon's kernels alone decay: a normalisation follows, so that their size says
+    nothing but how far a step turns them.
 
     Args:
         network: What learns.

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from allaprima.images.tensors import to_unit_range
@@ -12,6 +11,7 @@ from allaprima.train.objective.temporal_consistency import TemporalConsistency, 
 from allaprima.train.settings.config import OptimizerSettings
 
 from .ema_module import AveragedModule
+from .hardware import not_compiled
 from .tensorboard_metrics import log_training_terms, log_validation_terms
 
 
@@ -56,11 +56,11 @@ class StyleTransferModule(AveragedModule):
         total: Tensor = terms["total"]
         return total
 
-    @torch.compiler.set_stance("force_eager")  # what is compiled is for training: not for other shapes
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Log the averaged network's terms on held-out photographs."""
         content_image = to_unit_range(batch)
-        terms = objective_terms(self.loss, self.temporal, self.averaged, content_image, batch_idx)
+        with not_compiled():
+            terms = objective_terms(self.loss, self.temporal, self.averaged, content_image, batch_idx)
         log_validation_terms(self, terms, len(batch))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

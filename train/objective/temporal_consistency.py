@@ -1,6 +1,7 @@
 """Steadiness from frame to frame, learned from still pictures that are made to move."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -109,7 +110,7 @@ def frame_after(content_image: Tensor, generator: torch.Generator) -> tuple[Tens
         generator: What motion, light and noise are drawn from, on its device.
     """
     count, _, height, width = content_image.shape
-    drawn = {"generator": generator, "device": generator.device}
+    drawn: dict[str, Any] = {"generator": generator, "device": generator.device}
     grid = random_grid(count, height, width, generator).to(content_image)
     light = 1 + LIGHT * torch.randn(count, 1, 1, 1, **drawn)
     noise = NOISE * torch.rand(count, 1, 1, 1, **drawn) * torch.randn(content_image.shape, **drawn)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from allaprima.images.tensors import to_unit_range
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.loop.ema_module import AveragedModule
+from allaprima.train.loop.hardware import not_compiled
 from allaprima.train.loop.tensorboard_metrics import log_training_terms, log_validation_terms
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.objective.temporal_consistency import TemporalConsistency, objective_terms
@@ -81,14 +82,14 @@ class BaseModule(AveragedModule):
         total: Tensor = terms["total"]
         return total
 
-    @torch.compiler.set_stance("force_eager")  # what is compiled is for training: not for other shapes
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Log the terms on held-out photographs, as the mean over all styles and of each."""
         content_image = to_unit_range(batch)
         by_style = []
         for loss, style in zip(self.objectives, self.averaged_styles, strict=True):
             paint = partial(_painted, self.averaged, self._values(style))
-            by_style.append(objective_terms(loss, self.temporal, paint, content_image, batch_idx))
+            with not_compiled():
+                by_style.append(objective_terms(loss, self.temporal, paint, content_image, batch_idx))
         means = {name: torch.stack([terms[name] for terms in by_style]).mean() for name in by_style[0]}
         each = {
             f"{style}/{name}": value

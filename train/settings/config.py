@@ -153,8 +153,7 @@ class ScheduleSettings(BaseModel):
     final_lr: Resumable[float] = Field(default=0.02, ge=0, le=1)
     """Last learning rate as a share of the peak."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """Decoupled weight decay: keeps the network's kernels small (with muon those between feature maps alone), and
-    is no part of the losses."""
+    """Decoupled weight decay; with muon of the kernels between feature maps alone. No part of the losses."""
 
 
 class OptimizerSettings(ScheduleSettings):

@@ -62,7 +62,9 @@ def test_muon_takes_the_kernels_between_feature_maps() -> None:
 def test_muon_lets_its_kernels_decay_alone() -> None:
     network = TransformerNetwork(width=4, residual_blocks=1)
     optimizer = network_optimizer(network, OptimizerSettings(weight_decay=0.5))
-    before = [[parameter.detach().clone() for parameter in group["params"]] for group in optimizer.param_groups]
+    before = [
+        [parameter.detach().clone() for parameter in group["params"]] for group in optimizer.param_groups
+    ]
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
