@@ -82,16 +82,7 @@ class Blur(nn.Module):
         """Map `(B, C, H, W)` to the same, with the border repeated."""
         channels = features.shape[1]
         kernel = self.get_buffer("kernel").to(features.dtype).expand(channels, 1, 3, 3)
-        # PyTorch 2.11 expects the gradient of its own padding in a memory layout that it does not have, when
-        # it compiles.
-        bordered = _repeat_border(features) if self.training else F.pad(features, (1, 1, 1, 1), "replicate")
-        return F.conv2d(bordered, kernel, groups=channels)
-
-
-def _repeat_border(features: Tensor) -> Tensor:
-    """Return maps, `(B, C, H, W)`, with their border once more around them, `(B, C, H + 2, W + 2)`."""
-    wider = torch.cat([features[..., :1], features, features[..., -1:]], -1)
-    return torch.cat([wider[..., :1, :], wider, wider[..., -1:, :]], -2)
+        return F.conv2d(F.pad(features, (1, 1, 1, 1), mode="replicate"), kernel, groups=channels)
 
 
 class PixelShuffleConv(nn.Sequential):

@@ -17,6 +17,7 @@ from .loop.limits import DivergenceError, DivergenceGuard, RunLimits
 from .loop.progress import TrainingProgress
 from .loop.quiet_lightning import without_advice
 from .loop.scheduled_module import ScheduledModule
+from .loop.tensor_cores import TensorCores
 from .loop.tensorboard_metrics import ImageRate, Previews
 from .loop.time_estimate import Outlook
 from .run_folder import RunFolder
@@ -66,6 +67,7 @@ def build_trainer(config: TrainConfig, folder: RunFolder, callbacks: Iterable[Ca
                     ImageRate(config.log_every),
                     TrainingProgress(),
                     Previews(),
+                    TensorCores(),
                     *keep_newest(folder.checkpoints, config.checkpoint_every),
                     *callbacks,
                 ],

@@ -15,6 +15,7 @@ from allaprima.train.objective.recalled_features import ContentFeatures
 from allaprima.train.settings.config import OptimizerSettings
 
 from . import hardware
+from .compilable_layers import with_compilable_layers
 from .fast_cpu_layers import with_fast_cpu_layers
 from .optimizer import network_optimizer
 from .schedule import averaging_decay
@@ -51,7 +52,8 @@ class AveragedModule(ScheduledModule):
         if hardware.channels_last(self.optimizer_settings, device_type):
             self.to(memory_format=torch.channels_last)
         if hardware.compiles(self.optimizer_settings, device_type):
-            self.network.compile()
+            self._form = (with_compilable_layers(self.network),)
+            self.form.compile()
             for objective in self.objectives:
                 objective.compile()
         elif device_type == "cpu":

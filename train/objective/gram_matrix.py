@@ -37,6 +37,12 @@ def gram_matrix(features: Tensor, weights: Tensor | None = None) -> Tensor:
         return gram / (channels * height * width)  # (B, C, C)
 
 
+def _parts(positions: Tensor) -> int:
+    """Return into how many parts to sum positions, `(B, N, C)`: a few large matrices leave a GPU idle."""
+    count = positions.shape[1]
+    return max(1, count // 4096) if positions.is_cuda and count % 4096 == 0 else 1
+
+
 class _SecondMoments(torch.autograd.Function):
     """X^T X of `(B, N, C)`, with the gradient as one product, X (D + D^T), instead of two and their sum."""
 
@@ -45,7 +51,8 @@ class _SecondMoments(torch.autograd.Function):
         """Return `(B, C, C)`."""
         ctx.save_for_backward(positions)
         wide = positions.float() if positions.dtype in _NARROW else positions
-        moments: Tensor = wide.transpose(1, 2) @ wide
+        wide = wide.unflatten(1, (_parts(wide), -1))  # (B, P, N / P, C)
+        moments: Tensor = (wide.mT @ wide).sum(1)
         return moments
 
     @staticmethod
