@@ -15,11 +15,11 @@ from allaprima.train.objective.recalled_features import ContentFeatures
 from allaprima.train.settings.config import OptimizerSettings
 
 from . import hardware
-from .compilable_layers import with_compilable_layers
-from .fast_cpu_layers import with_fast_cpu_layers
 from .optimizer import network_optimizer
 from .schedule import averaging_decay
 from .scheduled_module import ScheduledModule
+from .training_forms.compilable_layers import with_compilable_layers
+from .training_forms.fast_cpu_layers import with_fast_cpu_layers
 
 
 class AveragedModule(ScheduledModule):

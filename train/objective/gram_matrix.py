@@ -51,7 +51,7 @@ class _SecondMoments(torch.autograd.Function):
         """Return `(B, C, C)`."""
         ctx.save_for_backward(positions)
         wide = positions.float() if positions.dtype in _NARROW else positions
-        wide = wide.unflatten(1, (_parts(wide), -1))  # (B, P, N / P, C)
+        wide = wide.view(len(wide), _parts(wide), -1, wide.shape[2])  # (B, P, N / P, C)
         moments: Tensor = (wide.mT @ wide).sum(1)
         return moments
 

@@ -8,11 +8,11 @@ from torch import nn
 
 from allaprima.models.network_presets import NETWORKS
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.loop.compilable_layers import with_compilable_layers
-from allaprima.train.loop.fast_cpu_layers import with_fast_cpu_layers
 from allaprima.train.loop.muon import Muon, orthogonalized
 from allaprima.train.loop.optimizer import network_optimizer
 from allaprima.train.loop.style_module import StyleTransferModule
+from allaprima.train.loop.training_forms.compilable_layers import with_compilable_layers
+from allaprima.train.loop.training_forms.fast_cpu_layers import with_fast_cpu_layers
 from allaprima.train.settings.config import OptimizerSettings
 
 

@@ -12,19 +12,18 @@ from allaprima.models.transformer import TransformerNetwork
 def with_compilable_layers(network: TransformerNetwork) -> TransformerNetwork:
     """Return a network that shares the parameters of this one and computes the same, up to rounding.
 
-    Blur and bilinear enlargement become sums of neighbours, which the compiler makes one kernel with what is
-    around them: PyTorch's own enlargement adds up its gradient atomically, and 2.11 cannot compile the gradient
-    of the padding before the blur. Normalisation becomes plain means, which need no other memory layout.
+    Blur and bilinear enlargement become sums of neighbours, one kernel with what is around them: PyTorch's own
+    enlargement adds up its gradient atomically, and 2.11 cannot compile that of the padding before the blur.
+    Normalisation becomes plain means, which need no other memory layout.
     """
     shared = {id(parameter): parameter for parameter in network.parameters()}
     form = copy.deepcopy(network, shared)
-    for block in [module for module in form.modules() if isinstance(module, nn.Sequential)]:
-        for index, module in enumerate(block):
+    for sequence in [module for module in form.modules() if isinstance(module, nn.Sequential)]:
+        for index, module in enumerate(sequence):
             if isinstance(module, nn.InstanceNorm2d):
-                block[index] = _Normalization(module)
-    for index, block in enumerate(form.decoder):
-        if isinstance(block, UpsampleBlock) and block.upsampling == "bilinear":
-            form.decoder[index] = _BlurredEnlargement(block)
+                sequence[index] = _Normalization(module)
+            elif isinstance(module, UpsampleBlock) and module.upsampling == "bilinear":
+                sequence[index] = _BlurredEnlargement(module)
     return form
 
 
