@@ -12,7 +12,7 @@ from allaprima.models.transformer import TransformerNetwork
 def with_compilable_layers(network: TransformerNetwork) -> TransformerNetwork:
     """Return a network that shares the parameters of this one and computes the same, up to rounding.
 
-    Blur and bilinear enlargement become sums of neighbours, one kernel with what is around them: PyTorch's own
+    Blur and bilinear enlargement become sums of neighbours, one kernel with what is near them: PyTorch's own
     enlargement adds up its gradient atomically, and 2.11 cannot compile that of the padding before the blur.
     Normalisation becomes plain means, which need no other memory layout.
     """
