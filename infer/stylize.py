@@ -40,8 +40,9 @@ class Stylizer:
     Example:
         `Stylizer.load("great-wave")("photo.jpg").save("painting.png")`
 
-    Threads may share one. Processes are started by `spawn`, or forked before the first picture: after a later
-    fork all engines but `compiled`, which raises RuntimeError, go on; PyTorch computes on one thread there.
+    Threads may share one. Processes are started by `spawn`, or forked before the first style is loaded: after
+    a later fork PyTorch computes on one thread, `compiled` raises RuntimeError when it paints, and OpenVINO
+    when it loads another style.
 
     Args:
         engine: The network, on a runtime.

@@ -1,6 +1,5 @@
 """PyTorch, compiled by Inductor when the first picture comes."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.fx.experimental import _config as symbolic_shapes
 
+from allaprima.infer.forks import refuse_late_fork
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.style_file import load_style
 from allaprima.models.transformer import TransformerNetwork
 
 from .eager import EagerEngine
-from .forks import process_that_compiles
 
 
 class CompiledEngine(EagerEngine):
@@ -63,11 +62,7 @@ def compiled_for_all_sizes(function: Callable[..., Any], *, mode: str | None = N
     compiled = torch.compile(function, dynamic=True, mode=mode)
 
     def run(*tensors: Tensor) -> Any:
-        if process_that_compiles() != os.getpid():
-            raise RuntimeError(
-                "engine 'compiled' cannot work in a process that was forked after its first picture; start "
-                "processes by 'spawn', or before that"
-            )
+        refuse_late_fork("compiled", "paint", after="its first picture")
         # Without this it is compiled again for batches of one and for square pictures.
         with symbolic_shapes.patch(backed_size_oblivious=True, use_duck_shape=False):  # type: ignore[attr-defined]
             return compiled(*tensors)

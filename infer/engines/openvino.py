@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from allaprima.infer.export.formats import Request
 from allaprima.infer.export.openvino_contents import check_openvino
-from allaprima.infer.export.openvino_core import openvino_core
+from allaprima.infer.export.openvino_core import core_that_loads, openvino_core
 from allaprima.infer.precision import PrecisionChoice
 
 from .exported import ExportedEngine, Model, checked, import_runtime, unreadable
@@ -55,7 +55,12 @@ class OpenVinoEngine(ExportedEngine):
 
 
 def conversion(device: str, precision: PrecisionChoice) -> Request:
-    """Return how a style file is exported for OpenVINO, or raise ValueError if the device is absent."""
+    """Return how a style file is exported for OpenVINO.
+
+    Raises:
+        RuntimeError: In a process that was forked after a style was loaded.
+        ValueError: If the device is absent.
+    """
     openvino_device(device)
     if precision == "auto":
         precision = "bfloat16" if computes_bfloat16() else "float32"
@@ -71,9 +76,14 @@ def computes_bfloat16() -> bool:
 
 
 def openvino_device(device: str) -> str:
-    """Return OpenVINO's name of a device, or raise ValueError."""
+    """Return OpenVINO's name of a device that a style can be loaded on.
+
+    Raises:
+        RuntimeError: In a process that was forked after a style was loaded.
+        ValueError: If there is none, or OpenVINO is not installed.
+    """
     import_runtime("openvino", "openvino")
-    available = openvino_core().available_devices
+    available = core_that_loads().available_devices
     wanted = "CPU" if device == "auto" else device.upper()
     if wanted not in available:
         present = ", ".join(name.lower() for name in available)

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from allaprima.infer.forks import keep_when_forked
 from allaprima.models.network_settings import MINIMUM_SIZE, NetworkSettings
 
 from . import memory
-from .forks import keep_when_forked
 
 # The picture before and after, as floats and as bytes.
 _BYTES_PER_PIXEL_AROUND = 60

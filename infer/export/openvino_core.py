@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any
 
+from allaprima.infer.forks import refuse_late_fork
 from allaprima.no_telemetry import import_without_telemetry
 
 
@@ -18,3 +19,17 @@ def openvino_core() -> Any:
         ImportError: If OpenVINO is not installed.
     """
     return import_without_telemetry("openvino").Core()
+
+
+def core_that_loads() -> Any:
+    """Return the core for whoever makes a model ready.
+
+    OpenVINO makes a model ready on the thread of one that was dropped before, where there is one. A process
+    that inherited such an idle thread inherited its name only, and waits for it for ever (2026.4).
+
+    Raises:
+        ImportError: If OpenVINO is not installed.
+        RuntimeError: In a process that was forked after this was first called.
+    """
+    refuse_late_fork("openvino", "load a style", after="it had loaded one")
+    return openvino_core()

@@ -16,7 +16,7 @@ from .calibration_pictures import Batch
 from .format_writer import FormatWriter
 from .formats import Request
 from .header import METADATA_KEY
-from .openvino_core import openvino_core
+from .openvino_core import core_that_loads, openvino_core
 from .parity import Runner
 from .to_onnx import as_input, quantize, write_onnx
 
@@ -53,7 +53,7 @@ def write_openvino(
 def run_openvino(path: Path, request: Request) -> Runner:
     """Return what carries out an IR on the CPU, in exactly the precision that it was made for."""
     hint = _HINTS.get(request.precision, "f32")
-    model = openvino_core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": hint})
+    model = core_that_loads().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": hint})
 
     def runner(pictures: NDArray[Any]) -> NDArray[Any]:
         return np.array(model(pictures)[0])

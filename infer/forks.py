@@ -18,9 +18,24 @@ def keep_when_forked(owner: object) -> None:
     _running.add(owner)
 
 
+def refuse_late_fork(engine: str, work: str, after: str) -> None:
+    """Raise RuntimeError in a process that was forked after an engine first came here, where it would hang.
+
+    Args:
+        engine: The engine, whose threads are its process's.
+        work: What it cannot do there.
+        after: What came before the fork.
+    """
+    if _first_process(engine) != os.getpid():
+        raise RuntimeError(
+            f"engine '{engine}' cannot {work} in a process that was forked after {after}; start processes by "
+            "'spawn', or before that"
+        )
+
+
 @cache
-def process_that_compiles() -> int:
-    """Return the process that asked first, of this one and those it was forked from."""
+def _first_process(engine: str) -> int:
+    """Return which process asked first, of this one and those that it was forked from."""
     return os.getpid()
 
 
