@@ -45,9 +45,10 @@ def measure(config: TrainConfig, *, steps: int, warmup: int) -> dict[str, Any]:
     clock = _Clock(warmup)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config = _shortened(config, folder, warmup + steps)
+        echo = hardware.echo(config, device.type)
+        config = _shortened(config, folder, warmup + steps).model_copy(update={"echo": echo})
         content = config.content or make_photographs(folder)
-        data = ContentDataModule(content, config, echo=hardware.echo(config, device.type))
+        data = ContentDataModule(content, config, echo=echo)
         style = read_style_picture(config.style or make_picture(folder / "style.png"), config.style_size)
         loss_network = build_loss_network(config, random_loss_weights(config.loss_network)).to(device)
         photographs = calibration_batches(data, config.batch_size, device)

@@ -36,7 +36,7 @@ class RunSetup(Generic[Config]):
     """A run that only lacks the module to train."""
 
     config: Config
-    """The settings, with the loss network that `auto` comes to."""
+    """The settings, with the loss network that `auto` comes to, and how often crops come."""
     losses: list[PerceptualLoss]
     """The objective of each style."""
     network: TransformerNetwork
@@ -83,7 +83,8 @@ def set_up_run(
     interruption = Interruption()
     trainer = build_trainer(config, folder, [SameInputs(joint_checksum(style_pictures)), interruption])
     device = hardware.device(config.accelerator)
-    echo = 1 if config.stream else hardware.echo(config, device.type)
+    echo = hardware.echo(config, device.type)
+    config = config.model_copy(update={"echo": echo})
     data = ContentDataModule(content, config, echo=echo, progress=PreparationProgress())
     config, losses = prepare_objectives(
         config,

@@ -58,7 +58,7 @@ class AveragedModule(ScheduledModule):
                 objective.compile()
         elif device_type == "cpu":
             self._form = (with_fast_cpu_layers(self.network),)
-            echo = hardware.echo(self.optimizer_settings, device_type)
+            echo = self.optimizer_settings.echo or 1
             self.content_features = ContentFeatures(between_echoes(echo)) if echo > 1 else None
 
     @property

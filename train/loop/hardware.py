@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import torch
 
-from allaprima.train.settings.config import OptimizerSettings, Precision
+from allaprima.train.settings.config import OptimizerSettings, Precision, TrainConfig
 
 
 def device_type(accelerator: str) -> str:
@@ -49,9 +49,12 @@ def not_compiled() -> AbstractContextManager[None]:
     return context
 
 
-def echo(settings: OptimizerSettings, device: str) -> int:
-    """Return how often each crop is learned from; features of photographs are a sixth of a step on a CPU."""
-    return settings.echo or (4 if device == "cpu" else 1)
+def echo(settings: TrainConfig, device: str) -> int:
+    """Return how often each crop is learned from: those of a stream come once.
+
+    Features of photographs are a sixth of a step on a CPU.
+    """
+    return 1 if settings.stream else settings.echo or (4 if device == "cpu" else 1)
 
 
 def _has_bfloat16(device: str) -> bool:

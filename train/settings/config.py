@@ -167,7 +167,7 @@ class OptimizerSettings(ScheduleSettings):
     """Peak learning rate; 1e-2 with muon (a tenth of it for biases, norms and the ends), 2e-3 with adam."""
     echo: int | None = Field(default=None, ge=1)
     """How often each crop is learned from, among a few dozen others: 4 by default on a CPU, where its
-    features are computed once, else 1."""
+    features are computed once, else 1; those of a stream come once."""
     ema_decay: float = Field(default=0.99, ge=0, lt=1)
     """Decay of the moving average of the weights, which is what is saved."""
     precision: Resumable[Literal["auto", Precision]] = "auto"

@@ -1,0 +1,38 @@
+"""What a run prepares: settings that the device and the photographs decide."""
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from allaprima.train.loop.style_module import StyleTransferModule
+from allaprima.train.run_folder import create_run_folder
+from allaprima.train.run_setup import RunSetup, set_up_run
+from allaprima.train.settings.config import TrainConfig
+from allaprima.train.settings.parsing import load_config
+from allaprima.train.style_picture import read_style_picture
+
+
+def set_up(settings: dict[str, Any], root: Path, **changes: Any) -> RunSetup[TrainConfig]:
+    config = load_config(None, settings | changes)
+    assert config.style is not None
+    assert config.content is not None
+    style_picture = read_style_picture(config.style, config.style_size)
+    folder = create_run_folder(root, config.style)
+    return set_up_run(config, [style_picture], config.content, folder, None, outputs=())
+
+
+@pytest.mark.parametrize(("asked", "echo"), [(None, 4), (1, 1), (3, 3)])
+@pytest.mark.parametrize("stream", [False, True])
+def test_features_are_kept_of_crops_that_come_again(
+    asked: int | None, echo: int, stream: bool, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    with tarfile.open(tmp_path / "photographs.tar", "w") as tar:
+        tar.add(settings["content"], "photographs")
+    content = str(tmp_path / "photographs.tar")
+    run = set_up(settings, tmp_path / "run", content=content, stream=stream, echo=asked)
+    module = StyleTransferModule(run.network, run.losses[0], run.config)
+    module.suit("cpu")
+    assert run.config.echo == (1 if stream else echo)
+    assert (module.content_features is not None) == (not stream and echo > 1)
