@@ -107,11 +107,12 @@ def evaluate(
     device = hardware.device(accelerator)
     network = trained.network.to(device)
     if videos is not None:
-        clips = measure_videos([path for path in (style_file, beside) if path is not None], videos, device)
+        compared = {} if beside is None else {beside: load_style(beside)}
+        clips = measure_videos({style_file: trained, **compared}, videos, device)
         if output is not None:
             say(f"written to {output}: {', '.join(write_video_report(output, clips))}")
         if record:
-            record_steadiness(style_file, clips)
+            record_steadiness(style_file, trained, clips)
     if content is None:
         return 0
     picture = find_style_picture(style_file, trained, style)
