@@ -161,6 +161,8 @@ def load_style(path: Path | str) -> Style:
         tensors = load(path.read_bytes())
     except SafetensorError as error:
         raise ValueError(f"'{path}' is not a style file, or it is damaged: {error}") from error
+    except KeyError as error:  # safetensors knows the type, and of PyTorch's none for it
+        raise ValueError(f"style file '{path}' has weights of the type {error}; expected floats") from error
     if problems := _misfits(header.network, tensors) or _unusable(tensors):
         raise ValueError(
             f"style file '{path}' does not fit its own header ({header.network}): " + "; ".join(problems)

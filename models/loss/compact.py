@@ -46,7 +46,7 @@ def read_compact(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
             card = parse_json((file.metadata() or {}).get(METADATA_KEY, "null"))
-            weights = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"'{path.name}' is damaged ({error})") from error
     if not isinstance(card, dict):
@@ -55,6 +55,9 @@ def read_compact(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"'{path.name}' has format {version}, and this version reads {FORMAT_VERSION}")
     if {key: tuple(tensor.shape) for key, tensor in weights.items()} != weight_shapes("compact"):
         raise ValueError(f"'{path.name}' holds another network's weights")
+    if odd := [key for key, tensor in weights.items() if not tensor.is_floating_point()]:
+        raise ValueError(f"'{path.name}' has weights that are no floats: {odd[0]} is {weights[odd[0]].dtype}")
+    weights = {key: tensor.float() for key, tensor in weights.items()}
     if not all(tensor.isfinite().all() for tensor in weights.values()):
         raise ValueError(f"'{path.name}' holds numbers that are not finite")
     return weights

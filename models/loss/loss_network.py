@@ -169,5 +169,7 @@ def _checked(weights: Mapping[str, Tensor], key: str, shape: tuple[int, ...], ar
     tensor = weights[key]
     if tuple(tensor.shape) != shape:
         raise ValueError(f"{key} has shape {tuple(tensor.shape)}; {architecture} has {shape}")
+    if not tensor.is_floating_point():
+        raise ValueError(f"{key} is {tensor.dtype}; expected floats")
     tensor = tensor.detach().to(torch.float32)
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor

@@ -1,6 +1,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -155,12 +156,25 @@ def test_weights_that_overflow_are_refused(tmp_path: Path, network: TransformerN
 
 
 @pytest.mark.filterwarnings("error")
-def test_complex_weights_are_refused_without_a_warning(tmp_path: Path, network: TransformerNetwork) -> None:
+@pytest.mark.parametrize(("kind", "size"), [("C64", 24), ("I64", 24), ("BOOL", 3), ("F8_E8M0", 3), ("F7", 3)])
+def test_other_weights_than_floats_are_refused_without_a_warning(
+    kind: str, size: int, tmp_path: Path, network: TransformerNetwork
+) -> None:
+    """Written by hand: older versions of safetensors know fewer types."""
     path = tmp_path / "wave.safetensors"
     save_style(path, network, HEADER)
-    tensors = {**load_file(path), "decoder.2.bias": torch.zeros(3, dtype=torch.complex64)}
-    save_file(tensors, path, metadata={"allaprima": read_header(path).model_dump_json()})
-    with pytest.raises(ValueError, match=r"decoder\.2\.bias is torch\.complex64"):
+    data = b""
+    table: dict[str, Any] = {"__metadata__": {"allaprima": read_header(path).model_dump_json()}}
+    for name, tensor in load_file(path).items():
+        odd = name == "decoder.2.bias"
+        content = bytes(size) if odd else tensor.float().numpy().tobytes()
+        offsets = [len(data), len(data) + len(content)]
+        table[name] = {"dtype": kind if odd else "F32", "shape": [*tensor.shape], "data_offsets": offsets}
+        data += content
+    header = json.dumps(table).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)
+    said = r"decoder\.2\.bias is torch\.|weights of the type 'F8_E8M0'|not a style file, or it is damaged"
+    with pytest.raises(ValueError, match=said):
         load_style(path)
 
 

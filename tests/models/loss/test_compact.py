@@ -77,6 +77,11 @@ def test_damaged_and_foreign_files_are_explained(weights: dict[str, Tensor], tmp
     save_compact(path, {name: tensor[:1] for name, tensor in weights.items()}, {})
     with pytest.raises(ValueError, match="holds another network's weights"):
         read_compact(path)
+    whole = {name: tensor.half() for name, tensor in weights.items()}
+    metadata = {METADATA_KEY: json.dumps({"format_version": 1})}
+    save_file({**whole, "features.0.bias": whole["features.0.bias"].long()}, path, metadata=metadata)
+    with pytest.raises(ValueError, match=r"no floats: features\.0\.bias is torch\.int64"):
+        read_compact(path)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a model at all"])

@@ -112,6 +112,14 @@ def test_wrong_shapes_are_explained(small_weights: dict[str, Tensor]) -> None:
         LossNetwork("vgg19", ["relu1_1"], {**small_weights, "features.0.bias": torch.zeros(3)})
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [torch.complex64, torch.int64])
+def test_other_weights_than_floats_are_refused(kind: torch.dtype, small_weights: dict[str, Tensor]) -> None:
+    odd = {"features.0.bias": small_weights["features.0.bias"].to(kind)}
+    with pytest.raises(ValueError, match=rf"features\.0\.bias is {kind}; expected floats"):
+        LossNetwork("vgg19", ["relu1_1"], small_weights | odd)
+
+
 def test_too_small_a_picture_is_explained(random_weights: MakeWeights) -> None:
     network = LossNetwork("vgg16", ["relu5_1"], random_weights("vgg16"))
     with pytest.raises(ValueError, match="12x40 pixels; layers of stage 5 need at least 16x16"):
