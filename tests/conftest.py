@@ -111,12 +111,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.fixture(autouse=True)
-def the_same_everywhere(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def the_same_everywhere(cache: Path) -> Iterator[None]:
     """The user's cache stays as it is; `--engine auto` is eager, where OpenVINO is faster too."""
-    monkeypatch.setenv("ALLAPRIMA_CACHE", str(cache))
-    monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: False)
-    monkeypatch.setattr("allaprima.infer.engines.openvino_speedups.is_installed", lambda: False)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("ALLAPRIMA_CACHE", str(cache))
+        monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: False)
+        monkeypatch.setattr("allaprima.infer.engines.openvino_speedups.is_installed", lambda: False)
+        yield
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def test_settings_reach_their_place(run: Run, style_file: Path, tmp_path: Path) 
 def test_warnings_of_pillow_are_not_shown(style_file: Path, tmp_path: Path) -> None:
     source = tmp_path / "a.jpg"
     Image.new("RGB", (20, 20)).save(source, exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
-    arguments = ("stylize", str(style_file), str(source), "-o", str(tmp_path / "b.png"))
+    arguments = ("stylize", str(style_file), str(source), "-o", str(tmp_path / "b.png"), "--engine", "eager")
     program = [sys.executable, "-W", "always", "-m", "allaprima", *arguments]
     done = subprocess.run(program, check=True, capture_output=True, text=True)
     assert done.stdout == "1 picture stylised\n"

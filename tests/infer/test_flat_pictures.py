@@ -144,7 +144,7 @@ def able(format: str, precision: str) -> None:
         pytest.param("openvino", "int8", True, "great-wave", marks=pytest.mark.slow),
         pytest.param("onnx", "float16", False, "great-wave", marks=pytest.mark.slow),
         pytest.param("onnx", "int8", True, "udnie", marks=pytest.mark.slow),
-        ("pt2", "bfloat16", True, "great-wave"),
+        pytest.param("pt2", "bfloat16", True, "great-wave", marks=pytest.mark.slow),
         pytest.param("pt2", "float32", False, "great-wave", marks=pytest.mark.slow),
         pytest.param("pt2", "float16", False, "great-wave", marks=pytest.mark.slow),
     ],

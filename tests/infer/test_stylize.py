@@ -35,7 +35,7 @@ def style_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stylizer(style_file: Path) -> Stylizer:
-    return Stylizer.load(style_file, device="cpu")
+    return Stylizer.load(style_file, engine="eager", device="cpu")
 
 
 def picture(height: int, width: int) -> Picture:

@@ -93,6 +93,7 @@ def test_bench_by_name() -> None:
     assert measure_case(replace(case, engine="eager"))["mean_error"] < 1e-5
 
 
+@pytest.mark.slow
 def test_bundled_styles_are_converted_for_an_engine(run: Run, photograph: Path, tmp_path: Path) -> None:
     for engine in ("eager", "openvino"):
         output = tmp_path / f"{engine}.png"
