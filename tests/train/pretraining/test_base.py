@@ -7,6 +7,7 @@ from shutil import copy
 import pytest
 import torch
 import yaml
+from torch._dynamo.utils import counters
 
 from allaprima.models.style_file import load_style, read_header
 
@@ -120,6 +121,29 @@ def test_each_of_its_styles_has_a_file_to_paint_with(
         mean = (first[name] + second[name]) / 2 if name in normalisation else first[name]
         torch.testing.assert_close(common[name], mean, rtol=1e-3, atol=1e-3)
     assert all(first[name].ndim == 1 for name in normalisation)  # normalisation alone
+
+
+@pytest.mark.slow
+def test_what_is_compiled_for_one_style_serves_all(
+    run: Run, settings: Path, styles: Path, style_picture: Path, tmp_path: Path
+) -> None:
+    """The network, and its objective; neither anew for another style, or for the held-out photographs."""
+    copy(style_picture, styles / "three.png")
+    before = counters["stats"]["unique_graphs"]
+    code, _, error = run(
+        "train-base", "--config", settings, "-o", tmp_path / "base", "--compile", "--max-steps", 6
+    )
+    assert code == 0, error
+    assert counters["stats"]["unique_graphs"] - before == 2
+    plain, compiled = tmp_path / "plain", tmp_path / "compiled"
+    for folder, flag in ((plain, "--no-compile"), (compiled, "--compile")):
+        assert (
+            run("train-base", "--config", settings, "-o", folder, flag, "--max-steps", 3, "--lr", 1e-4)[0]
+            == 0
+        )
+    expected = load_style(plain / "base.safetensors").network.state_dict()
+    for name, tensor in load_style(compiled / "base.safetensors").network.state_dict().items():
+        torch.testing.assert_close(tensor, expected[name], rtol=1e-2, atol=2e-3)
 
 
 def test_two_styles_of_one_name_are_refused(run: Run, settings: Path, styles: Path, tmp_path: Path) -> None:
