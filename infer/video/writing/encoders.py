@@ -16,6 +16,7 @@ from allaprima.images.video.rgb_to_frame import FrameMaker
 
 from .codecs import Codec, Encoding
 from .hardware_encoders import find_hardware
+from .thread_priority import priority_kept
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +80,8 @@ class FilmEncoder:
             self._stream.codec_context.bit_rate = encoding.bitrate
         self._frame_of = FrameMaker(format.height, format.width, pixel_format)
         try:
-            self._stream.codec_context.open()
+            with priority_kept():
+                self._stream.codec_context.open()
         except FFmpegError as error:
             settings = ", ".join(f"{name} {value}" for name, value in self._stream.options.items())
             raise ValueError(

@@ -1,6 +1,7 @@
 """Clips written: what a clip has is kept, whatever the network makes of its pictures."""
 
 import logging
+import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,7 @@ from allaprima.images.video.rgb_to_frame import FrameMaker
 from allaprima.infer.video.compositing import View
 from allaprima.infer.video.stylize_clip import Settings, stylize_clip
 from allaprima.infer.video.writing import CODECS, SUFFIXES, CodecName, Encoding
+from allaprima.infer.video.writing.encoders import FilmEncoder, Format
 from allaprima.infer.video.writing.part_file import PartFile
 from tests.images.video.conftest import (
     TICK,
@@ -86,6 +88,19 @@ def test_sizes_are_kept_to_the_pixel(
         assert stream.codec_context.codec.canonical_name == CODECS[codec].stream
         assert len(list(container.decode(video=0))) == 5
     assert ("is odd, which" in caplog.text) == (codec in ("h264", "h265") and height + width != 116)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="needs Linux")
+def test_no_encoder_runs_before_everything_else(tmp_path: Path) -> None:
+    """As root SVT-AV1 asks for real-time priority, also for the thread that opens it."""
+    encoding, format = Encoding("av1"), Format(48, 64, Fraction(24), Fraction(1, 24))
+    before = os.sched_getscheduler(0)
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        encoder = FilmEncoder(container, CODECS["av1"], encoding, format)
+        encoder.encode(picture(0), 0, 1)
+        threads = [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
+        assert {os.sched_getscheduler(thread) for thread in threads} == {before}
+        encoder.flush()
 
 
 @pytest.mark.parametrize("matrix", [Colorspace.ITU709, Colorspace.ITU601])
