@@ -41,4 +41,4 @@ def plot_latencies(rows: Sequence[dict[str, Any]], path: Path) -> None:
         panel.set_title(f"{width}x{height}: milliseconds a batch (median, p95)", fontsize="medium")
     drawn = io.BytesIO()
     figure.savefig(drawn, format=path.suffix.removeprefix("."))
-    write_whole(path, drawn.getbuffer())
+    write_whole(path, drawn.getvalue())

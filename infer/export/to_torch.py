@@ -43,7 +43,7 @@ def write_aoti(program: ExportedProgram, request: Request, photographs: Sequence
     package = io.BytesIO()  # as in `_save`
     with quiet_exporters():
         torch._inductor.aoti_compile_and_package(program, package_path=package)
-    path.write_bytes(package.getbuffer())
+    path.write_bytes(package.getvalue())
 
 
 def run_aoti(path: Path, request: Request) -> Runner:
@@ -68,7 +68,7 @@ def _save(program: ExportedProgram, path: Path, extra_files: dict[str, str] | No
     saved = io.BytesIO()
     with quiet_exporters():
         torch.export.save(program, saved, extra_files=extra_files)
-    path.write_bytes(saved.getbuffer())
+    path.write_bytes(saved.getvalue())
 
 
 def _runner(model: Any, device: str) -> Runner:

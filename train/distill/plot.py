@@ -32,4 +32,4 @@ def plot_judgements(judgements: Sequence[Judgement], path: Path) -> None:
     plots[-1].legend(fontsize="small")
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=110, format="png")
-    write_whole(path, drawn.getbuffer())
+    write_whole(path, drawn.getvalue())

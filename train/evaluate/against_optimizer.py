@@ -125,4 +125,4 @@ def plot(comparisons: Sequence[Comparison], path: Path) -> None:
         axes.legend(fontsize="small")
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=120)
-    write_whole(path, drawn.getbuffer())
+    write_whole(path, drawn.getvalue())

@@ -81,4 +81,4 @@ def plot(clips: Sequence[Steadiness], path: Path) -> None:
     figure.supxlabel("frame", fontsize="small")
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=100)
-    write_whole(path, drawn.getbuffer())
+    write_whole(path, drawn.getvalue())
