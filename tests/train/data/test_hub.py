@@ -18,8 +18,10 @@ from allaprima.train.data import hub
 from allaprima.train.data.hub import can_be_reached, hub_answers
 from allaprima.train.data.sources import check_content, open_source, open_stream
 
-SECOND = 1.5
+SECOND = 8
 """What a second may take on a busy machine."""
+PATIENCE = 30.0
+"""Longer than a busy machine takes for what is known at once."""
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +67,9 @@ def test_a_name_that_cannot_be_looked_up(seconds: float, monkeypatch: pytest.Mon
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr("socket.getaddrinfo", unreachable)
-    assert seconds_until_said() < (SECOND if seconds else SECOND - 1)
+    if not seconds:
+        monkeypatch.setattr(hub, "_REACHED_WITHIN", PATIENCE)
+    assert seconds_until_said() < SECOND
     assert asked == ["huggingface.co"]
     ended.set()
 
@@ -74,7 +78,8 @@ def test_a_proxy_that_takes_no_connection(silent_server: int, monkeypatch: pytes
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{silent_server}")
     assert seconds_until_said() < SECOND
     monkeypatch.setenv("https_proxy", "127.0.0.1:9")  # no server there
-    assert seconds_until_said() < SECOND - 1
+    monkeypatch.setattr(hub, "_REACHED_WITHIN", PATIENCE)
+    assert seconds_until_said() < SECOND
 
 
 def test_one_address_of_many_is_enough(silent_server: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,9 +88,10 @@ def test_one_address_of_many_is_enough(silent_server: int, monkeypatch: pytest.M
         ports = (silent_server, 9, server.getsockname()[1])
         found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in ports]
         monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+        monkeypatch.setattr(hub, "_REACHED_WITHIN", PATIENCE)
         started = perf_counter()
         assert can_be_reached("https://anywhere.example")
-        assert perf_counter() - started < SECOND - 1
+        assert perf_counter() - started < SECOND
 
 
 @pytest.mark.parametrize(
@@ -125,6 +131,8 @@ def test_a_hub_that_answers_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> No
         def log_message(self, format: str, *args: object) -> None:
             pass
 
+    for limit in ("_REACHED_WITHIN", "_ANSWERS_WITHIN"):
+        monkeypatch.setattr(hub, limit, PATIENCE)
     with HTTPServer(("127.0.0.1", 0), Hub) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{server.server_port}"
