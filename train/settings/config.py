@@ -90,7 +90,7 @@ class TemporalSettings(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     temporal: float = Field(default=0.0, ge=0)
-    """Steadiness from frame to frame against content and style, for video: 2 halves flicker. A calibrated
+    """Steadiness from frame to frame against content and style, for video: 0.7 halves flicker. A calibrated
     objective has terms of about 1; a preset's may be in the millions."""
 
 
