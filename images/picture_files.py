@@ -144,6 +144,11 @@ class Picture:
         """Pixels from left to right."""
         return int(self.rgb.shape[1])
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return self.rgb.nbytes + (0 if self.alpha is None else self.alpha.nbytes)
+
     @classmethod
     def from_image(cls, image: Image.Image, *, name: str = "picture") -> "Picture":
         """Convert any Pillow image: its first frame, upright, in sRGB, scaled to 8 bits.

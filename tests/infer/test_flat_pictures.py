@@ -103,6 +103,7 @@ def test_half_precision(precision: Literal["bfloat16", "float16"], expected: NDA
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # minutes where a core is shared
 @pytest.mark.skipif(not has_compiler(), reason="needs a C++ compiler")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_compiled(precision: Literal["float32", "bfloat16"], expected: NDArray[np.uint8]) -> None:

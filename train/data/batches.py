@@ -19,10 +19,11 @@ from allaprima.images.picture_files import PictureError
 from .crops import MIN_SCALE, largest_crop, random_crop
 from .decoder import Decoder
 from .sources import PictureSource, PictureStream
-from .undecoded_picture import Payload
+from .undecoded_picture import NoPicture, Payload, bytes_of
 
 _log = logging.getLogger(__name__)
 _SHUFFLE_BUFFER = 512
+_SHUFFLE_BYTES = 512 << 20
 _GIVE_UP_AFTER = 1000
 _NAMED = 10
 
@@ -106,18 +107,23 @@ class StreamedSamples:
             while len(self._window) <= position:
                 self._window.append(next(self._pending))
             yield self._window[position]
+            name, _ = self._window[position]
+            # Broken, or nobody would ask for the next; only its place is kept.
+            self._window[position] = name, NoPicture("it could not be read")
 
     def _shuffled(self) -> Iterator[tuple[str, Payload]]:
         for epoch in itertools.count():
             generator = random_generator(self._seed, epoch, _STREAM_ORDER)
             buffer: list[tuple[str, Payload]] = []
+            held = 0
             for item in itertools.islice(self._stream, self._skip, None):
-                if len(buffer) < _SHUFFLE_BUFFER:
-                    buffer.append(item)
-                else:
-                    slot = int(generator.integers(_SHUFFLE_BUFFER))
-                    yield buffer[slot]
-                    buffer[slot] = item
+                held += bytes_of(item[1])
+                while buffer and (len(buffer) >= _SHUFFLE_BUFFER or held > _SHUFFLE_BYTES):
+                    slot = int(generator.integers(len(buffer)))
+                    buffer[slot], buffer[-1] = buffer[-1], buffer[slot]
+                    held -= bytes_of(buffer[-1][1])
+                    yield buffer.pop()
+                buffer.append(item)
             if not buffer:
                 raise ValueError("the stream of content pictures is empty")
             yield from (buffer[slot] for slot in generator.permutation(len(buffer)))

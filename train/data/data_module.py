@@ -188,10 +188,7 @@ class ContentDataModule(LightningDataModule):
         They are reduced to the size that is cached, and enlarged to the least that the network takes. Of
         those that are very long, such as screenshots, it is the middle: memory is bounded as in training.
         """
-        decoded = (self._decode(payload, self._side) for payload in self._held_out[:count])
-        return [
-            shorter_side_within(middle_part(pixels, _LONGEST), MINIMUM_SIZE, self._side) for pixels in decoded
-        ]
+        return [self._paintable(payload) for payload in self._held_out[:count]]
 
     @cached_property
     def identity(self) -> str:
@@ -283,7 +280,7 @@ class ContentDataModule(LightningDataModule):
             next_position = position + 1
             try:
                 crops.append(centre_crop(self._decode(payload, crop_size), crop_size))
-                self._held_out.append(payload)
+                self._held_out.append(payload if isinstance(payload, Path) else self._paintable(payload))
             except PictureError:
                 broken.append(name)
             if len(crops) == count:
@@ -293,6 +290,10 @@ class ContentDataModule(LightningDataModule):
             raise ValueError(f"none of {next_position} pictures in '{self._content}' can be read")
         self._validation = torch.stack(crops) if crops else self._validation
         return next_position
+
+    def _paintable(self, payload: Payload) -> NDArray[np.uint8]:
+        pixels = self._decode(payload, self._side)
+        return shorter_side_within(middle_part(pixels, _LONGEST), MINIMUM_SIZE, self._side)
 
     def _any_readable(self, pictures: Iterable[Payload]) -> bool:
         """Return whether there is a picture that can be read; as a rule the first."""

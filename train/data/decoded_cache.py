@@ -24,7 +24,6 @@ from .cache_files import INDEX, PIXELS, CacheIndex, is_sound, read_index, write_
 from .crops import shorter_side_within
 from .decoder import Decoder
 from .sources import PictureSource
-from .undecoded_picture import Payload
 
 _log = logging.getLogger(__name__)
 _FORMAT = 5
@@ -263,12 +262,11 @@ class _Pixels:
         with ThreadPoolExecutor(threads) as pool:
             for start in range(0, len(indices), 8 * threads):  # bounds what waits to be written
                 part = indices[start : start + 8 * threads]
-                payloads = [self.source[index] for index in part]
-                yield from zip(part, pool.map(self._reduced, payloads), strict=True)
+                yield from zip(part, pool.map(self._reduced, part), strict=True)
 
-    def _reduced(self, payload: Payload) -> NDArray[np.uint8] | None:
+    def _reduced(self, index: int) -> NDArray[np.uint8] | None:
         try:
-            return shorter_side_within(self.decoder(payload, self.side), 1, self.side)
+            return shorter_side_within(self.decoder(self.source[index], self.side), 1, self.side)
         except PictureError as error:
             _log.debug("%s", error)
             return None

@@ -26,3 +26,13 @@ def within_bounds(content: bytes) -> bytes | NoPicture:
     if len(content) > LARGEST_PICTURE:
         return NoPicture(f"it has more than {LARGEST_PICTURE} bytes")
     return content
+
+
+def bytes_of(payload: Payload) -> int:
+    """Return how many bytes a picture takes in memory; one in a file of its own takes none."""
+    match payload:
+        case bytes():
+            return len(payload)
+        case np.ndarray():
+            return payload.nbytes
+    return 0

@@ -87,7 +87,7 @@ def _parquet_writer(file: Path) -> Iterator[Add]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from .parquet_shards import COLUMN, ROWS, named_pictures_schema
+    from .parquet_shards import COLUMN, ROW_BYTES, ROWS, named_pictures_schema
 
     schema = named_pictures_schema()
     rows: list[dict[str, Any]] = []
@@ -100,7 +100,7 @@ def _parquet_writer(file: Path) -> Iterator[Add]:
         def add(name: str, content: bytes) -> None:
             text = os.fsencode(name).decode("utf-8", "backslashreplace")  # a name need not be text
             rows.append({"name": text, COLUMN: {"bytes": content, "path": None}})
-            if len(rows) == ROWS:
+            if len(rows) == ROWS or sum(len(row[COLUMN]["bytes"]) for row in rows) > ROW_BYTES:
                 flush()
 
         yield add

@@ -1,7 +1,6 @@
 """Parquet files with a column of pictures: a file in, a file out, with a column more."""
 
 import json
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pyarrow import parquet
 
+from allaprima.bounded_parquet import open_parquet_file, parquet_rows
 from allaprima.images.picture_files import Picture, PictureError, encode_picture, read_picture
 from allaprima.infer.jobs.pipeline.outcome import Outcome, outcome_of
 from allaprima.infer.jobs.pipeline.run_pipeline import Work, run_pipeline
@@ -23,6 +23,9 @@ COLUMN = "stylized"
 ROWS = 32
 """That are held in memory, and written together, unless they are large."""
 
+ROW_BYTES = 1 << 26
+"""Of rows that are written together."""
+
 LARGEST_ROW = 1 << 28
 """Bytes; a few kilobytes of a file may claim any number."""
 _USUAL_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png")
@@ -31,7 +34,7 @@ _PICTURES = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 class _Row(NamedTuple):
     number: int
-    data: bytes | None
+    table: Any
 
 
 def stylize_parquet(
@@ -55,30 +58,28 @@ def stylize_parquet(
     """
     name = Path(f"picture{suffix or '.jpg'}")
 
-    def read(row: _Row) -> Picture:
-        if row.data is None:
-            raise PictureError("the row has no picture")
-        return read_picture(row.data, max_pixels=max_pixels)
-
     def write(_: _Row, picture: Picture) -> bytes:
         return encode_picture(picture, name, quality=quality)
 
     try:
         with (
             local_copy(job.source) as source,
-            parquet.ParquetFile(source) as file,
+            open_parquet_file(source) as file,
             written_whole(job.target) as temporary,
         ):
             column = _picture_column(job.source, file.schema_arrow)
             schema = _with_column(file.schema_arrow)
-            tables: deque[Any] = deque()
             ready: list[Any] = []
-            with parquet.ParquetWriter(temporary, schema) as out:
-                work = Work[_Row, bytes](read, write, lambda row, _: b"")
-                for done in run_pipeline(_rows(file, column, tables), work, stylizer):
+
+            def read(row: _Row) -> Picture:
+                return read_picture(_contents(row.table, column), max_pixels=max_pixels)
+
+            with parquet.ParquetWriter(temporary, schema, write_statistics=_orderly_columns(file)) as out:
+                work = Work[_Row, bytes](read, write, lambda row, _: b"", lambda row: int(row.table.nbytes))
+                for done in run_pipeline(_rows(file), work, stylizer):
                     painted = None if isinstance(done.result, Exception) else done.result
-                    ready.append(_extended(tables.popleft(), painted, schema))
-                    if len(ready) == ROWS or sum(table.nbytes for table in ready) > LARGEST_ROW:
+                    ready.append(_extended(done.item.table, painted, schema))
+                    if len(ready) == ROWS or sum(table.nbytes for table in ready) > ROW_BYTES:
                         out.write_table(pa.concat_tables(ready))
                         ready.clear()
                     row = f"row-{done.item.number}"
@@ -96,15 +97,26 @@ def named_pictures_schema() -> Any:
     return pa.schema([("name", pa.string()), (COLUMN, _PICTURES)], metadata)
 
 
-def _rows(file: Any, column: str, tables: deque[Any]) -> Iterator[_Row]:
-    """Yield rows, read one at a time: one large value may stand in all of them without taking room."""
-    rows = (pa.table(batch) for batch in file.iter_batches(batch_size=1) if len(batch))
-    for number, row in enumerate(rows):
-        if row.nbytes > LARGEST_ROW:
-            raise ValueError(f"row {number} has {row.nbytes} bytes, more than {LARGEST_ROW}")
-        tables.append(row)
-        cell = row.column(column)[0].as_py()
-        yield _Row(number, cell["bytes"] if isinstance(cell, dict) else cell)
+def _rows(file: Any) -> Iterator[_Row]:
+    for number, table in enumerate(parquet_rows(file)):
+        if table.nbytes > LARGEST_ROW:
+            raise ValueError(f"row {number} has {table.nbytes} bytes, more than {LARGEST_ROW}")
+        yield _Row(number, table)
+
+
+def _orderly_columns(file: Any) -> list[str]:
+    """Return the columns whose least and greatest value may be of use: of pictures they are large copies."""
+    is_bytes = ("BYTE_ARRAY", "NONE")
+    columns = (file.schema.column(index) for index in range(len(file.schema)))
+    return [column.path for column in columns if (column.physical_type, column.logical_type.type) != is_bytes]
+
+
+def _contents(row: Any, column: str) -> bytes:
+    cell = row.column(column)[0].as_py()
+    contents: bytes | None = cell["bytes"] if isinstance(cell, dict) else cell
+    if contents is None:
+        raise PictureError("the row has no picture")
+    return contents
 
 
 def _extended(row: Any, painted: bytes | None, schema: Any) -> Any:

@@ -66,7 +66,7 @@ def stylize_tar(
             written_whole(job.target) as temporary,
             tarfile.open(temporary, "w") as out,
         ):
-            work = Work[_Item, Member](read, write, lambda item, _: item.picture)
+            work = Work[_Item, Member](read, write, lambda item, _: item.picture, _bytes_of)
             for done in run_pipeline(_items(source, rest), work, stylizer):
                 members = [] if isinstance(done.result, Exception) else [done.result]
                 for info, data in [*done.item.before, *members]:
@@ -79,6 +79,10 @@ def stylize_tar(
         raise ValueError(
             f"'{job.source}' is no tar file, or cut short ({error}); no result of it is kept"
         ) from error
+
+
+def _bytes_of(item: _Item) -> int:
+    return sum(len(data) for _, data in [*item.before, item.picture])
 
 
 def _items(source: Path, rest: list[Member]) -> Iterator[_Item]:

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from allaprima.images.large_picture_files import PictureFacts
 from allaprima.images.picture_files import Picture
@@ -22,6 +22,9 @@ WORKERS = min(4, os.cpu_count() or 1)
 AHEAD = 2 * WORKERS
 """Pictures that are read before they are needed, and as many that wait to be written."""
 
+BYTES_AHEAD = 1 << 26
+"""What waits at each of these places takes no more, unless it is a single one."""
+
 
 @dataclass(frozen=True)
 class Work(Generic[Item, Result]):
@@ -31,11 +34,13 @@ class Work(Generic[Item, Result]):
         read: Returns its picture, or of one that does not fit in memory what its file says of it.
         write: Puts the stylised picture where it belongs. Called in a thread, as `read` is.
         paint_large: Does everything for a picture that does not fit in memory.
+        bytes_of: Returns how many bytes an item takes in memory by itself.
     """
 
     read: Callable[[Item], Picture | PictureFacts]
     write: Callable[[Item, Picture], Result]
     paint_large: Callable[[Item, PictureFacts], Result]
+    bytes_of: Callable[[Item], int] = lambda _: 0
 
 
 @dataclass(frozen=True)
@@ -84,14 +89,13 @@ def run_pipeline(
         stylizer: Stylises, in this thread.
     """
     with ThreadPoolExecutor(WORKERS) as readers, ThreadPoolExecutor(WORKERS) as writers:
-        writing: deque[Future[Done[Item, Result]]] = deque()
+        writing = _Waiting[Done[Item, Result]]()
         try:
             for read, painted in _painted(_read_ahead(items, work, readers), work, stylizer):
-                writing.append(writers.submit(_finish, read, painted, work))
-                while writing and (len(writing) > AHEAD or writing[0].done()):
-                    yield writing.popleft().result()
-            while writing:
-                yield writing.popleft().result()
+                size = work.bytes_of(read.item) + (painted.nbytes if isinstance(painted, Picture) else 0)
+                writing.append(writers.submit(_finish, read, painted, work), size)
+                yield from writing.ready()
+            yield from writing.all()
         finally:
             for pool in (readers, writers):
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -100,13 +104,42 @@ def run_pipeline(
 def _read_ahead(
     items: Iterable[Item], work: Work[Item, Result], pool: ThreadPoolExecutor
 ) -> Iterator[_Read[Item]]:
-    reading: deque[Future[_Read[Item]]] = deque()
+    reading = _Waiting[_Read[Item]]()
     for item in items:
-        reading.append(pool.submit(_read, item, work))
-        while reading and (len(reading) > AHEAD or reading[0].done()):
-            yield reading.popleft().result()
-    while reading:
-        yield reading.popleft().result()
+        reading.append(pool.submit(_read, item, work), work.bytes_of(item))
+        yield from reading.ready()
+    yield from reading.all()
+
+
+class _Waiting(Generic[Result]):
+    """What is not done yet, and what is but waits for what came before."""
+
+    def __init__(self) -> None:
+        self._futures: deque[tuple[Future[Result], int]] = deque()
+
+    def append(self, future: Future[Result], size: int) -> None:
+        """Add something that takes so many bytes, besides the picture that it has when it is read."""
+        self._futures.append((future, size))
+
+    def ready(self) -> Iterator[Result]:
+        """Yield what comes first while it is done, or too much waits."""
+        while self._futures and (self._are_many() or self._futures[0][0].done()):
+            yield self._futures.popleft()[0].result()
+
+    def all(self) -> Iterator[Result]:
+        """Yield all in order."""
+        while self._futures:
+            yield self._futures.popleft()[0].result()
+
+    def _are_many(self) -> bool:
+        held = sum(size + _picture_bytes(future) for future, size in self._futures)
+        return len(self._futures) > AHEAD or held > BYTES_AHEAD
+
+
+def _picture_bytes(future: Future[Any]) -> int:
+    """Return how many bytes the picture takes that was read, if it was."""
+    read = future.result() if future.done() else None
+    return read.picture.nbytes if isinstance(read, _Read) and isinstance(read.picture, Picture) else 0
 
 
 def _read(item: Item, work: Work[Item, Result]) -> _Read[Item]:
@@ -114,7 +147,7 @@ def _read(item: Item, work: Work[Item, Result]) -> _Read[Item]:
     try:
         return _Read(item, started, work.read(item))
     except FAILURES as error:
-        return _Read(item, started, error)
+        return _Read(item, started, _without_traceback(error))
 
 
 def _painted(
@@ -154,4 +187,16 @@ def _finish(
     try:
         return read.done(work.write(read.item, painted))
     except FAILURES as error:
-        return read.done(error)
+        return read.done(_without_traceback(error))
+
+
+def _without_traceback(error: Exception) -> Exception:
+    """Return an error that does not keep what was in memory where it happened.
+
+    As a result of a thread it would keep itself there, too: below it is the frame that holds the result.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error

@@ -491,6 +491,7 @@ def test_machine_code_runs(machine_code: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # minutes where a core is shared
 def test_style_file_as_machine_code(
     small_style: Path, eager: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

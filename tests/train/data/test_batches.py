@@ -3,6 +3,7 @@
 import io
 import multiprocessing
 import tarfile
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, islice
@@ -225,3 +226,38 @@ class Broken:
     def following(self, sample: int) -> Iterator[tuple[str, Payload]]:
         yield "bad", b""
         yield "good", np.zeros((40, 40, 3), np.uint8)
+
+
+class Stream:
+    """Pictures of a megabyte each, which can be told apart."""
+
+    def __iter__(self) -> Iterator[tuple[str, Payload]]:
+        return ((str(number), bytes([number]) + bytes(1 << 20)) for number in range(40))
+
+    def fingerprint(self) -> str:
+        return ""
+
+
+def test_pictures_that_wait_to_be_shuffled_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches_module, "_SHUFFLE_BYTES", 8 << 20)
+    tracemalloc.start()
+    try:
+        following = StreamedSamples(Stream(), seed=0).following(0)
+        names = [next(following)[0] for _ in range(40)]
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20
+    finally:
+        tracemalloc.stop()
+    assert sorted(map(int, names)) == list(range(40))
+    assert names != sorted(names, key=int)
+
+
+def test_broken_pictures_of_a_stream_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches_module, "_SHUFFLE_BYTES", 2 << 20)
+    monkeypatch.setattr(batches_module, "_GIVE_UP_AFTER", 38)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="38 content pictures in a row cannot be read"):
+            batches(StreamedSamples(Stream(), seed=0)).batch(0)
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20  # of 38
+    finally:
+        tracemalloc.stop()

@@ -12,6 +12,7 @@ import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets.packaged_modules.parquet.parquet import Parquet
 from PIL import Image
 
 from allaprima.images.picture_files import PictureError, read_picture
@@ -317,10 +318,10 @@ def test_name_that_is_neither_here_nor_on_the_hub(opened: object, monkeypatch: p
 
 @pytest.mark.parametrize("opened", [open_source, open_stream])
 def test_hub_data_set_with_a_program_is_explained(opened: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_dataset(*_: object, **__: object) -> object:
+    def load_dataset_builder(*_: object, **__: object) -> object:
         raise RuntimeError("Dataset scripts are no longer supported, but found name.py")
 
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(datasets, "load_dataset_builder", load_dataset_builder)
     monkeypatch.setattr("allaprima.train.data.parquet_and_hub.hub_answers", lambda name: True)
     assert callable(opened)
     with pytest.raises(
@@ -330,14 +331,15 @@ def test_hub_data_set_with_a_program_is_explained(opened: object, monkeypatch: p
 
 
 def test_hub_data_set_in_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_dataset(path: str, name: str | None, *, split: str, streaming: bool) -> object:
-        assert (path, name, split) == ("owner/name", "small", "train")
-        rows = [{"bytes": encoded(number), "path": None} for number in range(3)]
-        table = datasets.Dataset.from_dict({"n": [0, 1, 2], "image": rows})
-        table = table.cast_column("image", datasets.Image())
-        return table.to_iterable_dataset() if streaming else table
+    rows = [{"bytes": encoded(number), "path": None} for number in range(3)]
+    table = datasets.Dataset.from_dict({"n": [0, 1, 2], "image": rows})
+    table.cast_column("image", datasets.Image()).to_parquet(tmp_path / "a.parquet")
 
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    def load_dataset_builder(path: str, name: str | None) -> object:
+        assert (path, name) == ("owner/name", "small")
+        return Parquet(data_files={"train": [str(tmp_path / "a.parquet")]}, hash="0")
+
+    monkeypatch.setattr(datasets, "load_dataset_builder", load_dataset_builder)
     monkeypatch.setattr("allaprima.train.data.parquet_and_hub.hub_answers", lambda name: True)
     assert reds(open_source("owner/name:small")) == [0, 1, 2]
     assert streamed(open_stream("owner/name:small")) == [0, 1, 2]

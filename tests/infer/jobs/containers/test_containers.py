@@ -3,11 +3,10 @@
 import gzip
 import io
 import tarfile
-from collections import deque
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import PIL.Image
 import pyarrow as pa
 import pytest
 from datasets import ClassLabel, Features, Image, Value
@@ -17,6 +16,7 @@ from allaprima.images.picture_files import read_picture
 from allaprima.infer.jobs.containers import parquet_shards
 from tests.conftest import Run
 from tests.infer.jobs.conftest import encoded, expected
+from tests.repeated_values import memory_taken, write_repeated
 
 
 def make_tar(path: Path, members: dict[str, bytes]) -> Path:
@@ -108,23 +108,22 @@ def test_a_table_without_pictures_and_a_damaged_one_are_told(style: Path, tmp_pa
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_value_that_stands_in_all_rows_takes_memory_once(tmp_path: Path) -> None:
+PAINTING = """
+from allaprima.infer.jobs.containers.parquet_shards import *; from allaprima.images.picture_files import *
+job = Job(Path(sys.argv[1]), Path(sys.argv[2]))
+done = list(stylize_parquet(lambda picture: picture, job, suffix=None, quality=90, max_pixels=10**8))
+assert {outcome.status for outcome in done} == {sys.argv[3]} and len(done) == 65
+"""
+
+
+@pytest.mark.parametrize("status", ["stylized", "failed"])
+def test_a_value_that_stands_in_all_rows_is_held_a_few_times(status: str, tmp_path: Path) -> None:
     """A dictionary of one large value makes many large rows of a few bytes."""
-    large = pa.DictionaryArray.from_arrays(pa.array([0] * 100, pa.int32()), pa.array([bytes(8 << 20)]))
-    pictures = pa.array([encoded(0)] * 100)
-    source = tmp_path / "a.parquet"
-    options: dict[str, Any] = {"compression": "zstd", "dictionary_pagesize_limit": 1 << 28}
-    parquet.write_table(pa.table({"image": pictures, "text": large}), source, store_schema=False, **options)
-    assert source.stat().st_size < 100_000
-    pool, usual = pa.proxy_memory_pool(pa.default_memory_pool()), pa.default_memory_pool()
-    pa.set_memory_pool(pool)
-    try:
-        with parquet.ParquetFile(source) as file:
-            rows = parquet_shards._rows(file, "image", deque(maxlen=4))
-            assert sum(1 for _ in rows) == 100
-    finally:
-        pa.set_memory_pool(usual)
-    assert (pool.max_memory() or 0) < 100 << 20
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (1672, 1672)).save(file, "BMP")
+    value = file.getvalue() if status == "stylized" else bytes(8 << 20)
+    source = write_repeated(tmp_path / "a.parquet", value, 65)
+    assert memory_taken(PAINTING, source, tmp_path / "out.parquet", status) < 400 << 20  # of 520
 
 
 def test_rows_that_would_fill_memory_are_refused(

@@ -1,14 +1,16 @@
 """Many pictures: bounded, and independent of one another."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import ReferenceType, ref
 
 import numpy as np
 import pytest
 
 from allaprima.images.picture_files import Picture
 from allaprima.infer import Stylizer
-from allaprima.infer.jobs.pipeline.run_pipeline import AHEAD, Work, run_pipeline
+from allaprima.infer.jobs.pipeline.run_pipeline import AHEAD, BYTES_AHEAD, Work, run_pipeline
 from allaprima.infer.jobs.pipeline.stylize_stream import stylize_stream
 from tests.conftest import paint
 
@@ -92,3 +94,53 @@ def test_no_more_is_read_than_is_needed_soon() -> None:
         assert next(results).result == expected
         assert taken <= expected + 4 * AHEAD + 4
     results.close()  # type: ignore[attr-defined]
+
+
+def test_large_items_wait_one_at_a_time() -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for item in range(50):
+            taken = item
+            yield item
+
+    work = Work[int, int](
+        *(lambda item: grey(item + 10), lambda item, _: item, lambda item, _: item), lambda _: BYTES_AHEAD + 1
+    )
+    for expected, done in enumerate(run_pipeline(items(), work, Inverter())):
+        assert done.result == expected
+        assert taken <= expected + 1 + Inverter.batch
+
+
+class Item:
+    """Something that can be watched."""
+
+
+@pytest.mark.parametrize("fails", ["read", "write"])
+def test_what_failed_is_not_kept(fails: str) -> None:
+    """An error's traceback leads to its thread, and from there to the result, which is the error."""
+    watched: list[ReferenceType[Item]] = []
+
+    def items() -> Iterator[Item]:
+        for _ in range(40):
+            item = Item()
+            watched.append(ref(item))
+            yield item
+            del item
+
+    def read(item: Item) -> Picture:
+        if fails == "read":
+            raise ValueError("broken") from OSError("for a reason")
+        return grey(100)
+
+    def write(item: Item, _: Picture) -> None:
+        raise OSError("no room")
+
+    gc.disable()
+    try:
+        for done in run_pipeline(items(), Work[Item, None](read, write, lambda item, _: None), Inverter()):
+            assert isinstance(done.result, ValueError if fails == "read" else OSError)
+            assert sum(item() is not None for item in watched) <= 2 * AHEAD + 2 * Inverter.batch
+    finally:
+        gc.enable()
