@@ -225,7 +225,10 @@ def _local_files(content: str) -> tuple[list[Path], str | None]:
         )
     kinds = Counter(kind for file in files if (kind := _kind(file)))
     if not kinds:
-        raise ValueError(_nothing_in(content, None) + f"; it has {len(files)} other files")
+        archive = next((f"'{file.name}'" for file in files if file.suffix.lower() in _ARCHIVES), None)
+        advice = f", such as {archive}: unpack it, or make an uncompressed .tar of it" if archive else ""
+        others = "1 other file" if len(files) == 1 else f"{len(files)} other files"
+        raise ValueError(f"{_nothing_in(content, None)}; it has {others}{advice}")
     kind = max(kinds, key=lambda kind: kinds[kind])
     say_passed_over(content, (file for file in others_than_pictures(files) if not _kind(file)))
     if len(kinds) > 1:

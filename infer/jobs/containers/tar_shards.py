@@ -2,9 +2,11 @@
 
 import io
 import lzma
+import os
 import tarfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +90,7 @@ def _bytes_of(item: _Item) -> int:
 def _items(source: Path, rest: list[Member]) -> Iterator[_Item]:
     """Yield the pictures of a tar file, and leave in `rest` what comes after the last one."""
     held = 0
-    with BoundedTarFile.open(source, "r|*") as shard:
+    with _opened(source) as shard:
         for info in shard:
             file = shard.extractfile(info) if info.isfile() else None
             if file is None:
@@ -108,6 +110,22 @@ def _items(source: Path, rest: list[Member]) -> Iterator[_Item]:
                 held = 0
             else:
                 rest.append(member)
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[tarfile.TarFile]:
+    """Open a tar file, compressed or not, to be read from front to back."""
+    if source.suffix.lower() != ".zst":
+        with BoundedTarFile.open(source, "r|*") as shard:
+            yield shard
+        return
+    import pyarrow  # Python has zstd from 3.14 on
+
+    with (
+        pyarrow.input_stream(os.fspath(source), compression="zstd") as file,
+        BoundedTarFile.open(fileobj=file, mode="r|") as shard,
+    ):
+        yield shard
 
 
 def _renamed(info: tarfile.TarInfo, name: Path, size: int) -> tarfile.TarInfo:

@@ -7,7 +7,7 @@ from allaprima.infer.jobs.storage.url import Location, real_location
 from .job import Job
 from .targets import is_collection
 
-_TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
 
 def is_container(path: Location) -> bool:

@@ -259,6 +259,17 @@ def test_folder_without_pictures(tmp_path: Path) -> None:
         open_source(str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["a.tar.zst", "a.tar.gz", "a.zip"])
+def test_compressed_files_are_to_be_unpacked(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    for opened in (open_source, open_stream):
+        for content in (tmp_path, tmp_path / name):
+            with pytest.raises(
+                ValueError, match=f"it has 1 other file, such as '{name}': unpack it, or make"
+            ):
+                opened(str(content))
+
+
 def test_folder_of_pictures_is_no_stream(tmp_path: Path) -> None:
     write_folder(tmp_path, ["a.png"])
     with pytest.raises(ValueError, match="is a folder of pictures, which cannot be streamed"):

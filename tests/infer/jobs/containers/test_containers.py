@@ -176,6 +176,21 @@ def test_a_compressed_tar_comes_out_as_a_tar(style: Path, tmp_path: Path, run: R
     assert list(members(tmp_path / "one.tar")) == ["0.png", "0.txt"]
 
 
+def test_a_tar_compressed_by_zstd_comes_out_as_a_tar(style: Path, tmp_path: Path, run: Run) -> None:
+    source = make_tar(tmp_path / "a.tar", {"0.png": encoded(0), "0.txt": b"x", "1.png": encoded(1)})
+    whole = source.read_bytes()
+    frames = [pa.compress(part, "zstd").to_pybytes() for part in (whole[:3000], whole[3000:])]
+    (tmp_path / "b.tar.zst").write_bytes(b"".join(frames))
+    assert run("stylize", style, tmp_path / "b.tar.zst", "-o", tmp_path / "out")[0] == 0
+    assert list(members(tmp_path / "out" / "b.tar")) == ["0.png", "0.txt", "1.png"]
+    for name, content in (("c", frames[0]), ("d", frames[0][:-9]), ("e", b"no zstd at all"), ("f", b"")):
+        (tmp_path / f"{name}.tar.zst").write_bytes(content)
+        code, _, error = run("stylize", style, tmp_path / f"{name}.tar.zst", "-o", tmp_path / "out")
+        assert code == 1
+        assert error.startswith(f"error: '{tmp_path / name}.tar.zst'")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.tar"]
+
+
 def test_files_of_many_pictures_keep_their_kind(style: Path, tmp_path: Path, run: Run) -> None:
     tar = make_tar(tmp_path / "a.tar", {"0.png": encoded(0)})
     table = make_parquet(tmp_path / "a.parquet", 2)
