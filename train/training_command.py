@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from allaprima.terminal import complain
 
-from .loop.failure_messages import failure_advice
+from .loop.failure_messages import FAILURES, failure_advice
 from .rank_zero import is_first_process
 from .settings.parsing import ConfigError
 
@@ -50,7 +50,7 @@ def carry_out_training(
         raise ConfigError("--resume goes on with the run's own settings: leave out --config")
     try:
         trained = begin(config) if resume is None else go_on(resume)
-    except RuntimeError as error:
+    except FAILURES as error:
         if (advice := failure_advice(error, command)) is None:
             raise
         complain(advice)

@@ -185,11 +185,29 @@ def test_a_killed_run_leaves_no_processes(settings: dict[str, Any], tmp_path: Pa
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 3  # the fork server and its workers
     process.kill()
-    process.communicate()
     _, alive = psutil.wait_procs(family, timeout=20)
     for orphan in alive:
         orphan.kill()
+    process.communicate()
     assert not alive
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError("reset by peer"), EOFError(), RuntimeError("DataLoader worker is killed")]
+)
+def test_pictures_that_stop_coming_are_a_message(
+    error: Exception, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    """A connection of a worker that was just killed ends before anybody knows of its death."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(StyleTransferModule, "training_step", fail)
+    arguments = command(settings, "--output", str(tmp_path / "run"))
+    code, _, said = run(*arguments[arguments.index("train") :])
+    assert code == 1
+    assert "error: the pictures stopped coming: " in said
 
 
 @pytest.mark.slow
@@ -207,7 +225,8 @@ def test_a_run_whose_worker_is_killed_ends_with_a_message(settings: dict[str, An
     output = process.communicate(timeout=100)[0].decode()
     assert process.returncode == 1, output
     assert "the pictures stopped coming: " in output
-    assert "the last checkpoint is kept. Fewer --workers need less memory" in output
+    assert "Fewer --workers need less memory" in output
+    assert "; the last checkpoint is kept\n" in output
     assert "Traceback" not in output
     assert any(map(is_whole, (root / "checkpoints").glob("*.ckpt")))
 

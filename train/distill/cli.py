@@ -14,7 +14,7 @@ from allaprima.terminal import complain, quoted, say
 from allaprima.train.settings.flags_from_settings import flags_of, typed_settings
 from allaprima.train.settings.parsing import ConfigError, load_settings
 
-from .config import DistillConfig
+from .config import RESULT, DistillConfig
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,10 @@ def distill(
     if settled.content is None:
         raise ConfigError("content is missing: give a folder of photographs with --content FOLDER")
     if settled.output.exists() and any(settled.output.iterdir()):
-        raise FileExistsError(f"'{settled.output}' is not empty: name a new folder with --output")
+        result = settled.output / RESULT
+        advice = f"; --init {quoted(result)} goes on from its result" if result.exists() else ""
+        raise FileExistsError(f"'{settled.output}' is not empty: name a new folder with --output{advice}")
+    from allaprima.train.loop.failure_messages import FAILURES, lost_pictures
     from allaprima.train.loop.interruption import Interruption
     from allaprima.train.loop.limits import DivergenceError
 
@@ -54,6 +57,11 @@ def distill(
         result = run(settled, settled.content, interruption := Interruption())
     except DivergenceError as error:
         complain(f"distillation has diverged: {error}; try a lower --lr")
+        return 1
+    except FAILURES as error:
+        if (advice := lost_pictures(error)) is None:
+            raise
+        complain(advice)
         return 1
     say(f"compact network: {result}")
     say(f"model card:      {settled.output / 'README.md'}")

@@ -10,6 +10,9 @@ from allaprima.train.settings.config import DataSettings, ScheduleSettings
 from allaprima.train.settings.durations import Duration, Interval, plain_values
 from allaprima.train.settings.field_metadata import File, Place, Source
 
+RESULT = "compact.safetensors"
+"""The file in the run's folder that holds the network."""
+
 
 class DistillConfig(ScheduleSettings, DataSettings):
     """All settings of a distillation, in one flat name space; pydantic lists the last base first."""

@@ -25,7 +25,7 @@ from allaprima.train.loop.progress import PreparationProgress, TrainingProgress
 from allaprima.train.loop.quiet_lightning import without_advice
 from allaprima.train.settings.parsing import write_yaml
 
-from .config import DistillConfig
+from .config import RESULT, DistillConfig
 from .distillation_module import TERMS, DistillModule
 from .least_squares_init import least_squares_weights
 from .model_card import facts, model_card
@@ -38,7 +38,6 @@ FITTED_PIXELS = 96 * 128**2
 JUDGED_ON = "great-wave"
 
 GUARD_EVERY = 10
-RESULT = "compact.safetensors"
 
 
 class _Saving(Callback):

@@ -2,8 +2,11 @@
 
 from allaprima.terminal import one_line
 
+FAILURES = (RuntimeError, ConnectionResetError, ConnectionRefusedError, EOFError)
+"""What a run may meet; the latter of a process that was killed so recently that torch does not know."""
 
-def failure_advice(error: RuntimeError, command: str) -> str | None:
+
+def failure_advice(error: Exception, command: str) -> str | None:
     """Return what to do about a run that diverged, or lacks memory or pictures; None for other errors."""
     from torch import OutOfMemoryError
 
@@ -16,9 +19,17 @@ def failure_advice(error: RuntimeError, command: str) -> str | None:
         )
     if isinstance(error, OutOfMemoryError):
         return f"{one_line(error)}; the device's memory is full: lower --batch-size or --crop-size"
-    if "DataLoader" in str(error):  # torch's words for a process of its own that was killed, or is stuck
-        return (
-            f"the pictures stopped coming: {one_line(error)}; the last checkpoint is kept. Fewer --workers "
-            "need less memory, and --workers 0 no process of their own"
-        )
+    if lost := lost_pictures(error):
+        return f"{lost}; the last checkpoint is kept"
     return None
+
+
+def lost_pictures(error: Exception) -> str | None:
+    """Return what to do if a process that loads pictures was killed, or is stuck; None for other errors."""
+    if isinstance(error, RuntimeError) and "DataLoader" not in str(error):  # torch's words for it
+        return None
+    reason = one_line(error) or type(error).__name__
+    return (
+        f"the pictures stopped coming: {reason}. Fewer --workers need less memory, and --workers 0 no process"
+        " of their own"
+    )

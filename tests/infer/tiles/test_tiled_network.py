@@ -156,6 +156,7 @@ def test_room_that_maps_take_is_foretold(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # minutes where a core is shared
 @pytest.mark.skipif(not has_compiler(), reason="needs a C++ compiler")
 def test_compiled_parts_paint_the_same(tmp_path: Path) -> None:
     network, pixels = bold(small_network("tiny")), picture(97, 131)

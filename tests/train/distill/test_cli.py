@@ -5,9 +5,13 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors import safe_open
@@ -19,12 +23,15 @@ from allaprima.models.loss.compact import METADATA_KEY
 from allaprima.models.loss.loss_weights import load_loss_weights
 from allaprima.train.distill import run
 from allaprima.train.distill.cli import distill
+from allaprima.train.distill.config import RESULT
 from allaprima.train.distill.distillation_module import DistillModule
 from allaprima.train.distill.student import LAYERS
 from allaprima.train.objective.prepare_objective import load_loss_network
 from allaprima.train.settings.config import LossSettings
 from allaprima.train.settings.parsing import ConfigError
+from tests.conftest import ROOT
 
+COMPACT = ROOT / "models" / "loss" / "compact.safetensors"
 MakeWeights = Callable[[str], dict[str, Tensor]]
 
 
@@ -104,6 +111,55 @@ def test_a_signal_ends_it_with_its_result(
     with safe_open(tmp_path / "run" / "compact.safetensors", framework="pt") as stored:
         assert json.loads(stored.metadata()[METADATA_KEY])["steps"] == 3
     assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_a_whole_result_and_no_processes(
+    vgg_file: Path, photographs: Path, tmp_path: Path
+) -> None:
+    """It is not resumed: its result is gone on from in a new folder, as is said."""
+    settings = {"content": photographs, "loss_weights": vgg_file, "crop_size": 32, "batch_size": 2}
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    result = tmp_path / "run" / RESULT
+    more = (f"--output={result.parent}", f"--init={COMPACT}", "--save-every=1", "--workers=2", "--cache=off")
+    process = subprocess.Popen([sys.executable, "-m", "allaprima", "distill", *flags, *more])
+    while not result.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 3  # the fork server and its workers
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    for orphan in alive:
+        orphan.kill()
+    assert not alive
+    before = load_loss_weights("compact", result)
+    with pytest.raises(FileExistsError, match=f"--init {re.escape(str(result))} goes on from its result"):
+        distill(settings={**settings, "content": str(photographs), "output": result.parent})
+    again = {"content": str(photographs), "init": result, "output": tmp_path / "again", "max_steps": 1}
+    assert distill(settings={**settings, **again, "lr": 1e-9, "cache": "off", "workers": 0}) == 0
+    for name, tensor in load_loss_weights("compact", tmp_path / "again" / RESULT).items():
+        torch.testing.assert_close(tensor, before[name], rtol=1e-3, atol=1e-6)
+
+
+def test_pictures_that_stop_coming_are_a_message(
+    vgg_file: Path,
+    photographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed")
+
+    monkeypatch.setattr(DistillModule, "training_step", fail)
+    settings = {
+        **{"content": str(photographs), "loss_weights": vgg_file, "output": tmp_path / "run"},
+        **{"crop_size": 32, "batch_size": 2, "cache": "off", "workers": 0, "init": COMPACT},
+    }
+    assert distill(settings=settings) == 1
+    assert "error: the pictures stopped coming: DataLoader worker (pid 7)" in capsys.readouterr().err
 
 
 def test_mistakes_are_named_before_anything_is_written(tmp_path: Path) -> None:
