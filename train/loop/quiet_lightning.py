@@ -10,8 +10,8 @@ from contextlib import contextmanager
 def without_advice() -> Iterator[None]:
     """Keep Lightning's advice (loggers to buy, folders that are not empty) away from the user.
 
-    And PyTorch's, that two processes that load pictures are too many for a machine with one core, and that its
-    own compiler looks at gradients that no tensor has.
+    And PyTorch's, that two processes that load pictures are too many for a machine with one core, and that
+    its own compiler looks at gradients that no tensor has.
     """
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
