@@ -25,6 +25,8 @@ CONVERSION = 5
 KEPT = 32
 """How many conversions are kept; one of the paper's network takes 7 MB."""
 
+_DIGITS = 64
+_CHUNK = 1 << 20
 _CHECKSUM = "sha256"
 """A file beside a conversion; damage that leaves the header readable would otherwise stay for good."""
 
@@ -112,15 +114,23 @@ def _is_whole(files: Sequence[Path]) -> bool:
     try:
         if not all(file.is_file() for file in (*files, checksum)):  # a pipe would be waited for
             return False
+        with checksum.open("rb") as file:  # a file with holes may claim any size
+            if file.read(_DIGITS + 1) != _checksum(files).encode():
+                return False
         read_export_header(files[0])
-        return checksum.read_text(encoding="ascii") == _checksum(files)
+        return True
     except (OSError, ValueError):
         return False
 
 
 def _checksum(files: Sequence[Path]) -> str:
-    """Return the hash of a conversion's files."""
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    """Return the hash of a conversion's files, one after another."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while part := file.read(_CHUNK):
+                digest.update(part)
+    return digest.hexdigest()
 
 
 def _key(style_file: Path, engine: EngineRecord, request: Request) -> str:

@@ -14,6 +14,8 @@ from allaprima.atomic import write_whole
 
 PIXELS, INDEX = "pixels.bin", "index.json"
 _CHUNK = 2**24
+_LARGEST_INDEX = 1 << 30
+"""Bytes; ten million pictures take as many. One with holes may claim any number and take no room."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ def read_index(folder: Path) -> CacheIndex:
         OSError: If it cannot be read.
     """
     try:
+        if (folder / INDEX).stat().st_size > _LARGEST_INDEX:
+            raise ValueError(f"it has more than {_LARGEST_INDEX} bytes")
         wrapped = json.loads((folder / INDEX).read_bytes())
         text = wrapped["index"]
         if zlib.crc32(text.encode()) != wrapped["crc32"]:

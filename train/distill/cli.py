@@ -44,8 +44,8 @@ def distill(
         raise ConfigError("content is missing: give a folder of photographs with --content FOLDER")
     if settled.output.exists() and any(settled.output.iterdir()):
         result = settled.output / RESULT
-        advice = f"; --init {quoted(result)} goes on from its result" if result.exists() else ""
-        raise FileExistsError(f"'{settled.output}' is not empty: name a new folder with --output{advice}")
+        hint = f"; --init {quoted(result)} goes on from its result" if result.exists() else ""
+        raise FileExistsError(f"'{settled.output}' is not empty: name a new folder with --output{hint}")
     from allaprima.train.loop.failure_messages import FAILURES, lost_pictures
     from allaprima.train.loop.interruption import Interruption
     from allaprima.train.loop.limits import DivergenceError

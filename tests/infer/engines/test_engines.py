@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -401,6 +402,21 @@ def test_a_pipe_in_place_of_a_conversion_is_not_waited_for(
     (tmp_path / name).unlink()
     os.mkfifo(tmp_path / name)
     assert not conversion_cache._is_whole(files)
+
+
+@pytest.mark.parametrize("name", ["a.bin", "sha256"])
+def test_a_conversion_with_holes_fills_no_memory(name: str, openvino_file: Path, tmp_path: Path) -> None:
+    files = [tmp_path / "a.xml", tmp_path / "a.bin"]
+    for file in files:
+        shutil.copy(openvino_file.with_suffix(file.suffix), file)
+    (tmp_path / "sha256").write_text(conversion_cache._checksum(files))
+    os.truncate(tmp_path / name, 1 << 28)
+    tracemalloc.start()
+    try:
+        assert not conversion_cache._is_whole(files)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 25
+    finally:
+        tracemalloc.stop()
 
 
 def test_conversions_used_long_ago_are_forgotten(

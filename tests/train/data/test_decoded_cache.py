@@ -383,6 +383,11 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     "sizes that are no numbers": lambda folder: other_index(folder, shapes=[["a", None]] * 6),
     "sizes of three numbers": lambda folder: other_index(folder, shapes=[[30, 40, 3]] * 6),
     "broken pictures that are not there": lambda folder: other_index(folder, broken=[99]),
+    "immense sizes": lambda folder: other_index(folder, shapes=[[10**30, 40]] * 6),
+    "a checksum of 9999 digits": lambda folder: (folder / "index.json").write_text(
+        f'{{"index": "", "crc32": {"9" * 9999}}}'
+    ),
+    "an index with holes of a terabyte": lambda folder: os.truncate(folder / "index.json", 1 << 40),
     "a pipe as index": lambda folder: piped(folder / "index.json"),
     "a pipe as pixels": lambda folder: piped(folder / "pixels.bin"),
     "a device as index": lambda folder: linked(folder / "index.json", "/dev/zero"),
