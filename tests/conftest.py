@@ -107,15 +107,15 @@ def small_network(name: NetworkName) -> TransformerNetwork:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def the_same_everywhere(cache: Path) -> Iterator[None]:
+def the_same_everywhere(users_cache: Path) -> Iterator[None]:
     """The user's cache stays as it is; `--engine auto` is eager, where OpenVINO is faster too."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("ALLAPRIMA_CACHE", str(cache))
+        monkeypatch.setenv("ALLAPRIMA_CACHE", str(users_cache))
         monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: False)
         monkeypatch.setattr("allaprima.infer.engines.openvino_speedups.is_installed", lambda: False)
         yield
