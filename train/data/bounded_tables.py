@@ -29,7 +29,7 @@ def load_table(builder: Any, *, streaming: bool) -> Any:
         streaming: Whether it is read as it comes.
     """
     if isinstance(builder, Parquet):
-        builder._generate_tables = partial(_tables, builder, not streaming)
+        vars(builder)["_generate_tables"] = partial(_tables, builder, not streaming)
     if streaming:
         return builder.as_streaming_dataset(split="train")
     builder.download_and_prepare()
@@ -44,7 +44,8 @@ def _tables(
     room = _room(names) if is_copied else float("inf")
     for number, name in enumerate(names):
         groups = row_groups_list[number] if row_groups_list else None
-        with fsspec.open(name, "rb") as opened, open_parquet_file(opened) as file:
+        remote: Any = fsspec.open(name, "rb")
+        with remote as opened, open_parquet_file(opened) as file:
             rows = parquet_rows(file, builder.config.columns, groups)
             for index, table in enumerate(_joined(rows)):
                 room -= table.nbytes

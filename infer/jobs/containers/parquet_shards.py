@@ -74,7 +74,8 @@ def stylize_parquet(
             def read(row: _Row) -> Picture:
                 return read_picture(_contents(row.table, column), max_pixels=max_pixels)
 
-            with parquet.ParquetWriter(temporary, schema, write_statistics=_orderly_columns(file)) as out:
+            statistics: Any = _orderly_columns(file)
+            with parquet.ParquetWriter(temporary, schema, write_statistics=statistics) as out:
                 work = Work[_Row, bytes](read, write, lambda row, _: b"", lambda row: int(row.table.nbytes))
                 for done in run_pipeline(_rows(file), work, stylizer):
                     painted = None if isinstance(done.result, Exception) else done.result
