@@ -35,6 +35,24 @@ def test_every_package_of_an_extra_is_told_of(extra: str) -> None:
     assert packages == names(PROJECT["optional-dependencies"][extra])
 
 
+COMMANDS_WITHOUT_EXTRAS = """
+import sys
+from importlib import import_module
+
+for module in sys.argv[1:]:
+    sys.modules[module] = None
+from allaprima.__main__ import COMMANDS
+
+for place, _ in COMMANDS.values():
+    import_module(place.partition(":")[0])
+"""
+
+
+def test_every_command_can_tell_of_itself_without_any_extra() -> None:
+    extras = {module for modules in missing_extras._EXTRAS.values() for module in modules} | {"av"}
+    _run([sys.executable, "-c", COMMANDS_WITHOUT_EXTRAS, *extras - names(PROJECT["dependencies"])])
+
+
 @pytest.mark.parametrize(
     ("words", "module"),
     [

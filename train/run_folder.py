@@ -10,8 +10,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-import filelock
-
 from allaprima.terminal import quoted
 
 from .kept_style_pictures import KEPT_STYLES
@@ -81,6 +79,8 @@ class RunFolder:
         if not is_first_process():  # the first one holds it for all
             yield
             return
+        import filelock
+
         _log.info("preparing the run in %s", self.root)
         lock = filelock.FileLock(self.root / LOCK)
         with suppress(NotImplementedError):  # a file system without locks
