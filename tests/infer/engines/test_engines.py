@@ -331,6 +331,18 @@ def test_auto_chooses_by_network_and_arithmetic(
     assert openvino_speedups.openvino_precision(style, precision) == expected
 
 
+@pytest.mark.parametrize(("able", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_openvino_by_name_computes_in_bfloat16_where_it_can(
+    able: bool, precision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setattr("allaprima.infer.engines.openvino.computes_bfloat16", lambda: able)
+    assert ENGINES["openvino"].conversion is not None
+    conversion = resolve(ENGINES["openvino"].conversion)
+    assert conversion("cpu", "auto") == Request("openvino", precision, uint8=True)
+    assert conversion("cpu", "float32") == Request("openvino", "float32", uint8=True)
+
+
 def test_openvino_keeps_no_more_than_it_needs(openvino_file: Path) -> None:
     """Memory levels out over many sizes; the files' own growth is measured, in a process of its own."""
     program = f"""
