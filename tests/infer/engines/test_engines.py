@@ -17,7 +17,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from torch.torch_version import TorchVersion
 
 from allaprima.infer import Stylizer
-from allaprima.infer.engine_table import ENGINES, FORMATS
+from allaprima.infer.engine_table import ENGINES, FORMATS, resolve
 from allaprima.infer.engines import (
     Engine,
     PictureTooLargeError,
