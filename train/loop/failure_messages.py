@@ -7,7 +7,7 @@ FAILURES = (RuntimeError, ConnectionResetError, ConnectionRefusedError, EOFError
 
 
 def failure_advice(error: Exception, command: str) -> str | None:
-    """Return what to do about a run that diverged, or lacks memory or pictures; None for other errors."""
+    """Return what to do about a run that diverged, or lacks memory, pictures or a compiler, or None."""
     from torch import OutOfMemoryError
 
     from .limits import DivergenceError
@@ -19,6 +19,8 @@ def failure_advice(error: Exception, command: str) -> str | None:
         )
     if isinstance(error, OutOfMemoryError):
         return f"{one_line(error)}; the device's memory is full: lower --batch-size or --crop-size"
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        return f"the networks could not be compiled: {one_line(error)}; go on with --no-compile"
     if lost := lost_pictures(error):
         return f"{lost}; the last checkpoint is kept"
     return None

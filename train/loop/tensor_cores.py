@@ -7,7 +7,8 @@ from lightning import Callback, LightningModule, Trainer
 class TensorCores(Callback):
     """Let products of float32 matrices have 11 bits (TF32) while a network trains in 8 or 11 on a GPU anyway.
 
-    Gram matrices lose nothing by it: the feature maps have no more, and sums stay float32.
+    Gram matrices lose nothing by it: the feature maps have no more, and sums stay float32. Muon's products
+    are approximate by design.
     """
 
     def __init__(self) -> None:

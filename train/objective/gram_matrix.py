@@ -5,6 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+PARTS = 16
+"""Parts that positions are summed in on a GPU, so that eight crops are at least as many products as there are
+processors; not tuned."""
+
 _NARROW = (torch.float16, torch.bfloat16)
 
 
@@ -39,8 +43,7 @@ def gram_matrix(features: Tensor, weights: Tensor | None = None) -> Tensor:
 
 def _parts(positions: Tensor) -> int:
     """Return into how many parts to sum positions, `(B, N, C)`: a few large matrices leave a GPU idle."""
-    count = positions.shape[1]
-    return max(1, count // 4096) if positions.is_cuda and count % 4096 == 0 else 1
+    return PARTS if positions.is_cuda and positions.shape[1] % PARTS == 0 else 1
 
 
 class _SecondMoments(torch.autograd.Function):

@@ -56,9 +56,14 @@ class PerceptualLoss(nn.Module):
         for layer in weights.style:
             self.register_buffer(f"target_{layer}", style_targets[layer], persistent=False)
         # In tensors, so that what was compiled for one style serves all.
-        self.register_buffer("content_weights", torch.tensor([*weights.content.values()]), persistent=False)
-        self.register_buffer("style_weights", torch.tensor([*weights.style.values()]), persistent=False)
-        self.register_buffer("tv_weight", torch.tensor(weights.tv), persistent=False)
+        counts = {
+            "content_weights": [*weights.content.values()],
+            "style_weights": [*weights.style.values()],
+            "tv_weight": weights.tv,
+        }
+        for name, count in counts.items():
+            tensor = torch.tensor(count, dtype=torch.float32, device=loss_network.device)
+            self.register_buffer(name, tensor, persistent=False)
 
     def forward(self, stylized_image: Tensor, content_image: Tensor) -> dict[str, Tensor]:
         """Return the weighted terms and their sum.

@@ -43,7 +43,7 @@ class TemporalConsistency:
 
     Args:
         weight: What the term counts; calibrated objectives have terms of about 1.
-        seed: Of the motions, which follow from it and the step alone.
+        seed: Of the motions, which follow from it, the step and the kind of device alone.
     """
 
     def __init__(self, weight: float, seed: int) -> None:
@@ -111,7 +111,8 @@ def frame_after(content_image: Tensor, generator: torch.Generator) -> tuple[Tens
     """
     count, _, height, width = content_image.shape
     drawn: dict[str, Any] = {"generator": generator, "device": generator.device}
-    grid = random_grid(count, height, width, generator).to(content_image)
+    with torch.autocast(generator.device.type, enabled=False):  # bfloat16 has no fractions of a pixel
+        grid = random_grid(count, height, width, generator).to(content_image)
     light = 1 + LIGHT * torch.randn(count, 1, 1, 1, **drawn)
     noise = NOISE * torch.rand(count, 1, 1, 1, **drawn) * torch.randn(content_image.shape, **drawn)
     after = moved(content_image, grid) * light.to(content_image) + noise.to(content_image)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from allaprima.train.objective import gram_matrix as module
 from allaprima.train.objective.gram_matrix import gram_matrix
 
 
@@ -36,6 +37,17 @@ def test_gram_sums_half_precision_features_in_float32(dtype: torch.dtype) -> Non
 def test_gram_stays_float32_under_autocast() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert gram_matrix(torch.rand(1, 3, 8, 8)).dtype == torch.float32
+
+
+def test_gram_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = torch.rand(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
+    weights = torch.arange(9, dtype=torch.float64).view(3, 3)
+    whole = gram_matrix(features)
+    (gradient,) = torch.autograd.grad((whole * weights).sum(), features)
+    monkeypatch.setattr(module, "_parts", lambda _: 4)
+    parts = gram_matrix(features)
+    torch.testing.assert_close(parts, whole)
+    torch.testing.assert_close(torch.autograd.grad((parts * weights).sum(), features)[0], gradient)
 
 
 def test_gram_refuses_other_shapes() -> None:

@@ -37,6 +37,14 @@ def loss(loss_network: LossNetwork) -> PerceptualLoss:
     )
 
 
+def test_all_of_it_is_where_its_loss_network_is(small_weights: dict[str, Tensor]) -> None:
+    """Image optimisation and evaluation move the loss network alone."""
+    loss_network = LossNetwork("vgg19", STYLE_LAYERS, small_weights).to("meta")
+    targets = {layer: torch.empty(1, 4, 4, device="meta") for layer in STYLE_LAYERS}
+    loss = PerceptualLoss(loss_network, targets, WEIGHTS)
+    assert {buffer.device.type for buffer in loss.buffers()} == {"meta"}
+
+
 Array = NDArray[np.float64]
 NumpyFeatures = Callable[[Array], dict[str, Array]]
 
