@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -158,22 +159,53 @@ def load_style(path: Path | str) -> Style:
     path = find_style(path)
     header = read_header(path)
     try:
+        if problems := _misfits(header.network, _stored(path)):  # a file may have holes of any size
+            raise ValueError(_does_not_fit(path, header, problems))
         tensors = load(path.read_bytes())
     except SafetensorError as error:
         raise ValueError(f"'{path}' is not a style file, or it is damaged: {error}") from error
     except KeyError as error:  # safetensors knows the type, and of PyTorch's none for it
         raise ValueError(f"style file '{path}' has weights of the type {error}; expected floats") from error
-    if problems := _misfits(header.network, tensors) or _unusable(tensors):
-        raise ValueError(
-            f"style file '{path}' does not fit its own header ({header.network}): " + "; ".join(problems)
-        )
+    if problems := _unusable(tensors):
+        raise ValueError(_does_not_fit(path, header, problems))
     network = TransformerNetwork(**header.network.model_dump())
     network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return Style(network.requires_grad_(False).eval(), header)
 
 
+class _Stored(NamedTuple):
+    """A tensor that was not read."""
+
+    shape: tuple[int, ...]
+
+
+def _stored(path: Path) -> dict[str, _Stored]:
+    """Return what tensors a file says it holds, or raise SafetensorError."""
+    try:
+        table = _read_tables(path)[1]
+        stored = {name: _Stored(tuple(tensor["shape"])) for name, tensor in table.items()}
+        spans = {
+            name: end - begin for name, (begin, end) in ((n, t["data_offsets"]) for n, t in table.items())
+        }
+        gaps = [name for name, span in spans.items() if span > 8 * math.prod(stored[name].shape)]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise SafetensorError(str(error)) from error
+    if gaps:
+        raise SafetensorError(f"{gaps[0]} has {spans[gaps[0]]} bytes for the shape {stored[gaps[0]].shape}")
+    return stored
+
+
+def _does_not_fit(path: Path, header: StyleHeader, problems: list[str]) -> str:
+    return f"style file '{path}' does not fit its own header ({header.network}): " + "; ".join(problems)
+
+
 def _read_metadata(path: Path) -> dict[str, Any]:
-    """Return what stands beside the tensors in a safetensors file; its length says whether it is whole.
+    """Return what stands beside the tensors in a safetensors file."""
+    return _read_tables(path)[0]
+
+
+def _read_tables(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the metadata and the tensors' table of a safetensors file; its length says whether it is whole.
 
     Read here, since `safe_open` takes no name that is not UTF-8, and headers as large as 100 MB.
     """
@@ -193,7 +225,7 @@ def _read_metadata(path: Path) -> dict[str, Any]:
     needed = 8 + size + max((tensor["data_offsets"][1] for tensor in table.values()), default=0)
     if path.stat().st_size != needed:
         raise ValueError(f"it has {path.stat().st_size} of {needed} bytes")
-    return metadata
+    return metadata, table
 
 
 def _is_picture(path: Path) -> bool:
@@ -222,7 +254,7 @@ def _parse_header(path: Path, text: str) -> StyleHeader:
     )
 
 
-def _misfits(settings: NetworkSettings, tensors: dict[str, Any]) -> list[str]:
+def _misfits(settings: NetworkSettings, tensors: Mapping[str, Any]) -> list[str]:
     """Return how weights differ from those of the network in the header, which is not allocated."""
     import torch
 
@@ -253,7 +285,7 @@ def _excess(tensor: Any) -> str:
     return f"has numbers beyond {LARGEST_WEIGHT:.0f}" if (numbers.abs() > LARGEST_WEIGHT).any() else ""
 
 
-def _mismatches(expected: dict[str, Any], tensors: dict[str, Any]) -> list[str]:
+def _mismatches(expected: dict[str, Any], tensors: Mapping[str, Any]) -> list[str]:
     """Return what differs in names or shapes, a few of each."""
     missing = [f"{name} is missing" for name in expected.keys() - tensors.keys()]
     extra = [f"{name} is unexpected" for name in tensors.keys() - expected.keys()]

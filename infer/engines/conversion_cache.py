@@ -138,7 +138,10 @@ def _key(style_file: Path, engine: EngineRecord, request: Request) -> str:
     versions = [_version(name) for name in ("torch", engine.package)]
     machine = f"{platform.node()} {platform.machine()}" if format_named(request.format).machine_code else ""
     identity = f"{CONVERSION} {__version__} {request} {versions} {machine}"
-    return hashlib.sha256(style_file.read_bytes() + identity.encode()).hexdigest()[:16]
+    with style_file.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(identity.encode())
+    return digest.hexdigest()[:16]
 
 
 def _version(package: str) -> str:

@@ -90,14 +90,18 @@ def _module(
         module = wrapped(folded, torch.empty(2, 3), dtype, uint8=export.uint8)
     expected = module.state_dict()
     for name, weight in weights.items():
-        if name in expected and expected[name].dtype != getattr(torch, weight.dtype):
+        if name not in expected:
+            raise ValueError(f"{name} is none of its weights")
+        if expected[name].dtype != getattr(torch, weight.dtype):
             raise ValueError(f"{name} is {weight.dtype}")
+        if expected[name].shape != weight.shape:
+            raise ValueError(f"{name} is {weight.shape} instead of {tuple(expected[name].shape)}")
     module.load_state_dict({name: _tensor(name, weight) for name, weight in weights.items()}, assign=True)
     return module.requires_grad_(False)
 
 
 def _tensor(name: str, weight: StoredWeight) -> Tensor:
-    tensor = torch.frombuffer(bytearray(weight.content), dtype=getattr(torch, weight.dtype))
+    tensor = torch.frombuffer(bytearray(weight.read()), dtype=getattr(torch, weight.dtype))
     if not tensor.isfinite().all():
         raise ValueError(f"{name} holds numbers that are not finite")
     return tensor.reshape(weight.shape)

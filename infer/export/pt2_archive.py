@@ -4,20 +4,22 @@
 file has as text. What `allaprima export` writes needs none of that: the header says which network it is.
 """
 
+import math
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
-from allaprima.json_text import parse_json
+from allaprima.json_text import LARGEST, parse_json
 
-_DTYPES = {6: "float16", 7: "float32", 13: "bfloat16"}
-"""Of torch's schema of exported programs."""
+_DTYPES = {6: ("float16", 2), 7: ("float32", 4), 13: ("bfloat16", 2)}
+"""Of torch's schema of exported programs, with the bytes of a number."""
 
 _WEIGHTS = "data/weights/model_weights_config.json"
 _CONSTANTS = "data/constants/model_constants_config.json"
@@ -43,7 +45,8 @@ class StoredWeight:
 
     dtype: str
     shape: tuple[int, ...]
-    content: bytes
+    read: Callable[[], bytes]
+    """Its bytes, as many as type and shape say; read when it is known that they are wanted."""
 
 
 class _Part(BaseModel):
@@ -87,18 +90,27 @@ def read_program_weights(path: Path) -> dict[str, StoredWeight]:
             _refuse_foreign(members)
             if sum(info.file_size for info in members.values()) > path.stat().st_size:
                 raise ValueError("its members overlap")
-            constants = _Config.model_validate(parse_json(archive.read(members[_CONSTANTS]))).config
+            constants = _config(archive, members[_CONSTANTS])
             if any(payload.use_pickle for payload in constants.values()):
                 raise ValueError("a constant is pickled, and what is pickled may run commands")
-            if archive.read(members[_ORDER[0]]) != _ORDER[1]:
+            if (
+                members[_ORDER[0]].file_size != len(_ORDER[1])
+                or archive.read(members[_ORDER[0]]) != _ORDER[1]
+            ):
                 raise ValueError("its numbers are not little-endian")
-            config = _Config.model_validate(parse_json(archive.read(members[_WEIGHTS]))).config
+            config = _config(archive, members[_WEIGHTS])
             _refuse_unnamed(members, config)
-            return {name: _read(archive, members, name, payload) for name, payload in config.items()}
+            return {name: _weight(path, members, name, payload) for name, payload in config.items()}
     except ValidationError as error:
         raise ValueError(_refused(path, f"its weights are described otherwise: {_first(error)}")) from error
     except (EOFError, zipfile.BadZipFile, zlib.error, ValueError, LookupError, RuntimeError) as error:
         raise ValueError(_refused(path, str(error))) from error
+
+
+def _config(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> dict[str, _Payload]:
+    if member.file_size > LARGEST:
+        raise ValueError(f"'{member.filename}' has {member.file_size} bytes, more than {LARGEST}")
+    return _Config.model_validate(parse_json(archive.read(member))).config
 
 
 def _refused(path: Path, reason: str) -> str:
@@ -140,9 +152,7 @@ def _refuse_unnamed(members: Mapping[str, zipfile.ZipInfo], config: Mapping[str,
         raise ValueError("it holds other weights than it describes, or several in one place")
 
 
-def _read(
-    archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], name: str, payload: _Payload
-) -> StoredWeight:
+def _weight(path: Path, members: Mapping[str, zipfile.ZipInfo], name: str, payload: _Payload) -> StoredWeight:
     if payload.use_pickle:
         raise ValueError(f"weight '{name}' is pickled, and what is pickled may run commands")
     if not _WEIGHT.fullmatch(payload.path_name):
@@ -153,8 +163,19 @@ def _read(
         raise ValueError(f"weight '{name}' has the type {meta.dtype}, or is not contiguous")
     if meta.storage_offset.as_int:
         raise ValueError(f"weight '{name}' does not begin where its member does")
-    content = archive.read(members[_WEIGHTS_FOLDER + payload.path_name])
-    return StoredWeight(_DTYPES[meta.dtype], shape, content)
+    dtype, bytes_each = _DTYPES[meta.dtype]
+    member = members[_WEIGHTS_FOLDER + payload.path_name]
+    if member.file_size != math.prod(shape) * bytes_each:
+        raise ValueError(f"weight '{name}' has {member.file_size} bytes, which its shape {shape} has not")
+    return StoredWeight(dtype, shape, partial(_content, path, member))
+
+
+def _content(path: Path, member: zipfile.ZipInfo) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(member)
+    except (EOFError, OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        raise ValueError(_refused(path, str(error))) from error
 
 
 def _contiguous(shape: tuple[int, ...]) -> list[int]:

@@ -219,6 +219,27 @@ def test_mismatch_is_explained(tmp_path: Path, network: TransformerNetwork) -> N
         load_style(path)
 
 
+@pytest.mark.parametrize("shape", [[1 << 33], [1]])
+def test_holes_of_any_size_are_not_read(
+    shape: list[int], tmp_path: Path, network: TransformerNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of a few KB on disk that says it has 8 GB: a hole in the place of one more tensor."""
+    path = tmp_path / "wave.safetensors"
+    save_style(path, network, HEADER)
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    table = json.loads(content[8 : 8 + size])
+    end = len(content) - 8 - size
+    table["x"] = {"dtype": "U8", "shape": shape, "data_offsets": [end, end + (1 << 33)]}
+    header = json.dumps(table).encode()
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header + content[8 + size :])
+        file.truncate(8 + len(header) + end + (1 << 33))
+    monkeypatch.setattr(Path, "read_bytes", lambda self: pytest.fail("read whole"))
+    with pytest.raises(ValueError, match="x is unexpected" if shape != [1] else "x has 8589934592 bytes"):
+        load_style(path)
+
+
 @pytest.mark.parametrize(
     "settings",
     [

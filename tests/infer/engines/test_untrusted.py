@@ -195,6 +195,35 @@ def test_huge_networks_of_headers_take_no_memory(pt2_file: Path, tmp_path: Path)
             load_engine(path)
 
 
+@pytest.mark.parametrize("said", ["its own size", "the size of the hole"])
+def test_holes_in_weights_are_not_read(
+    said: str, pt2_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file with 256 MB of zeros, of a few KB on disk, in the place of a weight."""
+    content = members(pt2_file)
+    hole = 1 << 28
+    if said == "the size of the hole":
+        config = json.loads(content["data/weights/model_weights_config.json"])
+        (meta,) = [
+            payload["tensor_meta"]
+            for payload in config["config"].values()
+            if payload["path_name"] == "weight_0"
+        ]
+        meta.update(dtype=7, sizes=[{"as_int": hole // 4}], strides=[{"as_int": 1}])
+        content["data/weights/model_weights_config.json"] = json.dumps(config).encode()
+    path = write(tmp_path / "hole.pt2", {**content, "data/weights/weight_0": bytes(hole)})
+    read = zipfile.ZipFile.read
+
+    def bounded(archive: zipfile.ZipFile, member: Any, *options: Any) -> bytes:
+        content = read(archive, member, *options)
+        assert len(content) < hole
+        return content
+
+    monkeypatch.setattr(zipfile.ZipFile, "read", bounded)
+    with pytest.raises(ValueError, match=r"hole.pt2.*(which its shape|instead of)"):
+        load_engine(path)
+
+
 @pytest.mark.parametrize("name", ["extra/allaprima.json", "data/aotinductor/model/x_metadata.json"])
 def test_headers_do_not_unpack_to_gigabytes(name: str, tmp_path: Path, run: Run) -> None:
     path = tmp_path / "bomb.pt2"
