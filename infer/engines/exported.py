@@ -1,7 +1,8 @@
 """Exported files: what they say of themselves, and what their engines share."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from allaprima.images.pixels import as_bytes, as_floats
+from allaprima.infer.export.graph.graph import Graph
+from allaprima.infer.export.graph.limits import GraphLimits
 from allaprima.infer.export.header import read_export_header
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.network_settings import NetworkSettings
@@ -68,6 +71,7 @@ class ExportedEngine(BaseEngine):
 
     def __init__(self, path: Path, *, device: str = "auto", precision: PrecisionChoice = "auto") -> None:
         self._path, self._header = path, _read_header(path)
+        self._limits: GraphLimits | None = None
         self._model = self._load(path, device)
         exported = self._header.export.precision
         if precision not in ("auto", exported):
@@ -88,7 +92,31 @@ class ExportedEngine(BaseEngine):
                 f"'{self._path}' takes pictures of {static[1]}x{static[0]} pixels only, and this one "
                 f"has {width}x{height}; resize it, or export the style without --static"
             )
-        return super()._memory_for(self._model.batch or count, height, width)
+        count = self._model.batch or count
+        if self._limits is not None:
+            with self._naming_the_file():
+                self._limits.require(count, height, width)
+        return super()._memory_for(count, height, width)
+
+    def _look_at_graph(self, read: Callable[[Path], Graph]) -> None:
+        """Look at what a file holds before its runtime does, or raise ValueError that names it.
+
+        From then on every size of picture is looked at, too: what is computed of it follows from its size.
+        """
+        export = self._header.export
+        with self._naming_the_file():
+            self._limits = GraphLimits(
+                read(self._path), self._header.network, uint8=export.uint8, static=export.static
+            )
+
+    @contextmanager
+    def _naming_the_file(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, EOFError) as error:
+            raise ValueError(
+                f"'{self._path}' is damaged, or not as allaprima export writes it: {error}"
+            ) from error
 
     def _run(self, content_images: NDArray[Any]) -> NDArray[Any]:
         given_bytes, takes_bytes = content_images.dtype == np.uint8, self._header.export.uint8
@@ -125,14 +153,6 @@ def _read_header(path: Path) -> ExportHeader:
         return ExportHeader.model_validate(read_export_header(path))
     except ValidationError as error:
         raise ValueError(f"'{path}' has a header that cannot be read: {one_line(error)}") from error
-
-
-def checked(path: Path, check: Callable[[Path], None]) -> None:
-    """Look at what a file holds before a runtime does, or raise ValueError that names it."""
-    try:
-        check(path)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"'{path}' is damaged, or not as allaprima export writes it: {error}") from error
 
 
 def unreadable(path: Path, runtime: str, error: Exception) -> ValueError:

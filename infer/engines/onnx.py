@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allaprima.infer.export.formats import Request
-from allaprima.infer.export.onnx_contents import check_onnx
+from allaprima.infer.export.onnx_contents import read_onnx_graph
 from allaprima.infer.precision import PrecisionChoice
 
-from .exported import ExportedEngine, Model, checked, import_runtime, unreadable
+from .exported import ExportedEngine, Model, import_runtime, unreadable
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -25,7 +25,7 @@ class OnnxEngine(ExportedEngine):
     def _load(self, path: Path, device: str) -> Model:
         ort = import_runtime("onnxruntime", "onnx")
         providers = onnx_providers(device)
-        checked(path, check_onnx)
+        self._look_at_graph(read_onnx_graph)
         options = ort.SessionOptions()
         options.log_severity_level = 4  # its lines hold text of the file, raw; errors are raised, too
         # With it, a second picture of a size takes 1.6 times the memory, and no less time.

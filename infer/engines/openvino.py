@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from allaprima.infer.export.formats import Request
-from allaprima.infer.export.openvino_contents import check_openvino
+from allaprima.infer.export.openvino_contents import read_openvino_graph
 from allaprima.infer.export.openvino_core import core_that_loads, openvino_core
 from allaprima.infer.precision import PrecisionChoice
 
-from .exported import ExportedEngine, Model, checked, import_runtime, unreadable
+from .exported import ExportedEngine, Model, import_runtime, unreadable
 
 # By itself OpenVINO computes in bfloat16 wherever the processor can.
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
@@ -30,7 +30,7 @@ class OpenVinoEngine(ExportedEngine):
 
     def _load(self, path: Path, device: str) -> Model:
         target, core = openvino_device(device), openvino_core()
-        checked(path, check_openvino)
+        self._look_at_graph(read_openvino_graph)
         try:
             model = core.read_model(path)
         except RuntimeError as error:

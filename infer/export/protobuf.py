@@ -1,10 +1,13 @@
 """The fields of protobuf messages, such as ONNX files, read without a library that knows their kind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, NamedTuple
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 """Kinds of fields."""
+
+MOST_INTEGERS = 1 << 16
+"""That are read one by one; the weights of an export lie as raw bytes."""
 
 _LENGTHS = {FIXED64: 8, FIXED32: 4}
 
@@ -52,6 +55,27 @@ def content(file: IO[bytes], field: Field) -> bytes:
     """Return the bytes of a field."""
     file.seek(field.start)
     return file.read(field.end - field.start)
+
+
+def integers(file: IO[bytes], numbers: Iterable[Field]) -> tuple[int, ...]:
+    """Return the numbers of 64 bits, with sign, that fields hold: one each, or many in the bytes of one.
+
+    Raises:
+        EOFError: If one is cut short, or they are more than shapes and settings have.
+    """
+    found = []
+    for field in numbers:
+        if field.kind == VARINT:
+            found.append(field.value)
+        elif field.kind == BYTES:
+            file.seek(field.start)
+            while file.tell() < field.end and len(found) < MOST_INTEGERS:
+                found.append(_varint(file))
+        else:
+            raise EOFError(f"integers of wire type {field.kind}")
+        if len(found) >= MOST_INTEGERS:
+            raise EOFError(f"{MOST_INTEGERS} integers or more, one by one")
+    return tuple((number + (1 << 63)) % (1 << 64) - (1 << 63) for number in found)
 
 
 def _varint(file: IO[bytes]) -> int:

@@ -15,9 +15,9 @@ from allaprima.models.style_file import StyleHeader, load_style, save_style
 from allaprima.models.transformer import TransformerNetwork
 
 
-def header(**export: Any) -> str:
+def header(width: int = 4, **export: Any) -> str:
     """Return what an exported file of the small style says of itself."""
-    network = {"width": 4, "residual_blocks": 0}
+    network = {"width": width, "residual_blocks": 0}
     return json.dumps(
         {"network": network, "style_name": "small", "export": {"precision": "float32", **export}}
     )
@@ -76,7 +76,7 @@ def static_bytes_onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     node = onnx.helper.make_node("Identity", ["content_image"], ["stylized_image"])
     graph = onnx.helper.make_graph([node], "same", [content], [painted])
     model = onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", 18)])
-    model.metadata_props.add(key="allaprima", value=header(uint8=True, static=[24, 32]))
+    model.metadata_props.add(key="allaprima", value=header(width=1, uint8=True, static=[24, 32]))
     path: Path = tmp_path_factory.mktemp("static") / "small.onnx"
     onnx.save(model, path)
     return path

@@ -300,6 +300,33 @@ def endless_loop(onnx: Any, model: Any) -> None:
     model.graph.node.append(helper.make_node("Loop", ["", ""], [], body=body))
 
 
+def two_values(onnx: Any, model: Any) -> None:
+    """Of which readers take different ones."""
+    node = next(node for node in model.graph.node if node.op_type == "ReduceMean")
+    node.attribute[0].s = b"1"
+
+
+def two_settings(onnx: Any, model: Any) -> None:
+    node = next(node for node in model.graph.node if node.op_type == "Conv")
+    node.attribute.append(node.attribute[0])
+
+
+def two_weights(onnx: Any, model: Any) -> None:
+    model.graph.initializer.append(model.graph.initializer[0])
+
+
+def two_results(onnx: Any, model: Any) -> None:
+    model.graph.node.append(model.graph.node[0])
+
+
+def another_shape(onnx: Any, model: Any) -> None:
+    model.graph.initializer[0].dims[0] = 1 << 30
+
+
+def old_operators(onnx: Any, model: Any) -> None:
+    model.opset_import[0].version = 9
+
+
 def unknown_numbers(onnx: Any, model: Any) -> None:
     model.graph.initializer[0].data_type = onnx.TensorProto.FLOAT8E4M3FN
 
@@ -319,6 +346,12 @@ def with_functions(onnx: Any, model: Any) -> None:
         (endless_loop, "a graph inside its graph"),
         (unknown_numbers, "has the type 17"),
         (with_functions, "has functions"),
+        (two_values, "has several values"),
+        (two_settings, "two attributes of the same name"),
+        (two_weights, "two of its weights have the same name"),
+        (two_results, "two of its results have the name"),
+        (another_shape, "of the shape"),
+        (old_operators, "of opset 9, older than 15"),
     ],
 )
 def test_onnx_files_are_looked_at_before_they_run(
@@ -334,7 +367,7 @@ def test_onnx_files_are_looked_at_before_they_run(
     ("operator", "options", "reason"),
     [
         ("Transpose", {"perm": [0, 1, 3, 2]}, r"float32 \(1, 3, 30, 20\) of float32 \(1, 3, 20, 30\)"),
-        ("Acosh", {}, "not finite"),  # of what is below 1
+        ("Sqrt", {}, "not finite"),  # of what is below 0
     ],
 )
 def test_what_is_no_picture_is_refused(
@@ -344,7 +377,10 @@ def test_what_is_no_picture_is_refused(
         output = model.graph.output[0]
         del output.type.tensor_type.shape.dim[:]
         (last,) = (node for node in model.graph.node if output.name in node.output)
-        last.output[0] = "before"
+        last.output[0] = "painted"
+        one = onnx.numpy_helper.from_array(np.float32(1.5), "one_and_a_half")
+        model.graph.initializer.append(one)
+        model.graph.node.append(onnx.helper.make_node("Sub", ["painted", one.name], ["before"]))
         model.graph.node.append(onnx.helper.make_node(operator, ["before"], [output.name], **options))
 
     engine = load_engine(edited_onnx(onnx_file, tmp_path / "odd.onnx", edit))
@@ -368,6 +404,9 @@ def test_openvino_models_are_looked_at_before_they_run(openvino_file: Path, tmp_
         (lambda xml: xml.replace('element_type="f32"', 'element_type="string"'), "has the type string"),
         (lambda xml: xml.replace(' offset="', ' offset="-', 1), "offset of a weight is '-"),
         (lambda xml: xml.replace("</net>", "<a/>" * (1 << 20) + "</net>"), "more than 4194304"),
+        (lambda xml: xml.replace(' shape="4, 3, 9, 9"', ' shape="4, 3, 9, 900"'), "has 3888 bytes"),
+        (lambda xml: xml.replace('version="opset1"', 'version="extension"', 1), "of the version 'extension'"),
+        (lambda xml: xml.replace('strides="2, 2"', 'strides="0x2, 2"'), "strides is '0x2, 2'"),
     ):
         path = _openvino(openvino_file, tmp_path / "foreign.xml", change)
         with pytest.raises(ValueError, match=rf"foreign\.xml.*{reason}"):

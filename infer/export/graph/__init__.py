@@ -1,0 +1,1 @@
+"""What the graph of an exported file will compute, known before its runtime computes anything."""

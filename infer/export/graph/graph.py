@@ -1,0 +1,95 @@
+"""The graph of an exported file: what it computes, and how much, known without computing it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+from .lifetimes import lanes_of, names_of_painted
+from .parts import Node, Rule, Shape, Value
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What an exported file computes.
+
+    Attributes:
+        picture: Name of what it takes.
+        results: Names of what it returns.
+        constants: What it holds, by name.
+        nodes: In an order in which they can be carried out.
+        rules: What is known of each operator; there are no others.
+        stored: Bytes of the file that holds its weights.
+    """
+
+    picture: str
+    results: Sequence[str]
+    constants: Mapping[str, Value]
+    nodes: Sequence[Node]
+    rules: Mapping[str, Rule]
+    stored: int
+
+    def require_at_most(self, painted: int, prepared: int, shape: Shape) -> None:
+        """Follow the sizes of all that is computed of a picture, which come from its own and from constants.
+
+        Args:
+            painted: How many numbers made of a picture's may be there at the same time, in whatever order
+                a runtime carries operators out.
+            prepared: How many constants there may be, with what is made of them and of sizes alone, which
+                runtimes compute beforehand and keep.
+            shape: Of the pictures.
+
+        Raises:
+            ValueError: If they are more, or an operator is not one of those that an export has, or used
+                otherwise than there. The message names it.
+        """
+        values: dict[str, Value] = {**self.constants, self.picture: Value(shape)}
+        largest, largest_operator = 0, ""
+        kept = sum(prod(value.shape) for value in self.constants.values())
+        _require(kept, prepared, "prepares", "Constant", shape)
+        for node in self.nodes:
+            for name, value in zip(node.outputs, self.results_of(node, values), strict=True):
+                if name in values:
+                    raise ValueError(f"two of its results have the name '{name}'; {_ADVICE}")
+                values[name], count = value, prod(value.shape)
+                if name not in self._painted:
+                    kept += count
+                    _require(kept, prepared, "prepares", node.operator, shape)
+                elif count > largest:
+                    largest, largest_operator = count, node.operator
+                    _require(count, painted, "makes", node.operator, shape)
+        at_once = sum(max(prod(values[name].shape) for name in lane) for lane in self._lanes)
+        _require(at_once, painted, "keeps", largest_operator, shape)
+
+    def results_of(self, node: Node, values: Mapping[str, Value]) -> Sequence[Value]:
+        """Return what an operator makes of known values, or raise ValueError that names it."""
+        if (rule := self.rules.get(node.operator)) is None:
+            raise ValueError(f"it has the operator '{node.operator}', which an export has not; {_ADVICE}")
+        try:
+            results = rule(node, [values[name] if name else None for name in node.inputs])
+            if len(results) != len(node.outputs):
+                raise ValueError(f"it makes {len(node.outputs)} results")
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"its operator '{node.operator}' is used otherwise than in an export ({error}); {_ADVICE}"
+            ) from error
+        return results
+
+    @cached_property
+    def _painted(self) -> frozenset[str]:
+        return names_of_painted(self.picture, self.nodes)
+
+    @cached_property
+    def _lanes(self) -> Sequence[Sequence[str]]:
+        return lanes_of(self._painted, self.picture, self.nodes, self.results)
+
+
+_ADVICE = "export it anew from the style file"
+
+
+def _require(count: int, most: int, does: str, operator: str, shape: Shape) -> None:
+    if count > most:
+        raise ValueError(
+            f"its operator '{operator}' {does} too much: {count} numbers for pictures of the shape {shape}, "
+            f"where a network as its header describes has at most {most}; {_ADVICE}"
+        )

@@ -1,0 +1,59 @@
+"""How much the graph of an exported file may compute, as its header describes the network."""
+
+from allaprima.models.network_settings import NetworkSettings
+
+from .graph import Graph
+from .parts import Shape
+
+# Of each pixel at the same time: 2.3 maps of the network's width, half a map more with a skip connection, 4.3
+# in files of the first versions, and 13 numbers for the picture before, after and while it is measured.
+_MAPS, _AROUND = 6, 32
+_BORDER = 24
+"""Added to the sides of a picture: convolutions pad the maps of a network by up to 18."""
+
+_PREPARED_OF_A_BYTE = 4
+"""Numbers made of each byte of weights: of int8 a float, without its zero point, and scaled."""
+
+_WEIGHTS = 180
+"""Of the square of the width: as many have the convolutions without which there is no network."""
+
+_FIRST_SIDE, _REMEMBERED = 64, 1024
+
+
+class GraphLimits:
+    """What pictures of each size may take, looked at once for every size.
+
+    Args:
+        graph: Of an exported file.
+        network: What its header says of the network.
+        uint8: Whether it takes pictures `(B, H, W, 3)` instead of `(B, 3, H, W)`.
+        static: Height and width of the only pictures that it takes, if there are such.
+
+    Raises:
+        ValueError: If the weights of such a network would not fit into the file, if an operator is none that
+            an export has, or if there is too much to prepare, or for small pictures.
+    """
+
+    def __init__(
+        self, graph: Graph, network: NetworkSettings, *, uint8: bool, static: tuple[int, int] | None
+    ) -> None:
+        if _WEIGHTS * network.width**2 > graph.stored:
+            raise ValueError(
+                f"its header tells of a network of width {network.width}, whose weights are more than the "
+                f"{graph.stored} bytes that there are"
+            )
+        self._graph, self._uint8 = graph, uint8
+        self._maps = _MAPS * network.width / network.end_stride**2 + _AROUND
+        self._passed: set[Shape] = set()
+        self.require(1, *(static or (_FIRST_SIDE, _FIRST_SIDE)))
+
+    def require(self, count: int, height: int, width: int) -> None:
+        """Raise ValueError if more is computed of pictures than a network as described computes."""
+        shape = (count, height, width, 3) if self._uint8 else (count, 3, height, width)
+        if shape in self._passed:
+            return
+        painted = int(self._maps * count * (height + _BORDER) * (width + _BORDER))
+        self._graph.require_at_most(painted, _PREPARED_OF_A_BYTE * self._graph.stored, shape)
+        if len(self._passed) == _REMEMBERED:
+            self._passed.clear()
+        self._passed.add(shape)
