@@ -118,10 +118,10 @@ def _inside(file: IO[bytes], field: Field) -> Iterator[Field]:
 
 def _only(parts: list[Field], number: int) -> Field:
     """Return the one field with a number: of several, readers would make different things."""
-    found = [field for field in parts if field.number == number]
-    if len(found) != 1:
-        raise ValueError(f"it has a part {len(found)} times that an export has once")
-    return found[0]
+    alike = [field for field in parts if field.number == number]
+    if len(alike) != 1:
+        raise ValueError(f"it has a part {len(alike)} times that an export has once")
+    return alike[0]
 
 
 def _text(file: IO[bytes], parts: list[Field], number: int) -> str:

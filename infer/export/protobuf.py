@@ -63,19 +63,19 @@ def integers(file: IO[bytes], numbers: Iterable[Field]) -> tuple[int, ...]:
     Raises:
         EOFError: If one is cut short, or they are more than shapes and settings have.
     """
-    found = []
+    read: list[int] = []
     for field in numbers:
         if field.kind == VARINT:
-            found.append(field.value)
+            read.append(field.value)
         elif field.kind == BYTES:
             file.seek(field.start)
-            while file.tell() < field.end and len(found) < MOST_INTEGERS:
-                found.append(_varint(file))
+            while file.tell() < field.end and len(read) < MOST_INTEGERS:
+                read.append(_varint(file))
         else:
             raise EOFError(f"integers of wire type {field.kind}")
-        if len(found) >= MOST_INTEGERS:
+        if len(read) >= MOST_INTEGERS:
             raise EOFError(f"{MOST_INTEGERS} integers or more, one by one")
-    return tuple((number + (1 << 63)) % (1 << 64) - (1 << 63) for number in found)
+    return tuple((number + (1 << 63)) % (1 << 64) - (1 << 63) for number in read)
 
 
 def _varint(file: IO[bytes]) -> int:

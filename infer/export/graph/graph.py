@@ -1,5 +1,6 @@
 """The graph of an exported file: what it computes, and how much, known without computing it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,7 +45,6 @@ class Graph:
                 otherwise than there. The message names it.
         """
         values: dict[str, Value] = {**self.constants, self.picture: Value(shape)}
-        largest, largest_operator = 0, ""
         kept = sum(prod(value.shape) for value in self.constants.values())
         _require(kept, prepared, "prepares", "Constant", shape)
         for node in self.nodes:
@@ -55,11 +55,14 @@ class Graph:
                 if name not in self._painted:
                     kept += count
                     _require(kept, prepared, "prepares", node.operator, shape)
-                elif count > largest:
-                    largest, largest_operator = count, node.operator
+                else:
                     _require(count, painted, "makes", node.operator, shape)
-        at_once = sum(max(prod(values[name].shape) for name in lane) for lane in self._lanes)
-        _require(at_once, painted, "keeps", largest_operator, shape)
+        at_once = {max(lane, key=lambda name: prod(values[name].shape)) for lane in self._lanes}
+        kept_by: Counter[str] = Counter()
+        for name in at_once:
+            kept_by[self._made_by[name]] += prod(values[name].shape)
+        ((operator, _),) = kept_by.most_common(1)
+        _require(kept_by.total(), painted, "keeps", operator, shape)
 
     def results_of(self, node: Node, values: Mapping[str, Value]) -> Sequence[Value]:
         """Return what an operator makes of known values, or raise ValueError that names it."""
@@ -74,6 +77,11 @@ class Graph:
                 f"its operator '{node.operator}' is used otherwise than in an export ({error}); {_ADVICE}"
             ) from error
         return results
+
+    @cached_property
+    def _made_by(self) -> Mapping[str, str]:
+        made = {name: node.operator for node in self.nodes for name in node.outputs}
+        return {self.picture: "the picture", **made}
 
     @cached_property
     def _painted(self) -> frozenset[str]:

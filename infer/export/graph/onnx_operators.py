@@ -23,9 +23,9 @@ def _attribute(node: Node, name: str, usual: T) -> T:
 
 def _axes(node: Node, inputs: Inputs) -> Shape | None:
     """Return the axes, which are an input or, of older opsets, an attribute."""
-    given = optional(inputs, 1)
+    axes = optional(inputs, 1)
     named: Any = node.attributes.get("axes")
-    return given if given is not None or named is None else tuple(map(int, named))
+    return axes if axes is not None or named is None else tuple(map(int, named))
 
 
 def _identity(node: Node, inputs: Inputs) -> list[Value]:
@@ -142,7 +142,8 @@ def _convolution(of: Callable[..., Value], out_axis: int) -> Rule:
 
 ONNX_OPERATORS: dict[str, Rule] = {
     **dict.fromkeys(("Relu", "Tanh", "Sqrt", "Clip", "InstanceNormalization"), same),
-    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), same),
+    **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "Round"), same),
+    **dict.fromkeys(("Equal", "Pow", "Where"), elementwise),
     **dict.fromkeys(("ReduceMean", "ReduceMax", "ReduceMin"), _reduce),
     "Add": arithmetic("add"),
     "Cast": _cast,
@@ -157,7 +158,6 @@ ONNX_OPERATORS: dict[str, Rule] = {
     "Identity": _identity,
     "Mul": arithmetic("multiply"),
     "Pad": _pad,
-    "Pow": elementwise,
     "Reshape": _reshape,
     "Resize": _resize,
     "Shape": _shape,
@@ -167,4 +167,4 @@ ONNX_OPERATORS: dict[str, Rule] = {
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
 }
-"""What is known of each operator that an export has; of bytes and of every precision."""
+"""What is known of each operator that an export has, or had: `Equal`, `Where`, `Round` and `ReduceMin`."""

@@ -145,9 +145,9 @@ def _convolution_back(node: Node, inputs: Inputs) -> list[Value]:
 
 
 OPENVINO_OPERATORS: dict[str, Rule] = {
-    **dict.fromkeys(("ReLU", "Tanh", "Sqrt", "Clamp", "MVN"), same),
-    **dict.fromkeys(("Power", "FakeQuantize"), _numpy_only(elementwise)),
-    **dict.fromkeys(("ReduceMean", "ReduceMax"), _reduce),
+    **dict.fromkeys(("ReLU", "Tanh", "Sqrt", "Clamp", "MVN", "Round"), same),
+    **dict.fromkeys(("Power", "FakeQuantize", "Equal", "Select"), _numpy_only(elementwise)),
+    **dict.fromkeys(("ReduceMean", "ReduceMax", "ReduceMin"), _reduce),
     **dict.fromkeys(("Convolution", "GroupConvolution"), _convolution),
     "Add": _numpy_only(arithmetic("add")),
     "Broadcast": _broadcast,
@@ -170,4 +170,4 @@ OPENVINO_OPERATORS: dict[str, Rule] = {
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
 }
-"""What is known of each operator that an export has; `Parameter`, `Const` and `Result` are none here."""
+"""What is known of each operator that an export has, or had; layers without one are no operators here."""

@@ -302,7 +302,7 @@ def endless_loop(onnx: Any, model: Any) -> None:
 
 def two_values(onnx: Any, model: Any) -> None:
     """Of which readers take different ones."""
-    node = next(node for node in model.graph.node if node.op_type == "ReduceMean")
+    node = next(node for node in model.graph.node if node.op_type == "Conv")
     node.attribute[0].s = b"1"
 
 

@@ -41,7 +41,7 @@ def test_onnx_runtime_makes_what_is_known_beforehand(onnx_file: Path, size: tupl
     session = onnxruntime.InferenceSession(model.SerializeToString())
     pictures = np.random.default_rng(0).random(shape, np.float32)
     made = dict(zip(names, session.run(names, {"content_image": pictures}), strict=True))
-    assert len(made) > 50
+    assert len(made) > 40
     assert {name: made[name].shape for name in names} == {name: known[name].shape for name in names}
     followed = [name for name in names if known[name].numbers is not None]
     assert len(followed) > 15
@@ -67,7 +67,7 @@ def test_openvino_makes_what_is_known_beforehand(openvino_file: Path, size: tupl
         if operator.get_type_name() not in ("Constant", "Parameter", "Result")
     )
     assert made == expected
-    assert sum(made.values()) > 60
+    assert sum(made.values()) > 40
 
 
 def all_networks() -> list[dict[str, Any]]:
