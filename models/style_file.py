@@ -129,14 +129,7 @@ def read_header(path: Path | str) -> StyleHeader:
         FileNotFoundError: If there is neither.
         ValueError: If it is damaged, foreign, or of a newer format.
     """
-    path = find_style(path)
-    try:
-        metadata = _read_metadata(path)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ValueError(f"'{path}' is not a style file, or it is damaged: {error}") from error
-    if not isinstance(metadata.get(METADATA_KEY), str):
-        raise ValueError(f"'{path}' is a safetensors file, but not a style file made by allaprima train")
-    return _parse_header(path, metadata[METADATA_KEY])
+    return _header_and_table(find_style(path))[0]
 
 
 def load_style(path: Path | str) -> Style:
@@ -157,9 +150,9 @@ def load_style(path: Path | str) -> Style:
     from .transformer import TransformerNetwork
 
     path = find_style(path)
-    header = read_header(path)
+    header, table = _header_and_table(path)
     try:
-        if problems := _misfits(header.network, _stored(path)):  # a file may have holes of any size
+        if problems := _misfits(header.network, _stored(table)):  # a file may have holes of any size
             raise ValueError(_does_not_fit(path, header, problems))
         tensors = load(path.read_bytes())
     except SafetensorError as error:
@@ -179,10 +172,9 @@ class _Stored(NamedTuple):
     shape: tuple[int, ...]
 
 
-def _stored(path: Path) -> dict[str, _Stored]:
+def _stored(table: dict[str, Any]) -> dict[str, _Stored]:
     """Return what tensors a file says it holds, or raise SafetensorError."""
     try:
-        table = _read_tables(path)[1]
         stored = {name: _Stored(tuple(tensor["shape"])) for name, tensor in table.items()}
         spans = {
             name: end - begin for name, (begin, end) in ((n, t["data_offsets"]) for n, t in table.items())
@@ -199,9 +191,16 @@ def _does_not_fit(path: Path, header: StyleHeader, problems: list[str]) -> str:
     return f"style file '{path}' does not fit its own header ({header.network}): " + "; ".join(problems)
 
 
-def _read_metadata(path: Path) -> dict[str, Any]:
-    """Return what stands beside the tensors in a safetensors file."""
-    return _read_tables(path)[0]
+def _header_and_table(path: Path) -> tuple[StyleHeader, dict[str, Any]]:
+    """Return the header and the tensors' table of a style file, or raise ValueError."""
+    try:
+        metadata, table = _read_tables(path)
+        text = metadata.get(METADATA_KEY)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"'{path}' is not a style file, or it is damaged: {error}") from error
+    if not isinstance(text, str):
+        raise ValueError(f"'{path}' is a safetensors file, but not a style file made by allaprima train")
+    return _parse_header(path, text), table
 
 
 def _read_tables(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Style files exported for a runtime when it is asked for, and kept for the next time."""
 
-import hashlib
 import logging
 import os
 import platform
@@ -12,6 +11,7 @@ from pathlib import Path
 from allaprima import __version__
 from allaprima.atomic import write_whole
 from allaprima.cache_dir import default_cache_dir
+from allaprima.checksum import sha256_of
 from allaprima.infer.engine_table import FORMATS, EngineRecord
 from allaprima.infer.export.formats import Request, check_request, format_named
 from allaprima.infer.export.header import read_export_header
@@ -26,7 +26,6 @@ KEPT = 32
 """How many conversions are kept; one of the paper's network takes 7 MB."""
 
 _DIGITS = 64
-_CHUNK = 1 << 20
 _CHECKSUM = "sha256"
 """A file beside a conversion; damage that leaves the header readable would otherwise stay for good."""
 
@@ -61,7 +60,7 @@ def converted(style_file: Path, engine: EngineRecord, request: Request) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         mark_as_owned(path.parent)
         _convert(style_file, request, path)
-        write_whole(path.parent / _CHECKSUM, _checksum(files).encode())
+        write_whole(path.parent / _CHECKSUM, sha256_of(*files).encode())
         _forget_oldest(engines, but=path.parent)
     with suppress(OSError):  # somebody else's cache
         os.utime(path.parent)
@@ -115,7 +114,7 @@ def _is_whole(files: Sequence[Path]) -> bool:
         if not all(file.is_file() for file in (*files, checksum)):  # a pipe would be waited for
             return False
         with checksum.open("rb") as file:  # a file with holes may claim any size
-            if file.read(_DIGITS + 1) != _checksum(files).encode():
+            if file.read(_DIGITS + 1) != sha256_of(*files).encode():
                 return False
         read_export_header(files[0])
         return True
@@ -123,25 +122,12 @@ def _is_whole(files: Sequence[Path]) -> bool:
         return False
 
 
-def _checksum(files: Sequence[Path]) -> str:
-    """Return the hash of a conversion's files, one after another."""
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while part := file.read(_CHUNK):
-                digest.update(part)
-    return digest.hexdigest()
-
-
 def _key(style_file: Path, engine: EngineRecord, request: Request) -> str:
     """Return what changes with the style, the request, the versions and, for machine code, the machine."""
     versions = [_version(name) for name in ("torch", engine.package)]
     machine = f"{platform.node()} {platform.machine()}" if format_named(request.format).machine_code else ""
     identity = f"{CONVERSION} {__version__} {request} {versions} {machine}"
-    with style_file.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    digest.update(identity.encode())
-    return digest.hexdigest()[:16]
+    return sha256_of(style_file, more=identity)[:16]
 
 
 def _version(package: str) -> str:

@@ -1,6 +1,5 @@
 """What a job did, in lines of JSON beside its output: what was painted, how, and with what result."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from allaprima import __version__
+from allaprima.checksum import sha256_of
 from allaprima.images.folders import RECORD
 from allaprima.infer.jobs.pipeline.outcome import Outcome
 from allaprima.infer.jobs.storage.url import Location, Url
@@ -84,8 +84,7 @@ class Manifest:
 def job_settings(style_file: Path, **settings: Any) -> dict[str, Any]:
     """Return what results depend on, with the style file's checksum."""
     style_file = find_style(style_file)
-    checksum = hashlib.sha256(style_file.read_bytes()).hexdigest()
-    return {"style": style_file.name, "style_sha256": checksum, **settings}
+    return {"style": style_file.name, "style_sha256": sha256_of(style_file), **settings}
 
 
 def read_manifest(path: Path) -> Iterator[dict[str, Any]]:

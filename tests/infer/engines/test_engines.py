@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.torch_version import TorchVersion
 
+from allaprima.checksum import sha256_of
 from allaprima.infer import Stylizer
 from allaprima.infer.engine_table import ENGINES, FORMATS, resolve
 from allaprima.infer.engines import (
@@ -409,7 +410,7 @@ def test_a_pipe_in_place_of_a_conversion_is_not_waited_for(
     files = [tmp_path / "a.xml", tmp_path / "a.bin"]
     for file in files:
         shutil.copy(openvino_file.with_suffix(file.suffix), file)
-    (tmp_path / "sha256").write_text(conversion_cache._checksum(files))
+    (tmp_path / "sha256").write_text(sha256_of(*files))
     assert conversion_cache._is_whole(files)
     (tmp_path / name).unlink()
     os.mkfifo(tmp_path / name)
@@ -421,7 +422,7 @@ def test_a_conversion_with_holes_fills_no_memory(name: str, openvino_file: Path,
     files = [tmp_path / "a.xml", tmp_path / "a.bin"]
     for file in files:
         shutil.copy(openvino_file.with_suffix(file.suffix), file)
-    (tmp_path / "sha256").write_text(conversion_cache._checksum(files))
+    (tmp_path / "sha256").write_text(sha256_of(*files))
     os.truncate(tmp_path / name, 1 << 28)
     tracemalloc.start()
     try:
