@@ -35,7 +35,7 @@ class Graph:
 
         Args:
             painted: How many numbers made of a picture's may be there at the same time, in whatever order
-                a runtime carries operators out.
+                a runtime carries operators out, channels counted in blocks.
             prepared: How many constants there may be, with what is made of them and of sizes alone, which
                 runtimes compute beforehand and keep.
             shape: Of the pictures.
@@ -51,16 +51,16 @@ class Graph:
             for name, value in zip(node.outputs, self.results_of(node, values), strict=True):
                 if name in values:
                     raise ValueError(f"two of its results have the name '{name}'; {_ADVICE}")
-                values[name], count = value, prod(value.shape)
+                values[name] = value
                 if name not in self._painted:
-                    kept += count
+                    kept += prod(value.shape)
                     _require(kept, prepared, "prepares", node.operator, shape)
                 else:
-                    _require(count, painted, "makes", node.operator, shape)
-        at_once = {max(lane, key=lambda name: prod(values[name].shape)) for lane in self._lanes}
+                    _require(_in_blocks(value.shape), painted, "makes", node.operator, shape)
         kept_by: Counter[str] = Counter()
-        for name in at_once:
-            kept_by[self._made_by[name]] += prod(values[name].shape)
+        for lane in self._lanes:
+            largest = max(lane, key=lambda name: _in_blocks(values[name].shape))
+            kept_by[self._made_by[largest]] += _in_blocks(values[largest].shape)
         ((operator, _),) = kept_by.most_common(1)
         _require(kept_by.total(), painted, "keeps", operator, shape)
 
@@ -92,7 +92,16 @@ class Graph:
         return lanes_of(self._painted, self.picture, self.nodes, self.results)
 
 
+_BLOCK = 16
 _ADVICE = "export it anew from the style file"
+
+
+def _in_blocks(shape: Shape) -> int:
+    """Return how many numbers a result takes where processors compute 16 channels at a time."""
+    if len(shape) != 4:
+        return prod(shape)
+    count, channels, height, width = shape
+    return count * -(-channels // _BLOCK) * _BLOCK * height * width
 
 
 def _require(count: int, most: int, does: str, operator: str, shape: Shape) -> None:
