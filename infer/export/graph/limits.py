@@ -6,7 +6,7 @@ from .graph import Graph
 from .parts import Shape
 
 # Of each pixel at the same time: 2.3 maps of the network's width, half a map more with a skip connection, 4.3
-# in files of the first versions, and 4 of three channels, the picture before, after and while it is measured.
+# in files of the first versions, and 4 of three channels: the picture before, after and while it is measured.
 _MAPS, _AROUND = 6, 128
 _BORDER = 24
 """Added to the sides of a picture: convolutions pad the maps of a network by up to 18."""
