@@ -226,15 +226,17 @@ def test_another_kind_of_file(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_and_leaves_nothing(
     run: Run, small_style: Path, tmp_path: Path, format: str, suffix: str
 ) -> None:
+    options = ("--format", format, "--static", "16x16", "-o", tmp_path / f"a{suffix}")
     with largest_file(12_000):
-        code, out, err = run(small_style, "--format", format, "-o", tmp_path / f"a{suffix}")
+        code, out, err = run(small_style, *options)
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_programs_hold_nothing_that_is_pickled(run: Run, small_style: Path, tmp_path: Path) -> None:
-    assert run(small_style, "--format", "pt2", "-o", tmp_path / "a.pt2")[0] == 0
+    options = ("--format", "pt2", "--static", "16x16", "-o", tmp_path / "a.pt2")
+    assert run(small_style, *options)[0] == 0
     with zipfile.ZipFile(tmp_path / "a.pt2") as archive:
         pickles = [info for info in archive.infolist() if info.filename.endswith((".pt", ".pkl"))]
         assert [info.file_size for info in pickles] == [0]

@@ -76,9 +76,9 @@ def test_info_by_name(run: Run) -> None:
 
 
 def test_export_by_name_writes_beside_the_user(run: Run) -> None:
-    assert run("export", "great-wave", "--format", "pt2", "--static", "16x16")[0] == 0
-    assert [path.name for path in Path().iterdir()] == ["great-wave.pt2"]
-    assert not STYLES["great-wave"].with_suffix(".pt2").exists()
+    assert run("export", "udnie-video", "--format", "pt2", "--static", "16x16")[0] == 0
+    assert [path.name for path in Path().iterdir()] == ["udnie-video.pt2"]
+    assert not STYLES["udnie-video"].with_suffix(".pt2").exists()
 
 
 def test_evaluate_by_name(run: Run, photograph: Path) -> None:
