@@ -57,7 +57,7 @@ def test_every_command_can_tell_of_itself_without_any_extra() -> None:
     ("words", "module"),
     [
         ("evaluate great-wave --content . -o report", "torch"),
-        ("train --style a.png --content .", "yaml"),
+        ("train --config quick --style a.png --content .", "yaml"),
         ("optimize a.png --style a.png -o b.png", "torch"),
     ],
 )

@@ -41,9 +41,15 @@ def commands() -> list[list[str]]:
 
 @pytest.fixture
 def in_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A scratch folder in which the README's paths exist."""
-    for name in ("docs", "configs"):
+    """A scratch folder in which the README's paths exist; its photographs are small."""
+    for name in ("docs/paintings", "configs"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "docs" / "demo" / "photographs").mkdir(parents=True)
+    for path in (ROOT / "docs" / "demo" / "photographs").iterdir():
+        with Image.open(path) as photograph:
+            photograph.thumbnail((120, 120))
+            photograph.save(tmp_path / path.relative_to(ROOT))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -64,7 +70,7 @@ def test_painting_works_as_written(in_a_checkout: Path, monkeypatch: pytest.Monk
             with pytest.raises(SystemExit) as ended:
                 main()
             assert ended.value.code == 0
-    photographs = sorted((ROOT / "docs" / "demo" / "photographs").iterdir())
+    photographs = sorted((in_a_checkout / "docs" / "demo" / "photographs").iterdir())
     assert (in_a_checkout / "styles.png").exists()
     painted = sorted((in_a_checkout / "painted").iterdir())
     assert [path.name for path in painted] == [path.name for path in photographs]

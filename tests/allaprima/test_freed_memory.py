@@ -10,7 +10,7 @@ from allaprima.freed_memory import give_back_freed_memory, keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
+    for _ in range(8):
         torch.ones(16_000_000).sum()
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 

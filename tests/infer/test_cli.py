@@ -131,10 +131,10 @@ def test_settings_reach_their_place(run: Run, style_file: Path, tmp_path: Path) 
     assert sizes[0] < sizes[1]
 
 
-def test_warnings_of_pillow_are_not_shown(style_file: Path, tmp_path: Path) -> None:
+def test_warnings_of_pillow_are_not_shown(static_bytes_onnx_file: Path, tmp_path: Path) -> None:
     source = tmp_path / "a.jpg"
-    Image.new("RGB", (20, 20)).save(source, exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
-    arguments = ("stylize", str(style_file), str(source), "-o", str(tmp_path / "b.png"), "--engine", "eager")
+    Image.new("RGB", (32, 24)).save(source, exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    arguments = ("stylize", str(static_bytes_onnx_file), str(source), "-o", str(tmp_path / "b.png"))
     program = [sys.executable, "-W", "always", "-m", "allaprima", *arguments]
     done = subprocess.run(program, check=True, capture_output=True, text=True)
     assert done.stdout == "1 picture stylised\n"
@@ -215,16 +215,23 @@ main()
 
 
 @pytest.mark.parametrize(("name", "archive"), [("last.ckpt", True), ("vgg.pth", False)])
-def test_a_checkpoint_as_style_is_one_clear_line(name: str, archive: bool, tmp_path: Path) -> None:
-    """Not first two about OpenVINO."""
+def test_a_checkpoint_as_style_is_one_clear_line(
+    name: str,
+    archive: bool,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not first two about OpenVINO, where that would be the engine."""
+    monkeypatch.setattr("allaprima.infer.engines.openvino_speedups.is_installed", lambda: True)
     file = tmp_path / name
     torch.save({"weight": torch.ones(2)}, file, _use_new_zipfile_serialization=archive)
-    arguments = ("stylize", file, make(tmp_path / "a.png"), "-o", tmp_path / "b.png")
-    program = [sys.executable, "-m", "allaprima", *map(str, arguments)]
-    done = subprocess.run(program, check=False, capture_output=True, text=True)
+    ended = run("stylize", file, make(tmp_path / "a.png"), "-o", tmp_path / "b.png")
     reason = "it is a checkpoint or another file of PyTorch; the style of a run ends in .safetensors"
     error = f"error: '{file}' is not a style file, or it is damaged: {reason}\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", error)
+    assert ended == (2, "", error)
+    assert caplog.messages == []
 
 
 def test_info_shows_every_setting(run: Run, style_file: Path) -> None:

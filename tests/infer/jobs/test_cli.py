@@ -16,9 +16,9 @@ from tests.conftest import Run, paint
 from tests.infer.jobs.conftest import make_pictures
 
 
-def test_killed_in_the_middle_it_leaves_nothing_half_done(style: Path, tmp_path: Path) -> None:
+def test_killed_in_the_middle_it_leaves_nothing_half_done(onnx_file: Path, tmp_path: Path) -> None:
     folder, out = make_pictures(tmp_path / "in", 12), tmp_path / "out"
-    command = [sys.executable, "-m", "allaprima", "stylize", style, folder, "-o", out, "--engine", "eager"]
+    command = [sys.executable, "-m", "allaprima", "stylize", onnx_file, folder, "-o", out]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([*map(str, command)], env=environment, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

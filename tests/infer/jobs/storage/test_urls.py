@@ -133,11 +133,11 @@ def test_a_picture_that_does_not_fit_in_memory(style: Path, bucket: Any, run: Ru
     assert abs(painted - expected(style, file.getvalue())).max() <= 1
 
 
-def test_killed_in_the_middle_it_goes_on(style: Path, bucket: Any) -> None:
+def test_killed_in_the_middle_it_goes_on(onnx_file: Path, bucket: Any) -> None:
     for seed in range(12):
         bucket.pipe(f"archive/in/{seed:02}.png", encoded(seed))
-    command = [sys.executable, "-m", "allaprima", "stylize", str(style), "s3://archive/in"]
-    command += ["-o", "s3://archive/out", "--engine", "eager"]
+    command = [sys.executable, "-m", "allaprima", "stylize", str(onnx_file), "s3://archive/in"]
+    command += ["-o", "s3://archive/out"]
     process = subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 90
     while not below(bucket, "archive/out") and process.poll() is None and time.monotonic() < deadline:
