@@ -51,6 +51,20 @@ def state(root: Path) -> dict[str, Any]:
     return loaded
 
 
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run is that tests have copies of; the first of them makes it."""
+    return tmp_path_factory.mktemp("first") / "run"
+
+
+@pytest.fixture
+def finished(first_run: Path, settings: dict[str, Any], tmp_path: Path) -> Path:
+    """The folder of a run of six steps."""
+    if not first_run.exists():
+        start(settings, first_run)
+    return Path(shutil.copytree(first_run, tmp_path / "run"))
+
+
 def wait_for_checkpoint(root: Path, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + 90
     while not any((root / "checkpoints").glob("*.ckpt")):
@@ -102,9 +116,8 @@ def test_a_run_leaves_everything_in_its_folder(settings: dict[str, Any], tmp_pat
         torch.testing.assert_close(tensor, averaged[name], rtol=0, atol=0)
 
 
-def test_tensorboard_has_terms_rate_and_previews(settings: dict[str, Any], tmp_path: Path) -> None:
-    start(settings, tmp_path / "run")
-    events = EventAccumulator(str(tmp_path / "run" / "logs"))
+def test_tensorboard_has_terms_rate_and_previews(finished: Path) -> None:
+    events = EventAccumulator(str(finished / "logs"))
     events.Reload()
     tags = events.Tags()
     terms = {f"{part}/{term}" for part in ("train", "val") for term in ("content", "style", "tv", "total")}
@@ -114,14 +127,13 @@ def test_tensorboard_has_terms_rate_and_previews(settings: dict[str, Any], tmp_p
     assert [event.step for event in events.Images("preview")] == [3, 6]
 
 
-def test_no_vgg_in_a_checkpoint(settings: dict[str, Any], tmp_path: Path) -> None:
-    start(settings, tmp_path / "run")
-    assert {name.split(".")[0] for name in state(tmp_path / "run")["state_dict"]} == {"network", "averaged"}
+def test_no_vgg_in_a_checkpoint(finished: Path) -> None:
+    assert {name.split(".")[0] for name in state(finished)["state_dict"]} == {"network", "averaged"}
 
 
 def test_training_lowers_the_objective(settings: dict[str, Any], tmp_path: Path) -> None:
     before = start(settings, tmp_path / "short", max_steps=1, validate_every=1)
-    after = start(settings, tmp_path / "long", max_steps=60, validate_every=10)
+    after = start(settings, tmp_path / "long", max_steps=40, validate_every=8)
     assert after.validation["total"] < 0.7 * before.validation["total"]
     assert after.advice.startswith("more time would help most: the held-out objective still fell by ")
 
@@ -154,9 +166,9 @@ def test_resumed_run_equals_uninterrupted_one(settings: dict[str, Any], tmp_path
     assert state(tmp_path / "whole")["loss_weights"] == state(tmp_path / "halves")["loss_weights"]
 
 
-def test_killed_run_resumes_exactly(settings: dict[str, Any], tmp_path: Path) -> None:
+def test_killed_run_resumes_exactly(settings: dict[str, Any], tmp_path: Path, run: Run) -> None:
     """SIGKILL in the middle, then --resume: the same weights as if nothing had happened."""
-    settings |= {"max_steps": 60}
+    settings |= {"max_steps": 30}
     start(settings, tmp_path / "whole")
     root = tmp_path / "killed"
     process = subprocess.Popen(
@@ -167,11 +179,9 @@ def test_killed_run_resumes_exactly(settings: dict[str, Any], tmp_path: Path) ->
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    assert 0 < state(root)["global_step"] < 60
+    assert 0 < state(root)["global_step"] < 30
     assert not (root / "waves.safetensors").exists()
-    subprocess.run(
-        [sys.executable, "-m", "allaprima", "train", "--resume", str(root)], check=True, capture_output=True
-    )
+    assert run("train", "--resume", root)[0] == 0
     assert_same_weights(tmp_path / "whole", root)
     assert (root / "waves.safetensors").exists()
 
@@ -350,26 +360,22 @@ def test_compiled_run_saves_clean_names(settings: dict[str, Any], tmp_path: Path
     assert not any("_orig_mod" in name for name in state(tmp_path / "run")["state_dict"])
 
 
-def test_a_damaged_checkpoint_is_left_out(
-    settings: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_checkpoint_is_left_out(finished: Path, caplog: pytest.LogCaptureFixture) -> None:
     """As after a power cut: the newest is cut off, and the run goes on from the one before."""
-    start(settings, tmp_path / "whole")
-    newest = tmp_path / "whole" / "checkpoints" / "6.ckpt"
+    newest = finished / "checkpoints" / "6.ckpt"
     expected = torch.load(newest, weights_only=True)["state_dict"]
     newest.write_bytes(newest.read_bytes()[:-1000])
-    assert open_run_folder(tmp_path / "whole")[2].name == "4.ckpt"
+    assert open_run_folder(finished)[2].name == "4.ckpt"
     assert "6.ckpt' is damaged" in caplog.text
-    resume(tmp_path / "whole")
+    resume(finished)
     again = torch.load(newest, weights_only=True)["state_dict"]
     assert all(torch.equal(expected[name], again[name]) for name in expected)
 
 
-def test_a_foreign_checkpoint_is_refused(settings: dict[str, Any], tmp_path: Path) -> None:
-    start(settings, tmp_path / "run")
-    torch.save({"weights": [1, 2]}, tmp_path / "run" / "checkpoints" / "7.ckpt")
+def test_a_foreign_checkpoint_is_refused(finished: Path) -> None:
+    torch.save({"weights": [1, 2]}, finished / "checkpoints" / "7.ckpt")
     with pytest.raises(ValueError, match=r"7.ckpt' cannot be gone on from: it is damaged or from another"):
-        resume(tmp_path / "run")
+        resume(finished)
 
 
 def test_changed_pictures_are_reported_on_resuming(
@@ -419,24 +425,22 @@ def test_a_run_is_resumed_wherever_its_files_are(
 
 
 def test_the_style_picture_may_be_named_anew_but_not_exchanged(
-    settings: dict[str, Any], tmp_path: Path
+    finished: Path, settings: dict[str, Any], tmp_path: Path
 ) -> None:
-    start(settings, tmp_path / "run")
     moved = shutil.copy(settings["style"], tmp_path / "elsewhere.png")
-    again = resume(tmp_path / "run", style=str(moved), max_steps=7)
+    again = resume(finished, style=str(moved), max_steps=7)
     assert again.style_file.name == "waves.safetensors"
     with Image.open(moved) as picture:
         picture.rotate(180).save(moved)
     with pytest.raises(ConfigError, match=r"this run began with 'waves.png', which is another style"):
-        resume(tmp_path / "run", style=str(moved), max_steps=8)
+        resume(finished, style=str(moved), max_steps=8)
     with pytest.raises(ConfigError, match=r"missing.png' does not exist; leave it out"):
-        resume(tmp_path / "run", style=str(tmp_path / "missing.png"))
+        resume(finished, style=str(tmp_path / "missing.png"))
 
 
-def test_a_run_of_before_reads_its_style_picture_again(settings: dict[str, Any], tmp_path: Path) -> None:
-    start(settings, tmp_path / "run")
-    shutil.rmtree(tmp_path / "run" / "style-pictures")
-    assert resume(tmp_path / "run", max_steps=7).steps == 7
+def test_a_run_of_before_reads_its_style_picture_again(finished: Path) -> None:
+    shutil.rmtree(finished / "style-pictures")
+    assert resume(finished, max_steps=7).steps == 7
 
 
 @pytest.mark.parametrize("happens", ["deleted", "overwritten"])
@@ -495,11 +499,10 @@ def test_what_cannot_work_is_said_before_the_photographs_are_read(
 
 
 def test_nothing_is_overwritten(
-    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start(settings, tmp_path / "run")
     with pytest.raises(FileExistsError, match=r"holds a run already: continue it with --resume"):
-        start(settings, tmp_path / "run")
+        start(settings, finished)
     style = Path(settings["style"])
     with pytest.raises(FileExistsError, match=r"is not empty: name a new folder with --output"):
         create_run_folder(Path(settings["content"]), style)

@@ -56,8 +56,8 @@ def test_a_few_steps_bring_the_errors_down(
         "output": tmp_path / "run",
         "crop_size": 32,
         "batch_size": 2,
-        "max_steps": 20,
-        "save_every": 10,
+        "max_steps": 10,
+        "save_every": 5,
         "cache_dir": tmp_path / "cache",
     }
     assert distill(settings=settings) == 0
@@ -68,13 +68,13 @@ def test_a_few_steps_bring_the_errors_down(
     assert totals[-1] < totals[0]
     with safe_open(result, framework="pt") as stored:
         card = json.loads(stored.metadata()[METADATA_KEY])
-    assert card["steps"] == 20
+    assert card["steps"] == 10
     assert card["errors"]["gram"].keys() == set(LAYERS)
     page = (tmp_path / "run" / "README.md").read_text()
     assert " | ".join(f"{value:.4f}" for value in card["errors"]["style"]["relu4_1"].values()) in page
     (command,) = re.findall(r"^allaprima (distill .*)$", page, re.MULTILINE)
     _, bound, _ = build_app().parse_args(command, exit_on_error=False)
-    assert int(bound.arguments["settings"]["max_steps"]) == 20
+    assert int(bound.arguments["settings"]["max_steps"]) == 10
     assert card["settings"]["content"] == photographs.name  # and no folder of this machine
     network = load_loss_network(LossSettings(loss_network="compact", loss_weights=result))
     assert network(torch.rand(1, 3, 32, 32))["relu4_1"].shape == (1, 512, 4, 4)
@@ -93,7 +93,6 @@ def test_a_signal_ends_it_with_its_result(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(run, "FITTED_PIXELS", 16 * 32**2)
     compute = DistillModule.training_step
 
     def interrupted(self: DistillModule, batch: Tensor, batch_idx: int) -> Tensor:
@@ -104,7 +103,7 @@ def test_a_signal_ends_it_with_its_result(
     monkeypatch.setattr(DistillModule, "training_step", interrupted)
     settings = {
         **{"content": str(photographs), "loss_weights": vgg_file, "output": tmp_path / "run"},
-        **{"crop_size": 32, "batch_size": 2, "max_steps": 20, "save_every": 10},
+        **{"crop_size": 32, "batch_size": 2, "max_steps": 20, "save_every": 10, "init": COMPACT},
         "cache_dir": tmp_path / "cache",
     }
     assert distill(settings=settings) == code

@@ -44,7 +44,7 @@ def test_rank_correlation_asks_for_order_alone() -> None:
 def test_a_network_agrees_with_itself() -> None:
     network = LossNetwork("compact", LAYERS, embedded_weights())
     batches = [blotches(3, 1), blotches(3, 1)]
-    judgements = list(judge(network, network, {"a": stripes(6), "b": stripes(3)}, batches, steps=25))
+    judgements = list(judge(network, network, {"a": stripes(6), "b": stripes(3)}, batches, steps=10))
     assert len(judgements) == 2 * (2 * len(STAGES) - 1) * 3
     figures = summary(judgements)
     assert figures["pictures"] == len(judgements)
