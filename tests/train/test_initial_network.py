@@ -8,8 +8,8 @@ import torch
 
 from allaprima.models import pretrained
 from allaprima.models.network_presets import NETWORKS
-from allaprima.models.network_settings import NetworkSettings
-from allaprima.models.style_file import StyleHeader, save_style
+from allaprima.models.network_settings import NetworkSettings, Upsampling
+from allaprima.models.style_file import StyleHeader, load_style, save_style
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.initial_network import initial_file, initial_network
 
@@ -33,6 +33,14 @@ def test_a_network_with_a_base_starts_from_it(small_base: Path) -> None:
     expected = TransformerNetwork(**SMALL.model_dump()).state_dict()
     for name, tensor in initial_network(None, SMALL, seed=0).state_dict().items():
         assert torch.equal(tensor, expected[name])
+
+
+@pytest.mark.parametrize("upsampling", ["bilinear", "nearest"])
+def test_the_package_has_a_base_for_each_enlargement(upsampling: Upsampling) -> None:
+    settings = NETWORKS["paper"].model_copy(update={"upsampling": upsampling})
+    base = initial_file(Path("base"), settings)
+    assert base is not None
+    assert load_style(base).network.settings == settings
 
 
 def test_none_and_networks_without_a_base_start_from_random_weights(small_base: Path) -> None:
