@@ -15,7 +15,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
-def small_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wave_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("styles") / "wave.safetensors"
     network = TransformerNetwork(width=4, residual_blocks=1)

@@ -37,18 +37,18 @@ CASES: list[tuple[FormatName, str, tuple[str, ...]]] = [
     ("pt2", "float16", ("--static", "37x50", "--uint8")),
     ("pt2", "bfloat16", ("--static", "37x50")),
 ]
-STYLES = [("small_style", *case) for case in CASES] + [
+STYLES = [("wave_style", *case) for case in CASES] + [
     ("fast_style", "onnx", "float32", ()),
     ("fast_style", "openvino", "int8", ("--uint8",)),
     ("fast_style", "pt2", "float32", ("--uint8",)),
 ]
 ALONE = [
-    ("small_style", "onnx", "float32", ()),
-    ("small_style", "onnx", "float32", ("--static", "37x50")),
-    ("small_style", "onnx", "float32", ("--opset", "15")),
-    ("small_style", "onnx", "float16", ("--opset", "22")),
-    ("small_style", "onnx", "float16", ("--uint8",)),
-    ("small_style", "onnx", "int8", ("--uint8",)),
+    ("wave_style", "onnx", "float32", ()),
+    ("wave_style", "onnx", "float32", ("--static", "37x50")),
+    ("wave_style", "onnx", "float32", ("--opset", "15")),
+    ("wave_style", "onnx", "float16", ("--opset", "22")),
+    ("wave_style", "onnx", "float16", ("--uint8",)),
+    ("wave_style", "onnx", "int8", ("--uint8",)),
     ("fast_style", "onnx", "float32", ("--opset", "16")),
 ]
 """What the others have together: which of it a fault lies in."""
@@ -136,22 +136,22 @@ def test_exported_file_equals_the_network(
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
 @pytest.mark.timeout(1200)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
-def test_compiled_package_equals_the_network(run: Run, small_style: Path, tmp_path: Path) -> None:
+def test_compiled_package_equals_the_network(run: Run, wave_style: Path, tmp_path: Path) -> None:
     path = tmp_path / "wave.aoti.pt2"
-    code, _, _ = run(small_style, "--format", "aoti", "-o", path)
+    code, _, _ = run(wave_style, "--format", "aoti", "-o", path)
     assert code == 0
     assert read_export_header(path)["export"]["format"] == "aoti"
-    check(small_style, path, "aoti", "float32", static=False, uint8=False)
+    check(wave_style, path, "aoti", "float32", static=False, uint8=False)
 
 
 def test_documented_snippet_works(
-    run: Run, small_style: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, wave_style: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
     snippets = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     (snippet,) = (snippet for snippet in snippets if "import onnxruntime" in snippet)
     monkeypatch.chdir(tmp_path)
-    assert run(small_style, "--format", "onnx", "-o", "great-wave.onnx")[0] == 0
+    assert run(wave_style, "--format", "onnx", "-o", "great-wave.onnx")[0] == 0
     shutil.copy(photographs / "03.jpg", "photograph.jpg")
     exec(snippet, {})
     with Image.open("photograph.jpg") as photograph, Image.open("painted.png") as painted:

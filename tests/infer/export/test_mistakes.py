@@ -36,56 +36,56 @@ pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked wit
         ("--format pt2 -o nowhere/wave.pt2", "there is no folder 'nowhere'"),
     ],
 )
-def test_impossible_request(run: Run, small_style: Path, options: str, message: str) -> None:
-    code, out, err = run(small_style, *options.split())
+def test_impossible_request(run: Run, wave_style: Path, options: str, message: str) -> None:
+    code, out, err = run(wave_style, *options.split())
     assert (code, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
 
 
-def test_missing_extra(run: Run, small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra(run: Run, wave_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     for format in ("onnx", "openvino"):
-        code, _, err = run(small_style, "--format", format)
+        code, _, err = run(wave_style, "--format", format)
         assert code == 2
         assert f"needs onnxscript: pip install 'allaprima[{format}]'" in err
 
 
-def test_missing_torch(run: Run, small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_torch(run: Run, wave_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     for format, needed in (
         ("pt2", "torch: pip install 'allaprima[train]'"),
         ("onnx", "torch, onnxscript: pip install 'allaprima[train,onnx]'"),
     ):
-        code, _, err = run(small_style, "--format", format)
+        code, _, err = run(wave_style, "--format", format)
         assert (code, err) == (2, f"error: --format {format} needs {needed}\n")
 
 
-def test_missing_compiler(run: Run, small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_compiler(run: Run, wave_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
-    code, _, err = run(small_style, "--format", "aoti")
+    code, _, err = run(wave_style, "--format", "aoti")
     assert code == 2
     assert "install g++ or set CXX" in err
 
 
 @pytest.mark.parametrize("name", ["wave.xml", "wave.bin"])
-def test_earlier_output_is_kept(run: Run, small_style: Path, tmp_path: Path, name: str) -> None:
+def test_earlier_output_is_kept(run: Run, wave_style: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
-    code, _, err = run(small_style, "--format", "openvino", "-o", tmp_path / "wave.xml")
+    code, _, err = run(wave_style, "--format", "openvino", "-o", tmp_path / "wave.xml")
     assert code == 2
     assert "is there already: --overwrite replaces it" in err
     assert (tmp_path / name).read_text() == "mine"
 
 
 def test_too_different_leaves_the_earlier_file(
-    run: Run, small_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, wave_style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(formats.TOLERANCES, "float16", Tolerance(0, 0))
     path = tmp_path / "wave.pt2"
     path.write_text("earlier")
     code, out, err = run(
-        small_style,
+        wave_style,
         "--format",
         "pt2",
         "--precision",
@@ -118,22 +118,22 @@ def test_default_output_is_beside_the_style(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_bad_picture_does_not_stop_calibration(
-    run: Run, small_style: Path, photographs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    run: Run, wave_style: Path, photographs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder, path = tmp_path / "photographs", tmp_path / "small.onnx"
     shutil.copytree(photographs, folder)
     (folder / "0.jpg").write_bytes(b"text")
     arguments = ("--format", "onnx", "--precision", "int8", "--calibration", folder, "-o", path)
-    assert run(small_style, *arguments)[0] == 0
+    assert run(wave_style, *arguments)[0] == 0
     assert read_export_header(path)["export"]["precision"] == "int8"
     bad = f"calibrating without a picture: picture '{folder / '0.jpg'}' cannot be read: it is not a picture"
     assert [message.startswith(bad) for message in caplog.messages if "calibrating" in message] == [True]
 
 
-def test_missing_calibration_leaves_nothing(run: Run, small_style: Path, tmp_path: Path) -> None:
+def test_missing_calibration_leaves_nothing(run: Run, wave_style: Path, tmp_path: Path) -> None:
     path = tmp_path / "wave.onnx"
     folder = tmp_path / "photographs"
-    arguments = (small_style, "--format", "onnx", "--precision", "int8", "--calibration", folder, "-o", path)
+    arguments = (wave_style, "--format", "onnx", "--precision", "int8", "--calibration", folder, "-o", path)
     code, _, err = run(*arguments)
     assert code == 2
     assert f"calibration folder '{folder}' does not exist" in err
@@ -224,19 +224,19 @@ def test_another_kind_of_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("format", "suffix"), [("pt2", ".pt2"), ("onnx", ".onnx"), ("openvino", ".xml")])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_full_disk_is_an_error_and_leaves_nothing(
-    run: Run, small_style: Path, tmp_path: Path, format: str, suffix: str
+    run: Run, wave_style: Path, tmp_path: Path, format: str, suffix: str
 ) -> None:
     options = ("--format", format, "--static", "16x16", "-o", tmp_path / f"a{suffix}")
     with largest_file(12_000):
-        code, out, err = run(small_style, *options)
+        code, out, err = run(wave_style, *options)
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_programs_hold_nothing_that_is_pickled(run: Run, small_style: Path, tmp_path: Path) -> None:
+def test_programs_hold_nothing_that_is_pickled(run: Run, wave_style: Path, tmp_path: Path) -> None:
     options = ("--format", "pt2", "--static", "16x16", "-o", tmp_path / "a.pt2")
-    assert run(small_style, *options)[0] == 0
+    assert run(wave_style, *options)[0] == 0
     with zipfile.ZipFile(tmp_path / "a.pt2") as archive:
         pickles = [info for info in archive.infolist() if info.filename.endswith((".pt", ".pkl"))]
         assert [info.file_size for info in pickles] == [0]
