@@ -72,14 +72,14 @@ class ExportedEngine(BaseEngine):
     def __init__(self, path: Path, *, device: str = "auto", precision: PrecisionChoice = "auto") -> None:
         self._path, self._header = path, _read_header(path)
         self._limits: GraphLimits | None = None
-        self._model = self._load(path, device)
         exported = self._header.export.precision
+        super().__init__(self.bytes_per_pixel_and_width, self._header.network, exported)
+        self._model = self._load(path, device)
         if precision not in ("auto", exported):
             raise ValueError(
                 f"'{path}' was exported in {exported}, not {precision}; leave out --precision, or export it "
                 f"with --precision {precision}"
             )
-        super().__init__(self.bytes_per_pixel_and_width, self._header.network, exported)
 
     @abstractmethod
     def _load(self, path: Path, device: str) -> Model:
@@ -102,12 +102,19 @@ class ExportedEngine(BaseEngine):
         """Look at what a file holds before its runtime does, or raise ValueError that names it.
 
         From then on every size of picture is looked at, too: what is computed of it follows from its size.
+
+        Raises:
+            PictureTooLargeError: If memory does not suffice for the only size that it is for, which a
+                runtime may take as it loads.
         """
         export = self._header.export
         with self._naming_the_file():
             self._limits = GraphLimits(
                 read(self._path), self._header.network, uint8=export.uint8, static=export.static
             )
+        if self._limits.batch is not None and export.static is not None:
+            with super()._memory_for(self._limits.batch, *export.static):
+                pass
 
     @contextmanager
     def _naming_the_file(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from .finite_weights import require_finite
 from .formats import LOWEST_OPSET
 from .graph.graph import Graph
 from .graph.onnx_operators import ONNX_OPERATORS
-from .graph.parts import FEW, MOST_NODES, Attribute, Node, Value
+from .graph.parts import FEW, MOST_NODES, Attribute, Declared, Node, Value
 from .header import METADATA_KEY
 from .protobuf import BYTES, FIXED32, Field, content, fields, integers
 
@@ -32,7 +32,12 @@ _T_NAME, _RAW, _DOUBLE_DATA = 8, 9, 10
 _ALL_DATA = (4, 5, 6, 7, _RAW, _DOUBLE_DATA, 11)
 _ELSEWHERE = (13, 14)  # of TensorProto: external_data, data_location
 
-_NAME = 1  # of ValueInfoProto
+_VALUE_INFO = 13  # of GraphProto
+_NAME, _V_TYPE = 1, 2  # of ValueInfoProto
+_TENSOR_TYPE = 1  # of TypeProto
+_SHAPE = 2  # of TypeProto.Tensor
+_DIM = 1  # of TensorShapeProto
+_DIM_VALUE = 1  # of TensorShapeProto.Dimension
 
 _TYPES = {
     **{1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8"},
@@ -91,7 +96,13 @@ def read_onnx_graph(path: Path) -> Graph:
         if len(pictures) != 1:
             raise ValueError("it takes more than pictures")
         nodes = [_node(file, field) for field in graph if field.number == _NODE]
-    return Graph(pictures[0], results, constants, nodes, ONNX_OPERATORS, path.stat().st_size)
+        declared = [
+            _declared(file, field) for field in graph if field.number in (_INPUT, _OUTPUT, _VALUE_INFO)
+        ]
+    sizes = {name: sizes for name, sizes in declared if sizes is not None}
+    if any(sizes.get(name) != again for name, again in declared):
+        raise ValueError("it says two things of the shape of one value")
+    return Graph(pictures[0], results, constants, nodes, ONNX_OPERATORS, path.stat().st_size, sizes)
 
 
 def _model(file: IO[bytes], path: Path) -> Iterator[Field]:
@@ -131,10 +142,26 @@ def _text(file: IO[bytes], parts: list[Field], number: int) -> str:
     return content(file, _only(parts, number)).decode()
 
 
+def _declared(file: IO[bytes], value: Field) -> tuple[str, Declared | None]:
+    """Return the name of a value and its sizes, as far as the file has them beside the operators."""
+    parts = list(_inside(file, value))
+    name = _text(file, parts, _NAME)
+    for number in (_V_TYPE, _TENSOR_TYPE, _SHAPE):
+        if not any(field.number == number for field in parts):
+            return name, None
+        parts = list(_inside(file, _only(parts, number)))
+    return name, [_size(list(_inside(file, field))) for field in parts if field.number == _DIM]
+
+
+def _size(dimension: list[Field]) -> int | None:
+    known = any(field.number == _DIM_VALUE for field in dimension)
+    return _only(dimension, _DIM_VALUE).value if known else None
+
+
 def _check_opset(file: IO[bytes], opset: Field) -> None:
     parts = list(_inside(file, opset))
     version = _only(parts, _VERSION).value
-    if _text(file, parts, _DOMAIN) == "" and version < LOWEST_OPSET:
+    if _text(file, parts, _DOMAIN) in ("", "ai.onnx") and version < LOWEST_OPSET:
         raise ValueError(f"it is of opset {version}, older than {LOWEST_OPSET}")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from .finite_weights import require_finite
 from .graph.graph import Graph
 from .graph.openvino_operators import OPENVINO_OPERATORS
-from .graph.parts import FEW, MOST_NODES, Node, Numbers, Shape, Value
+from .graph.parts import FEW, MOST_NODES, Declared, Node, Numbers, Shape, Value
 from .header import METADATA_KEY
 
 LARGEST_XML = 1 << 22
@@ -71,23 +71,25 @@ def read_openvino_graph(path: Path) -> Graph:
     root, weights = _parsed(path), path.with_suffix(".bin")
     if sum(1 for _ in root.iter("layers")) > 1:
         raise ValueError("it has a graph inside its graph, which an export has not")
+    _only(root, "edges")
     constants: dict[str, Value] = {}
     nodes: list[Node] = []
-    pictures: list[str] = []
+    pictures: dict[str, Declared] = {}
     results: list[str] = []
     with weights.open("rb") as file:
         for layer in _layers(root):
             if layer.kind == "Const":
                 constants[layer.only_output()] = _constant(file, layer.attributes)
             elif layer.kind == "Parameter":
-                pictures.append(layer.only_output())
+                pictures[layer.only_output()] = _declared(layer.attributes.get("shape", ""))
             elif layer.kind == "Result":
                 results += layer.inputs
             else:
                 nodes.append(Node(*layer))
     if len(pictures) != 1:
         raise ValueError("it takes more than pictures")
-    return Graph(pictures[0], results, constants, nodes, OPENVINO_OPERATORS, weights.stat().st_size)
+    size = weights.stat().st_size
+    return Graph(next(iter(pictures)), results, constants, nodes, OPENVINO_OPERATORS, size, pictures)
 
 
 def _parsed(path: Path) -> ET.Element:
@@ -109,14 +111,24 @@ def _layers(root: ET.Element) -> Iterator[_Layer]:
     layers = root.findall("layers/layer")
     if len(layers) > MOST_NODES:
         raise ValueError(f"it has {len(layers)} layers; exports have at most {MOST_NODES}")
+    if len({_digits(layer, "id") for layer in layers}) < len(layers):
+        raise ValueError("two of its layers have the same id")
     for layer in layers:
         name = _digits(layer, "id")
+        for part in ("data", "input", "output"):
+            _only(layer, part)
         if not layer.get("version", "").startswith("opset"):
             raise ValueError(f"a layer is of the version '{layer.get('version')}', which an export has not")
         inputs = [made.get((name, _digits(port, "id")), "") for port in layer.iterfind("input/port")]
         outputs = [f"{name}:{_digits(port, 'id')}" for port in layer.iterfind("output/port")]
         data = layer.find("data")
         yield _Layer(layer.get("type", ""), inputs, outputs, {} if data is None else data.attrib)
+
+
+def _only(element: ET.Element, part: str) -> None:
+    """Raise ValueError if an element has a part several times, of which readers take different ones."""
+    if (count := len(element.findall(part))) > 1:
+        raise ValueError(f"it has a part '{part}' {count} times that an export has once")
 
 
 def _output(edge: ET.Element, layer: str, port: str) -> str:
@@ -137,6 +149,12 @@ def _place(attributes: Mapping[str, str]) -> tuple[int, int]:
     """Return where a weight lies in the file of weights, and how many bytes it has."""
     offset, size = (_natural(attributes.get(name, ""), f"{name} of a weight") for name in ("offset", "size"))
     return offset, size
+
+
+def _declared(shape: str) -> Declared:
+    """Return the sizes of what a model takes, of which those that it leaves open are question marks."""
+    sides = [side.strip() for side in shape.split(",")]
+    return [None if side == "?" else _natural(side, "a side of the picture") for side in sides]
 
 
 def _constant(file: IO[bytes], attributes: Mapping[str, str]) -> Value:

@@ -2,8 +2,8 @@
 
 from allaprima.models.network_settings import NetworkSettings
 
-from .graph import Graph
-from .parts import Shape
+from .graph import ADVICE, Graph
+from .parts import Declared, Shape
 
 # Of each pixel at the same time: 2.3 maps of the network's width, half a map more with a skip connection, 4.3
 # in files of the first versions, and 4 of three channels: the picture before, after and while it is measured.
@@ -29,9 +29,13 @@ class GraphLimits:
         uint8: Whether it takes pictures `(B, H, W, 3)` instead of `(B, 3, H, W)`.
         static: Height and width of the only pictures that it takes, if there are such.
 
+    Attributes:
+        batch: How many pictures it takes at a time, or None for any number.
+
     Raises:
         ValueError: If the weights of such a network would not fit into the file, if an operator is none that
-            an export has, or if there is too much to prepare, or for small pictures.
+            an export has, if it is for other pictures than its header says, or if there is too much to
+            prepare, or for small pictures, or those of the size that it is for.
     """
 
     def __init__(
@@ -45,7 +49,18 @@ class GraphLimits:
         self._graph, self._uint8 = graph, uint8
         self._maps = _MAPS * network.width / network.end_stride**2 + _AROUND
         self._passed: set[Shape] = set()
-        self.require(1, *(static or (_FIRST_SIDE, _FIRST_SIDE)))
+        self.batch, *sides = self._declared()
+        if static is None and sides != [None, None]:
+            raise ValueError(f"it takes pictures of the sides {sides}, and its header says of any; {ADVICE}")
+        self.require(self.batch or 1, *(static or (_FIRST_SIDE, _FIRST_SIDE)))
+
+    def _declared(self) -> Declared:
+        """Return count, height and width of the pictures that the graph itself is for."""
+        sizes = self._graph.declared.get(self._graph.picture, (None,) * 4)
+        if len(sizes) != 4:
+            raise ValueError(f"it takes pictures of the shape {tuple(sizes)}")
+        sides = sizes[1:3] if self._uint8 else sizes[2:4]
+        return sizes[0], *sides
 
     def require(self, count: int, height: int, width: int) -> None:
         """Raise ValueError if more is computed of pictures than a network as described computes."""

@@ -7,8 +7,13 @@ from . import shapes
 from .inputs import Inputs, arithmetic, elementwise, optional, present, same
 from .parts import Node, Numbers, Rule, Shape, Value
 
-_TYPES: dict[int, type[int] | type[float]] = {1: float, 6: int, 7: int}
-"""Those that sizes are computed in."""
+_TYPES: dict[int, type[int] | type[float] | None] = {
+    **{1: float, 6: int, 7: int},
+    **dict.fromkeys((2, 3, 9, 10, 16)),
+}
+"""What becomes of numbers in each type that exports have; None in those that no sizes are computed in."""
+
+_MODES = ("nearest", "linear")
 
 T = TypeVar("T")
 
@@ -33,10 +38,14 @@ def _identity(node: Node, inputs: Inputs) -> list[Value]:
 
 
 def _cast(node: Node, inputs: Inputs) -> list[Value]:
-    return [shapes.converted(present(inputs, 0), to=_TYPES.get(_attribute(node, "to", 0)))]
+    if (to := _attribute(node, "to", 0)) not in _TYPES:  # texts take eight times the memory
+        raise ValueError(f"it makes the type {to}")
+    return [shapes.converted(present(inputs, 0), to=_TYPES[to])]
 
 
 def _constant(node: Node, inputs: Inputs) -> list[Value]:
+    if node.attributes.keys() != {"value"}:
+        raise ValueError("it has another value than a tensor")
     return [_attribute(node, "value", Value(()))]
 
 
@@ -108,6 +117,8 @@ def _depth_to_space(node: Node, inputs: Inputs) -> list[Value]:
 def _resize(node: Node, inputs: Inputs) -> list[Value]:
     if "axes" in node.attributes or _attribute(node, "keep_aspect_ratio_policy", "stretch") != "stretch":
         raise ValueError("only some sides are enlarged")
+    if _attribute(node, "mode", "nearest") not in _MODES or _attribute(node, "antialias", 0):
+        raise ValueError("its mode takes memory for one side after the other")
     value = present(inputs, 0)
     if (sizes := optional(inputs, 3)) is None:
         return [shapes.enlarged(value, shapes.known(inputs[2]))]

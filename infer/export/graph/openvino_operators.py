@@ -7,8 +7,13 @@ from . import shapes
 from .inputs import Inputs, arithmetic, elementwise, optional, present, same
 from .parts import Node, Rule, Shape, Value
 
-_TYPES: dict[str, type[int] | type[float]] = {"f32": float, "i32": int, "i64": int}
-"""Those that sizes are computed in."""
+_TYPES: dict[str, type[int] | type[float] | None] = {
+    **{"f32": float, "i32": int, "i64": int},
+    **dict.fromkeys(("boolean", "i8", "u8", "f16", "bf16")),
+}
+"""What becomes of numbers in each type that exports have; None in those that no sizes are computed in."""
+
+_MODES = ("nearest", "linear_onnx")
 
 
 def _text(node: Node, name: str, usual: str = "") -> str:
@@ -44,7 +49,9 @@ def _numpy_only(rule: Rule) -> Rule:
 
 
 def _convert(node: Node, inputs: Inputs) -> list[Value]:
-    return [shapes.converted(present(inputs, 0), to=_TYPES.get(_text(node, "destination_type")))]
+    if (to := _text(node, "destination_type")) not in _TYPES:
+        raise ValueError(f"destination_type is {to}")
+    return [shapes.converted(present(inputs, 0), to=_TYPES[to])]
 
 
 def _shape_of(node: Node, inputs: Inputs) -> list[Value]:
@@ -113,6 +120,8 @@ def _depth_to_space(node: Node, inputs: Inputs) -> list[Value]:
 def _interpolate(node: Node, inputs: Inputs) -> list[Value]:
     if len(inputs) > 2 or any(_numbers(node, name, "0") != (0,) * 4 for name in ("pads_begin", "pads_end")):
         raise ValueError("only some sides are enlarged, or with a border")
+    if _text(node, "mode") not in _MODES or _is(node, "antialias", "false"):
+        raise ValueError("its mode takes memory for one side after the other")
     value, mode = present(inputs, 0), _text(node, "shape_calculation_mode")
     if mode == "sizes":
         return [shapes.resized(value, shapes.whole(inputs[1]))]

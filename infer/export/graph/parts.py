@@ -7,6 +7,9 @@ from typing import NamedTuple
 Numbers = tuple[int | float, ...]
 Shape = tuple[int, ...]
 
+Declared = Sequence[int | None]
+"""Sizes as a file has them beside its operators; None is one that it leaves open."""
+
 MOST_NODES = 5000
 """The paper's network in int8 has 180; each further residual block 26."""
 

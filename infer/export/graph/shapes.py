@@ -9,6 +9,8 @@ from .parts import FEW, Numbers, Shape, Value
 LARGEST_SIZE = 1 << 31
 LARGEST_KERNEL = 16
 """Of each side; networks here have 10. Runtimes lay as many copies of a map side by side as a kernel has."""
+LARGEST_QUANTIZED_KERNEL = 3
+"""In eight bits ONNX Runtime has all those copies of a map at the same time, others only some."""
 
 _ARITHMETIC: dict[str, Callable[[int, int], int]] = {
     "add": operator.add,
@@ -107,6 +109,8 @@ def reshaped(value: Value, sizes: Shape, *, zero_copies: bool) -> Value:
 
 def squeezed(value: Value, axes: Sequence[int] | None) -> Value:
     """Return a value without some sides that are 1, or without all."""
+    if axes is not None and not axes:
+        raise ValueError("it has no axes")  # for runtimes those are all
     rank = len(value.shape)
     ones = {axis for axis, size in enumerate(value.shape) if size == 1}
     gone = ones if axes is None else axes_of(axes, rank)
@@ -226,10 +230,11 @@ def convolved_transposed(
 ) -> Value:
     """Return what a transposed convolution makes of a map; `more` is added after each side."""
     _check_kernel(value, kernel, strides)
-    if any(
-        side > 2 * step for side, step in zip(kernel, strides, strict=True)
-    ):  # what overlaps is memory, too
-        raise ValueError(f"a kernel of {kernel} with steps of {strides}")
+    # What overlaps is memory, too, and so is what is made and cut off again.
+    if any(side > 2 * step for side, step in zip(kernel, strides, strict=True)) or any(
+        pad >= side for pad, side in zip(pads, (*kernel, *kernel), strict=True)
+    ):
+        raise ValueError(f"a kernel of {kernel} with steps of {strides}, of which {pads} are cut off")
     lengths = zip(value.shape[2:], kernel, strides, pads[:2], pads[2:], more, strict=True)
     return sized(
         [
@@ -241,6 +246,12 @@ def convolved_transposed(
             ),
         ]
     )
+
+
+def check_quantized_kernel(weight: Value) -> None:
+    """Raise ValueError if the kernel of a convolution is larger than one in eight bits may be."""
+    if max(weight.shape[-2:]) > LARGEST_QUANTIZED_KERNEL:
+        raise ValueError(f"a kernel of {weight.shape[-2:]} in eight bits")
 
 
 def _check_kernel(value: Value, kernel: Shape, strides: Shape) -> None:

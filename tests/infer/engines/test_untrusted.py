@@ -21,6 +21,7 @@ from tests.conftest import Run
 
 WEIGHTS = "data/weights/model_weights_config.json"
 CONSTANTS = "data/constants/model_constants_config.json"
+ANY_SIZE = 'shape="?,3,?,?"'
 Members = dict[str, bytes]
 
 
@@ -327,6 +328,16 @@ def old_operators(onnx: Any, model: Any) -> None:
     model.opset_import[0].version = 9
 
 
+def old_operators_by_another_name(onnx: Any, model: Any) -> None:
+    model.opset_import[0].version, model.opset_import[0].domain = 9, "ai.onnx"
+
+
+def two_shapes(onnx: Any, model: Any) -> None:
+    for size in (20, 40):
+        shape = onnx.helper.make_tensor_value_info("painted", onnx.TensorProto.FLOAT, [1, 3, 20, size])
+        model.graph.value_info.append(shape)
+
+
 def unknown_numbers(onnx: Any, model: Any) -> None:
     model.graph.initializer[0].data_type = onnx.TensorProto.FLOAT8E4M3FN
 
@@ -352,6 +363,8 @@ def with_functions(onnx: Any, model: Any) -> None:
         (two_results, "two of its results have the name"),
         (another_shape, "of the shape"),
         (old_operators, "of opset 9, older than 15"),
+        (old_operators_by_another_name, "of opset 9, older than 15"),
+        (two_shapes, "two things of the shape of one value"),
     ],
 )
 def test_onnx_files_are_looked_at_before_they_run(
@@ -375,7 +388,7 @@ def test_what_is_no_picture_is_refused(
 ) -> None:
     def edit(onnx: Any, model: Any) -> None:
         output = model.graph.output[0]
-        del output.type.tensor_type.shape.dim[:]
+        output.type.tensor_type.ClearField("shape")
         (last,) = (node for node in model.graph.node if output.name in node.output)
         last.output[0] = "painted"
         one = onnx.numpy_helper.from_array(np.float32(1.5), "one_and_a_half")
@@ -406,6 +419,18 @@ def test_openvino_models_are_looked_at_before_they_run(openvino_file: Path, tmp_
         (lambda xml: xml.replace("</net>", "<a/>" * (1 << 20) + "</net>"), "more than 4194304"),
         (lambda xml: xml.replace(' shape="4, 3, 9, 9"', ' shape="4, 3, 9, 900"'), "has 3888 bytes"),
         (lambda xml: xml.replace('version="opset1"', 'version="extension"', 1), "of the version 'extension'"),
+        (lambda xml: xml.replace("</edges>", "</edges><edges />"), "has a part 'edges' 2 times"),
+        (lambda xml: xml.replace("<output>", "<output></output><output>", 1), "has a part 'output' 2 times"),
+        (lambda xml: xml.replace('<layer id="1"', '<layer id="0"'), "two of its layers have the same id"),
+        (
+            lambda xml: xml.replace(ANY_SIZE, 'shape="1,3,?,40"'),
+            r"sides \[None, 40\], and its header",
+        ),
+        (
+            lambda xml: xml.replace(ANY_SIZE, 'shape="?,4,?,?"'),
+            r"the file says \(None, 4, None, None\)",
+        ),
+        (lambda xml: xml.replace(ANY_SIZE, 'shape="..."'), r"a side of the picture is '\.\.\.'"),
         (lambda xml: xml.replace('strides="2, 2"', 'strides="0x2, 2"'), "strides is '0x2, 2'"),
     ):
         path = _openvino(openvino_file, tmp_path / "foreign.xml", change)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from allaprima.infer.engines import load_engine
+from allaprima.infer.engines.memory import PictureTooLargeError
 from tests.conftest import Run
 
 HUGE = 40_000
@@ -37,6 +38,10 @@ class OnnxCraft:
         name = f"constant_{len(self.model.graph.initializer)}"
         self.model.graph.initializer.append(self.onnx.numpy_helper.from_array(np.asarray(numbers), name))
         return name
+
+    def declare(self, name: str, *shape: int) -> None:
+        """Say of what shape a value is, whatever it is."""
+        self.model.graph.value_info.append(self.onnx.helper.make_tensor_value_info(name, 1, shape))
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         name = f"made_{len(self.model.graph.node)}"
@@ -159,6 +164,63 @@ def many_constants(model: OnnxCraft) -> str:
     return result
 
 
+def constant_of_numbers(model: OnnxCraft) -> str:
+    """It has no tensor, whose shape would be known."""
+    numbers = model.onnx.helper.make_node("Constant", [], ["row"], value_floats=[1.0] * 10_000)
+    model.model.graph.node.append(numbers)
+    row = model.add("Mul", model.add("ReduceMean", model.painted, model.constant(1, 2, 3)), "row")
+    return model.smallest(model.add("Mul", row, model.add("Transpose", row, perm=[0, 1, 3, 2])))
+
+
+def all_axes(model: OnnxCraft) -> str:
+    """ONNX Runtime takes none for all, and makes a row of what otherwise stays a column."""
+    column = model.add("Expand", model.constant(1, dtype=np.float32), model.constant(10_000, 1))
+    return model.smallest(model.add("Mul", column, model.add("Squeeze", column, model.constant())))
+
+
+def between_sides(model: OnnxCraft) -> str:
+    """Between two of 10,000 numbers there is one of both sides, where antialiasing goes by one at a time."""
+    mean = model.add("ReduceMean", model.painted, model.constant(1, 2, 3))
+    column = model.add("Expand", mean, model.constant(1, 1, 10_000, 1))
+    row = model.constant(1, 1, 1, 10_000)
+    return model.smallest(model.add("Resize", column, "", "", row, mode="linear", antialias=1))
+
+
+def declared_shape(model: OnnxCraft) -> str:
+    """ONNX Runtime takes sizes from what is declared, and computes what follows from them as it loads."""
+    size = model.add("Slice", model.add("Shape", model.painted), model.constant(3), model.constant(4))
+    part = model.add("Slice", model.painted, model.constant(0), size, model.constant(3))
+    model.declare(part, 1, 3, HUGE, HUGE)
+    ones = model.constant(1, dtype=np.float32)
+    return model.smallest(model.add("Expand", ones, model.add("Shape", part)))
+
+
+def declared_picture(model: OnnxCraft) -> str:
+    for axis, size in ((0, 1), (2, HUGE), (3, HUGE)):
+        model.model.graph.input[0].type.tensor_type.shape.dim[axis].dim_value = size
+    return model.painted
+
+
+def cut_off(model: OnnxCraft) -> str:
+    mean = model.add("ReduceMean", model.painted, model.constant(1, 2, 3))
+    field = model.add("Expand", mean, model.constant(1, 1, 100, 100))
+    weights = model.array(np.zeros((1, 3, 16, 16), np.float32))
+    return model.add("ConvTranspose", field, weights, strides=[8, 8], pads=[372] * 4)
+
+
+def large_kernel_in_eight_bits(model: OnnxCraft) -> str:
+    scale, zeros = model.array(np.float32(0.01)), {kind: model.array(kind(0)) for kind in (np.uint8, np.int8)}
+    weights = model.array(np.zeros((3, 3, 5, 5), np.int8))
+    kernel = model.add("DequantizeLinear", weights, scale, zeros[np.int8])
+    levels = model.add("QuantizeLinear", model.painted, scale, zeros[np.uint8])
+    floats = model.add("Relu", model.add("DequantizeLinear", levels, scale, zeros[np.uint8]))
+    return model.add("Conv", floats, kernel, pads=[2] * 4)
+
+
+def texts(model: OnnxCraft) -> str:
+    return model.add("Cast", model.add("Cast", model.painted, to=8), to=1)
+
+
 @pytest.mark.parametrize(
     ("craft", "reason"),
     [
@@ -182,6 +244,14 @@ def many_constants(model: OnnxCraft) -> str:
         (much_overlap, r"'ConvTranspose' is used otherwise than in an export \(a kernel of \(12, 12\)"),
         (all_at_once, "its operator '(Tanh|Mul)' keeps too much"),
         (many_constants, "its operator 'Expand' prepares too much"),
+        (constant_of_numbers, r"'Constant' is used otherwise than in an export \(it has another value"),
+        (all_axes, r"'Squeeze' is used otherwise than in an export \(it has no axes"),
+        (between_sides, r"'Resize' is used otherwise than in an export \(its mode takes memory"),
+        (declared_shape, r"is of the shape \(1, 3, 64, 64\), and the file says \(1, 3, 40000, 40000\)"),
+        (declared_picture, r"takes pictures of the sides \[40000, 40000\], and its header says of any"),
+        (cut_off, r"'ConvTranspose' is used otherwise than in an export \(.*are cut off"),
+        (large_kernel_in_eight_bits, r"'Conv' is used otherwise .*\(a kernel of \(5, 5\) in eight bits"),
+        (texts, r"'Cast' is used otherwise than in an export \(it makes the type 8"),
     ],
 )
 def test_onnx_graphs_that_ask_for_much_are_refused(
@@ -291,6 +361,31 @@ def openvino_channels(model: OpenVinoCraft) -> Any:
     return model.smallest(model.add.convolution(model.painted, weights, [1, 1], [0, 0], [0, 0], [1, 1]))
 
 
+def openvino_between_sides(model: OpenVinoCraft) -> Any:
+    mean = model.add.reduce_mean(model.painted, model.constant([1, 2, 3]), keep_dims=True)
+    column = model.add.broadcast(mean, model.constant([1, 1, 10_000, 1]))
+    row = model.constant([1, 1, 1, 10_000])
+    return model.smallest(model.add.interpolate(column, row, "bilinear_pillow", "sizes"))
+
+
+def openvino_cut_off(model: OpenVinoCraft) -> Any:
+    weights = model.add.convert(model.constant(np.zeros((3, 3, 4, 4)), np.int8), "f32")
+    return model.add.convolution_backprop_data(
+        model.painted, weights, [2, 2], pads_begin=[8, 8], pads_end=[8, 8], dilations=[1, 1]
+    )
+
+
+def openvino_large_kernel_in_eight_bits(model: OpenVinoCraft) -> Any:
+    ends = [model.constant(np.full((1, 1, 1, 1), end), np.float32) for end in (0, 1, 0, 1)]
+    quantized = model.add.fake_quantize(model.painted, *ends, 256)
+    weights = model.add.convert(model.constant(np.zeros((3, 3, 5, 5)), np.int8), "f32")
+    return model.add.convolution(quantized, weights, [1, 1], [2, 2], [2, 2], [1, 1])
+
+
+def openvino_doubles(model: OpenVinoCraft) -> Any:
+    return model.add.convert(model.add.convert(model.painted, "f64"), "f32")
+
+
 @pytest.mark.parametrize(
     ("craft", "reason"),
     [
@@ -301,6 +396,10 @@ def openvino_channels(model: OpenVinoCraft) -> Any:
         (openvino_interpolate, "its operator 'Interpolate' makes too much"),
         (openvino_outer_product, "its operator 'Multiply' makes too much"),
         (openvino_channels, "its operator 'Convolution' makes too much"),
+        (openvino_between_sides, r"'Interpolate' is used otherwise .*\(its mode takes memory"),
+        (openvino_cut_off, r"'ConvolutionBackpropData' is used otherwise .*are cut off"),
+        (openvino_large_kernel_in_eight_bits, r"'Convolution' is used .*a kernel of \(5, 5\) in eight bits"),
+        (openvino_doubles, r"'Convert' is used otherwise .*destination_type is f64"),
     ],
 )
 def test_openvino_graphs_that_ask_for_much_are_refused(
@@ -324,3 +423,18 @@ def test_headers_do_not_make_room(onnx_file: Path, openvino_file: Path, tmp_path
         path.write_bytes(content)
         with pytest.raises(ValueError, match="a network of width 99, whose weights are more than"):
             load_engine(path)
+
+
+def test_a_model_for_one_size_has_to_fit_into_memory(
+    openvino_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO takes memory for it as it loads."""
+    path = tmp_path / "static.xml"
+    shutil.copy(openvino_file.with_suffix(".bin"), path.with_suffix(".bin"))
+    text = openvino_file.read_text().replace("float32&quot;", "float32&quot;, &quot;static&quot;: [400, 500]")
+    path.write_text(text.replace('shape="?,3,?,?"', 'shape="2,3,400,500"'))
+    images = np.full((2, 3, 400, 500), 0.5, np.float32)
+    assert load_engine(path)(images).shape == images.shape
+    monkeypatch.setattr("allaprima.infer.engines.memory.free_memory", lambda: 1_000_000)
+    with pytest.raises(PictureTooLargeError, match="2 pictures of 500x400 needs"):
+        load_engine(path)
