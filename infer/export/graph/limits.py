@@ -3,7 +3,7 @@
 from allaprima.models.network_settings import NetworkSettings
 
 from .graph import ADVICE, Graph
-from .parts import Declared, Shape
+from .parts import MOST_NODES, Declared, Shape
 
 # Of each pixel at the same time: 2.3 maps of the network's width, half a map more with a skip connection, 4.3
 # in files of the first versions, and 4 of three channels: the picture before, after and while it is measured.
@@ -33,14 +33,16 @@ class GraphLimits:
         batch: How many pictures it takes at a time, or None for any number.
 
     Raises:
-        ValueError: If the weights of such a network would not fit into the file, if an operator is none that
-            an export has, if it is for other pictures than its header says, or if there is too much to
-            prepare, or for small pictures, or those of the size that it is for.
+        ValueError: If there are more operators than an export has or others, if the weights of such a network
+            would not fit into the file, if it is for other pictures than its header says, or if there is
+            too much to prepare, or for small pictures, or those of the size that it is for.
     """
 
     def __init__(
         self, graph: Graph, network: NetworkSettings, *, uint8: bool, static: tuple[int, int] | None
     ) -> None:
+        if len(graph.nodes) > MOST_NODES:
+            raise ValueError(f"it has {len(graph.nodes)} operators; exports have at most {MOST_NODES}")
         if _WEIGHTS * network.width**2 > graph.stored:
             raise ValueError(
                 f"its header tells of a network of width {network.width}, whose weights are more than the "
