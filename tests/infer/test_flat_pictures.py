@@ -134,29 +134,26 @@ def able(format: str, precision: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("format", "precision", "uint8", "style", "static"),
+    ("format", "precision", "uint8", "style"),
     [
-        ("openvino", "bfloat16", True, "great-wave", SIZE[:2]),
-        pytest.param("openvino", "bfloat16", True, "great-wave", None, marks=pytest.mark.slow),
-        pytest.param("onnx", "float32", True, "great-wave", None, marks=pytest.mark.slow),
-        pytest.param("onnx", "float32", False, "great-wave", None, marks=pytest.mark.slow),
-        pytest.param("openvino", "float32", True, "great-wave", None, marks=pytest.mark.slow),
-        pytest.param("openvino", "bfloat16", False, "great-wave", None, marks=pytest.mark.slow),
-        pytest.param("openvino", "float16", False, "great-wave", None, marks=pytest.mark.slow),
-        pytest.param("openvino", "int8", True, "great-wave", None, marks=pytest.mark.slow),
-        pytest.param("onnx", "float16", False, "great-wave", None, marks=pytest.mark.slow),
-        pytest.param("onnx", "int8", True, "udnie", None, marks=pytest.mark.slow),
-        pytest.param("pt2", "bfloat16", True, "great-wave", None, marks=pytest.mark.slow),
-        pytest.param("pt2", "float32", False, "great-wave", None, marks=pytest.mark.slow),
-        pytest.param("pt2", "float16", False, "great-wave", None, marks=pytest.mark.slow),
+        ("openvino", "bfloat16", True, "great-wave"),
+        pytest.param("onnx", "float32", True, "great-wave", marks=pytest.mark.slow),
+        pytest.param("onnx", "float32", False, "great-wave", marks=pytest.mark.slow),
+        pytest.param("openvino", "float32", True, "great-wave", marks=pytest.mark.slow),
+        pytest.param("openvino", "bfloat16", False, "great-wave", marks=pytest.mark.slow),
+        pytest.param("openvino", "float16", False, "great-wave", marks=pytest.mark.slow),
+        pytest.param("openvino", "int8", True, "great-wave", marks=pytest.mark.slow),
+        pytest.param("onnx", "float16", False, "great-wave", marks=pytest.mark.slow),
+        pytest.param("onnx", "int8", True, "udnie", marks=pytest.mark.slow),
+        pytest.param("pt2", "bfloat16", True, "great-wave", marks=pytest.mark.slow),
+        pytest.param("pt2", "float32", False, "great-wave", marks=pytest.mark.slow),
+        pytest.param("pt2", "float16", False, "great-wave", marks=pytest.mark.slow),
     ],
 )
-def test_exported_graphs(
-    format: Any, precision: Any, uint8: bool, style: str, static: tuple[int, int] | None, tmp_path: Path
-) -> None:
+def test_exported_graphs(format: Any, precision: Any, uint8: bool, style: str, tmp_path: Path) -> None:
     able(format, precision)
     calibration = ROOT / "docs" / "demo" / "photographs" if precision == "int8" else None
-    request = Request(format, precision, static=static, uint8=uint8, calibration=calibration)
+    request = Request(format, precision, uint8=uint8, calibration=calibration)
     path = tmp_path / f"style{FORMATS[format].suffix}"
     export_style(Path(style), request, FORMATS[format].files(path))
     painted = load_engine(path, device="cpu")(PAGES)
