@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from allaprima.atomic import write_whole
+from allaprima.checksum import sha256_of
 from allaprima.images.picture_files import read_picture, write_picture
 
 from .settings.parsing import ConfigError
 from .style_picture import (
     MAX_PIXELS,
     StylePicture,
-    checksum,
     picture_of,
     pixels_of,
     read_style_picture,
@@ -95,7 +95,7 @@ def styles_to_go_on_with(
     if named:
         _require_same(kept, files)
     for style in kept:
-        if not named and style.path.is_file() and checksum(style.path) != style.sha256:
+        if not named and style.path.is_file() and sha256_of(style.path) != style.sha256:
             _log.warning("'%s' changed since this run began, which goes on with what it was", style.path)
     return kept
 
@@ -106,7 +106,7 @@ def _require_same(kept: Sequence[StylePicture], files: Sequence[Path]) -> None:
             raise ConfigError(
                 f"style '{file}' does not exist; leave it out, since the run keeps its own copy"
             )
-    if [style.sha256 for style in kept] != [checksum(file) for file in files]:
+    if [style.sha256 for style in kept] != [sha256_of(file) for file in files]:
         began = ", ".join(f"'{style.path.name}'" for style in kept)
         raise ConfigError(f"this run began with {began}, which is another style: start another run for it")
 

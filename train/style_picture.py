@@ -89,12 +89,6 @@ def _seen_part(pixels: Pixels) -> Pixels:
     return pixels_of(picture_of(pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]))
 
 
-def checksum(file: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _reduced(pixels: Pixels, path: Path, size: int | None) -> Pixels:
     height, width = pixels.shape[:2]
     if min(height, width) < MINIMUM_SIZE:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from allaprima.checksum import sha256_of
 from allaprima.images.pixels import Pixels
 from allaprima.images.tensors import to_image
 from allaprima.models.loss.loss_network import LossNetwork
@@ -16,7 +17,6 @@ from allaprima.train.objective.prepare_objective import build_loss
 from allaprima.train.settings.config import LossSettings
 from allaprima.train.settings.loss_presets import PresetName
 from allaprima.train.settings.parsing import ConfigError, parse_settings, read_yaml
-from allaprima.train.style_picture import checksum
 
 _log = logging.getLogger(__name__)
 
@@ -81,13 +81,13 @@ def find_style_picture(style_file: Path, style: Style, picture: Path | None) -> 
     """
     header = style.header
     if picture is not None:
-        if picture.is_file() and checksum(picture) != header.style_sha256:
+        if picture.is_file() and sha256_of(picture) != header.style_sha256:
             _log.warning("'%s' is not the picture that %s was trained on", picture, header.style_name)
         return picture
     run = style_file.parent
     with suppress(OSError, ConfigError):  # whatever else has that name
         named = Path(str(read_yaml(run / "config.yaml").get("style")))
-        if named.is_file() and checksum(named) == header.style_sha256:
+        if named.is_file() and sha256_of(named) == header.style_sha256:
             return named
     if copy := kept_copy(run / KEPT_STYLES, header.style_sha256):
         return copy
