@@ -19,6 +19,7 @@ from .initial_network import initial_file, initial_network
 from .loop import hardware
 from .loop.checkpoints import SameInputs
 from .loop.interruption import Interruption
+from .loop.optimizer import peak_learning_rate
 from .loop.progress import PreparationProgress
 from .objective.perceptual_loss import PerceptualLoss
 from .objective.prepare_objective import check_loss_layers, prepare_objectives
@@ -36,7 +37,7 @@ class RunSetup(Generic[Config]):
     """A run that only lacks the module to train."""
 
     config: Config
-    """The settings, with the loss network that `auto` comes to, and how often crops come."""
+    """The settings, with what is chosen where nothing is given: loss network, learning rate, echo."""
     losses: list[PerceptualLoss]
     """The objective of each style."""
     network: TransformerNetwork
@@ -76,7 +77,7 @@ def set_up_run(
     """
     check_loss_layers(config)
     init = Path("none") if checkpoint else config.init  # the checkpoint has the weights
-    initial_file(init, config.transformer)
+    from_trained = initial_file(init, config.transformer) is not None
     if is_first_process():
         for file in outputs:
             require_writable(file)
@@ -84,7 +85,8 @@ def set_up_run(
     trainer = build_trainer(config, folder, [SameInputs(joint_checksum(style_pictures)), interruption])
     device = hardware.device(config.accelerator)
     echo = hardware.echo(config, device.type)
-    config = config.model_copy(update={"echo": echo})
+    peak = peak_learning_rate(config, from_trained=from_trained)
+    config = config.model_copy(update={"echo": echo, "lr": peak})
     data = ContentDataModule(content, config, echo=echo, progress=PreparationProgress())
     config, losses = prepare_objectives(
         config,

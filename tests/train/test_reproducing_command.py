@@ -43,7 +43,7 @@ def test_it_gives_the_same_settings(file: str | None, values: dict[str, Any]) ->
 
 
 def test_defaults_are_not_said() -> None:
-    config = load_config(CONFIGS / "default.yaml", {"style": "a.jpg", "content": "b", "crop_size": "192"})
+    config = load_config(CONFIGS / "default.yaml", {"style": "a.jpg", "content": "b", "crop_size": "320"})
     assert training_command(config) == "allaprima train --style a.jpg --content b"
 
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from allaprima.models.style_file import save_style
 from allaprima.train.loop.style_module import StyleTransferModule
 from allaprima.train.run_folder import create_run_folder
 from allaprima.train.run_setup import RunSetup, set_up_run
 from allaprima.train.settings.config import TrainConfig
 from allaprima.train.settings.parsing import load_config
+from allaprima.train.style_header import style_header
 from allaprima.train.style_picture import read_style_picture
 
 
@@ -36,3 +38,15 @@ def test_features_are_kept_of_crops_that_come_again(
     module.suit("cpu")
     assert run.config.echo == (1 if stream else echo)
     assert (module.content_features is not None) == (not stream and echo > 1)
+
+
+def test_trained_weights_are_learned_from_at_a_lower_rate(settings: dict[str, Any], tmp_path: Path) -> None:
+    random = set_up(settings, tmp_path / "random")
+    assert random.config.lr == 1e-2
+    style = read_style_picture(Path(settings["style"]), random.config.style_size)
+    file = tmp_path / "wave.safetensors"
+    save_style(
+        file, random.network, style_header(style, random.config, random.losses[0], steps=0, validation={})
+    )
+    assert set_up(settings, tmp_path / "trained", init=file).config.lr == 5e-3
+    assert set_up(settings, tmp_path / "asked", init=file, lr=1e-3).config.lr == 1e-3

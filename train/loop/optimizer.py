@@ -11,10 +11,23 @@ from allaprima.train.settings.config import OptimizerSettings
 from .muon import Muon
 
 PEAK = {"muon": 1e-2, "adam": 2e-3}
-"""Learning rates, each the best of those tried (docs/quality.md)."""
+"""Learning rates from random weights, each the best of those tried (docs/quality.md)."""
+
+PEAK_OF_TRAINED = {"muon": 5e-3, "adam": 2e-3}
+"""Learning rates from trained weights, which Muon's steps at 1e-2 lead away from: 40 degrees in 1,900 steps."""
 
 OTHERS_SHARE = 0.1
 """Learning rate of Adam beside Muon, as a share of Muon's."""
+
+
+def peak_learning_rate(settings: OptimizerSettings, *, from_trained: bool) -> float:
+    """Return the learning rate that was asked for, or the best known one.
+
+    Args:
+        settings: Which optimiser, and its learning rate if one is given.
+        from_trained: Whether training begins with trained weights instead of random ones.
+    """
+    return settings.lr or (PEAK_OF_TRAINED if from_trained else PEAK)[settings.optimizer]
 
 
 def network_optimizer(
@@ -34,7 +47,7 @@ def network_optimizer(
         normalization_of_styles: Parameters of single styles among many. They learn in a few steps only, so
             with Muon they have the kernels' rate: with a tenth of it 13 styles looked alike after 450 steps.
     """
-    peak = settings.lr or PEAK[settings.optimizer]
+    peak = peak_learning_rate(settings, from_trained=False)
     styles = list(normalization_of_styles)
     if settings.optimizer == "adam":
         parameters = [*network.parameters(), *styles]

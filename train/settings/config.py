@@ -107,9 +107,9 @@ class DataSettings(BaseModel):
     """Read pictures from where rows of a table only name a file or URL, instead of skipping them."""
     background: Background = WHITE
     """Colour that transparent photographs are seen on: white, black or '#rrggbb'."""
-    batch_size: int = Field(default=4, ge=1)
+    batch_size: int = Field(default=2, ge=1)
     """Pictures a step and device."""
-    crop_size: int = Field(default=192, ge=32)
+    crop_size: int = Field(default=320, ge=32)
     """Side of the square crops in pixels."""
     val_pictures: int = Field(default=16, ge=1)
     """Photographs held out for validation and the previews."""
@@ -167,7 +167,8 @@ class OptimizerSettings(ScheduleSettings):
     optimizer: Literal["muon", "adam"] = "muon"
     """Muon reaches in 100 steps what Adam reaches in 180; adam is Johnson et al.'s."""
     lr: Resumable[float | None] = Field(default=None, gt=0)
-    """Peak learning rate; 1e-2 with muon (a tenth of it for biases, norms and the ends), 2e-3 with adam."""
+    """Peak learning rate; with muon 1e-2 from random weights and 5e-3 from trained ones (a tenth of it for
+    biases, norms and the ends), 2e-3 with adam."""
     echo: int | None = Field(default=None, ge=1)
     """How often each crop is learned from, among a few dozen others: 4 by default on a CPU, where its
     features are computed once, else 1; those of a stream come once."""

@@ -9,7 +9,7 @@ from torch import nn
 from allaprima.models.network_presets import NETWORKS
 from allaprima.models.transformer import TransformerNetwork
 from allaprima.train.loop.muon import Muon, orthogonalized
-from allaprima.train.loop.optimizer import network_optimizer
+from allaprima.train.loop.optimizer import network_optimizer, peak_learning_rate
 from allaprima.train.loop.style_module import StyleTransferModule
 from allaprima.train.loop.training_forms.compilable_layers import with_compilable_layers
 from allaprima.train.loop.training_forms.fast_cpu_layers import with_fast_cpu_layers
@@ -60,6 +60,15 @@ def test_muon_takes_the_kernels_between_feature_maps() -> None:
     assert ends <= {id(parameter) for parameter in others}
     rates = [group["lr"] for group in optimizer.param_groups]
     assert rates == [1e-2, 1e-3]
+
+
+def test_trained_kernels_are_changed_at_half_of_the_rate() -> None:
+    settings = OptimizerSettings()
+    assert peak_learning_rate(settings, from_trained=False) == 1e-2
+    assert peak_learning_rate(settings, from_trained=True) == 5e-3
+    assert peak_learning_rate(OptimizerSettings(lr=1e-3), from_trained=True) == 1e-3
+    adam = OptimizerSettings(optimizer="adam")
+    assert {peak_learning_rate(adam, from_trained=trained) for trained in (False, True)} == {2e-3}
 
 
 def test_muon_lets_its_kernels_decay_alone() -> None:
