@@ -76,8 +76,9 @@ def set_up_run(
         Exception: What `train_style` raises.
     """
     check_loss_layers(config)
-    init = Path("none") if checkpoint else config.init  # the checkpoint has the weights
-    from_trained = initial_file(init, config.transformer) is not None
+    # A checkpoint has the weights, its run has the rate in its settings: none if it began when all had one.
+    init = Path("none") if checkpoint else config.init
+    start = initial_file(init, config.transformer)
     if is_first_process():
         for file in outputs:
             require_writable(file)
@@ -85,7 +86,7 @@ def set_up_run(
     trainer = build_trainer(config, folder, [SameInputs(joint_checksum(style_pictures)), interruption])
     device = hardware.device(config.accelerator)
     echo = hardware.echo(config, device.type)
-    peak = peak_learning_rate(config, from_trained=from_trained)
+    peak = peak_learning_rate(config, from_trained=start is not None)
     config = config.model_copy(update={"echo": echo, "lr": peak})
     data = ContentDataModule(content, config, echo=echo, progress=PreparationProgress())
     config, losses = prepare_objectives(

@@ -317,6 +317,19 @@ def test_interrupt_after_a_step_counts_from_the_next_one(
     assert start(settings, tmp_path / "run").steps == 3
 
 
+def test_a_resumed_run_keeps_its_learning_rate(settings: dict[str, Any], tmp_path: Path) -> None:
+    first = start(settings, tmp_path / "first")
+    again = start(settings, tmp_path / "again", init=first.style_file, max_steps=1)
+    file = again.folder / "config.yaml"
+    values = yaml.safe_load(file.read_text())
+    assert values["lr"] == 5e-3
+    resume(file.parent, max_steps=2)
+    assert yaml.safe_load(file.read_text())["lr"] == 5e-3
+    file.write_text(yaml.safe_dump(values | {"lr": None}))  # as it was when there was one rate for all
+    resume(file.parent, max_steps=3)
+    assert yaml.safe_load(file.read_text())["lr"] == 1e-2
+
+
 def test_a_run_may_start_from_another_style(settings: dict[str, Any], tmp_path: Path) -> None:
     first = start(settings, tmp_path / "first", dtype="float32")
     again = start(settings, tmp_path / "again", dtype="float32", init=first.style_file, lr=1e-9, max_steps=1)

@@ -167,8 +167,8 @@ class OptimizerSettings(ScheduleSettings):
     optimizer: Literal["muon", "adam"] = "muon"
     """Muon reaches in 100 steps what Adam reaches in 180; adam is Johnson et al.'s."""
     lr: Resumable[float | None] = Field(default=None, gt=0)
-    """Peak learning rate; with muon 1e-2 from random weights and 5e-3 from trained ones (a tenth of it for
-    biases, norms and the ends), 2e-3 with adam."""
+    """Peak learning rate; with muon 1e-2 from random weights and 5e-3 from trained ones (a fifth, 1e-3 at
+    most, for biases, norms and the ends), 2e-3 with adam."""
     echo: int | None = Field(default=None, ge=1)
     """How often each crop is learned from, among a few dozen others: 4 by default on a CPU, where its
     features are computed once, else 1; those of a stream come once."""

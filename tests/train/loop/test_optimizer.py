@@ -60,6 +60,8 @@ def test_muon_takes_the_kernels_between_feature_maps() -> None:
     assert ends <= {id(parameter) for parameter in others}
     rates = [group["lr"] for group in optimizer.param_groups]
     assert rates == [1e-2, 1e-3]
+    slower = network_optimizer(network, OptimizerSettings(lr=1e-3))
+    assert [group["lr"] for group in slower.param_groups] == [1e-3, 2e-4]
 
 
 def test_trained_kernels_are_changed_at_half_of_the_rate() -> None:
