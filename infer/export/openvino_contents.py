@@ -71,7 +71,7 @@ def read_openvino_graph(path: Path) -> Graph:
     root, weights = _parsed(path), path.with_suffix(".bin")
     if sum(1 for _ in root.iter("layers")) > 1:
         raise ValueError("it has a graph inside its graph, which an export has not")
-    _only(root, "edges")
+    _require_once(root, "edges")
     constants: dict[str, Value] = {}
     nodes: list[Node] = []
     pictures: dict[str, Declared] = {}
@@ -116,7 +116,7 @@ def _layers(root: ET.Element) -> Iterator[_Layer]:
     for layer in layers:
         name = _digits(layer, "id")
         for part in ("data", "input", "output"):
-            _only(layer, part)
+            _require_once(layer, part)
         if not layer.get("version", "").startswith("opset"):
             raise ValueError(f"a layer is of the version '{layer.get('version')}', which an export has not")
         inputs = [made.get((name, _digits(port, "id")), "") for port in layer.iterfind("input/port")]
@@ -125,8 +125,8 @@ def _layers(root: ET.Element) -> Iterator[_Layer]:
         yield _Layer(layer.get("type", ""), inputs, outputs, {} if data is None else data.attrib)
 
 
-def _only(element: ET.Element, part: str) -> None:
-    """Raise ValueError if an element has a part several times, of which readers take different ones."""
+def _require_once(element: ET.Element, part: str) -> None:
+    """Raise ValueError if an element has a part more than once, of which readers take different ones."""
     if (count := len(element.findall(part))) > 1:
         raise ValueError(f"it has a part '{part}' {count} times that an export has once")
 
