@@ -18,7 +18,7 @@ from allaprima.peak_memory import peak_memory
 
 from .calibration_batches import calibration_batches
 from .data.data_module import ContentDataModule
-from .initial_network import initial_network
+from .initial_network import initial_file, initial_network
 from .loop import hardware
 from .loop.quiet_lightning import without_advice
 from .loop.style_module import StyleTransferModule
@@ -53,7 +53,8 @@ def measure(config: TrainConfig, *, steps: int, warmup: int) -> dict[str, Any]:
         loss_network = build_loss_network(config, random_loss_weights(config.loss_network)).to(device)
         photographs = calibration_batches(data, config.batch_size, device)
         loss = build_loss(config, loss_network, to_image(style.pixels, device), photographs=photographs)
-        network = initial_network(config.init, config.transformer, config.seed)
+        start = initial_file(config.init, config.transformer)
+        network = initial_network(start, config.transformer, config.seed)
         module = StyleTransferModule(network, loss, config)
         module.suit(device.type)
         trainer = build_trainer(config, RunFolder(folder / "run"), callbacks=[clock])

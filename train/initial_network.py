@@ -42,9 +42,8 @@ def initial_file(init: Path | None, settings: NetworkSettings) -> Path | None:
     return init
 
 
-def initial_network(init: Path | None, settings: NetworkSettings, seed: int) -> TransformerNetwork:
-    """Return the network that a new run trains; see `initial_file`."""
-    file = initial_file(init, settings)
+def initial_network(file: Path | None, settings: NetworkSettings, seed: int) -> TransformerNetwork:
+    """Return the network that a new run trains, with the weights of what `initial_file` found."""
     torch.manual_seed(seed)
     network = TransformerNetwork(**settings.model_dump())
     if file is not None:

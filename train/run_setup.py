@@ -77,8 +77,7 @@ def set_up_run(
     """
     check_loss_layers(config)
     # A checkpoint has the weights, its run has the rate in its settings: none if it began when all had one.
-    init = Path("none") if checkpoint else config.init
-    start = initial_file(init, config.transformer)
+    start = None if checkpoint else initial_file(config.init, config.transformer)
     if is_first_process():
         for file in outputs:
             require_writable(file)
@@ -96,5 +95,5 @@ def set_up_run(
         partial(calibration_batches, data, config.batch_size, device),
         weights=weights,
     )
-    network = initial_network(init, config.transformer, config.seed)
+    network = initial_network(start, config.transformer, config.seed)
     return RunSetup(config, losses, network, data, device, trainer, interruption)

@@ -73,13 +73,13 @@ class ExportedEngine(BaseEngine):
         self._path, self._header = path, _read_header(path)
         self._limits: GraphLimits | None = None
         exported = self._header.export.precision
-        super().__init__(self.bytes_per_pixel_and_width, self._header.network, exported)
-        self._model = self._load(path, device)
         if precision not in ("auto", exported):
             raise ValueError(
                 f"'{path}' was exported in {exported}, not {precision}; leave out --precision, or export it "
                 f"with --precision {precision}"
             )
+        super().__init__(self.bytes_per_pixel_and_width, self._header.network, exported)
+        self._model = self._load(path, device)
 
     @abstractmethod
     def _load(self, path: Path, device: str) -> Model:

@@ -31,7 +31,7 @@ def test_a_network_with_a_base_starts_from_it(small_base: Path) -> None:
     assert initial_file(None, SMALL) == initial_file(Path("base"), SMALL) == small_base
     torch.manual_seed(7)
     expected = TransformerNetwork(**SMALL.model_dump()).state_dict()
-    for name, tensor in initial_network(None, SMALL, seed=0).state_dict().items():
+    for name, tensor in initial_network(small_base, SMALL, seed=0).state_dict().items():
         assert torch.equal(tensor, expected[name])
 
 
@@ -46,7 +46,7 @@ def test_the_package_has_a_base_for_each_enlargement(upsampling: Upsampling) -> 
 def test_none_and_networks_without_a_base_start_from_random_weights(small_base: Path) -> None:
     assert initial_file(Path("none"), SMALL) is None
     assert initial_file(None, NETWORKS["tiny"]) is None
-    first, again = (initial_network(Path("none"), SMALL, seed=3).state_dict() for _ in range(2))
+    first, again = (initial_network(None, SMALL, seed=3).state_dict() for _ in range(2))
     assert all(torch.equal(tensor, again[name]) for name, tensor in first.items())
 
 
