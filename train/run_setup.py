@@ -76,7 +76,7 @@ def set_up_run(
         Exception: What `train_style` raises.
     """
     check_loss_layers(config)
-    # A checkpoint has the weights, its run has the rate in its settings: none if it began when all had one.
+    # A checkpoint has the weights, and its run's settings the rate (none where all had the same).
     start = None if checkpoint else initial_file(config.init, config.transformer)
     if is_first_process():
         for file in outputs:

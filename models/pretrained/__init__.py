@@ -1,4 +1,4 @@
-"""Networks trained on many styles at once, which new styles start from."""
+"""Networks that new styles start from."""
 
 from pathlib import Path
 

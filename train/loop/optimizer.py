@@ -11,7 +11,7 @@ from allaprima.train.settings.config import OptimizerSettings
 from .muon import Muon
 
 PEAK = {"muon": 1e-2, "adam": 2e-3}
-"""Learning rates from random weights, each the best of those tried (docs/quality.md)."""
+"""Learning rates from random weights, each the best of those tried (docs/experiments.md)."""
 
 PEAK_OF_TRAINED = PEAK | {"muon": 5e-3}
 """Learning rates from trained weights: at 1e-2 Muon leads away from them, by 40 degrees in 1,900 steps."""

@@ -1,1 +1,1 @@
-"""A network trained on many styles at once, for new styles to start from."""
+"""What new styles start from: many styles in one network, and one enlargement in place of another."""

@@ -28,6 +28,7 @@ from allaprima.infer.engines import (
     openvino_speedups,
 )
 from allaprima.infer.engines.eager import EagerEngine
+from allaprima.infer.engines.onnx import OnnxEngine
 from allaprima.infer.export.formats import Request
 from allaprima.models.network_presets import NETWORKS, NetworkName
 from allaprima.models.style_file import StyleHeader, load_style, save_style
@@ -255,6 +256,14 @@ def test_what_does_not_fit_is_explained(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         load_engine(request.getfixturevalue(name), **options)
+
+
+def test_a_wrong_precision_is_refused_before_the_model_is_loaded(
+    onnx_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OnnxEngine, "_load", lambda *_: pytest.fail("loaded"))
+    with pytest.raises(ValueError, match="exported in float32, not float16"):
+        OnnxEngine(onnx_file, precision="float16")
 
 
 @pytest.mark.parametrize(("name", "module"), [("onnx_file", "onnxruntime"), ("openvino_file", "openvino")])

@@ -5,8 +5,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from allaprima.models.layers import UpsampleBlock
 from allaprima.models.style_file import load_style
 from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.pretraining import bilinear_upsampling
 from allaprima.train.pretraining.bilinear_upsampling import with_bilinear_upsampling
 
 
@@ -43,6 +45,39 @@ def test_all_but_two_kernels_are_as_they_were_and_these_as_large() -> None:
         torch.testing.assert_close(fitted[name].norm(), before[name].norm())
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, before[name]), name
+
+
+def test_no_other_kernel_comes_closer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Least squares by what defines it, for both blocks, on the maps that each of the two networks has."""
+    monkeypatch.setattr(bilinear_upsampling, "RIDGE", 0.0)
+    torch.manual_seed(0)
+    network = TransformerNetwork(width=4, residual_blocks=1).eval()
+    photograph = _photograph(1)
+    fitted = with_bilinear_upsampling(network, [photograph])
+    with torch.inference_mode():
+        maps = own = network.residual(network.encoder(2 * photograph - 1))
+        for old, new in zip(network.decoder[:2], fitted.decoder[:2], strict=True):
+            assert isinstance(old, UpsampleBlock)
+            assert isinstance(new, UpsampleBlock)
+            wanted = old.conv[0](F.interpolate(maps, scale_factor=2, mode="nearest"))
+            least = _distance(new, own, wanted)
+            kernel = new.conv[0].get_parameter("weight")
+            for _ in range(5):
+                direction = torch.randn_like(kernel)
+                step = 0.001 * direction * kernel.norm() / direction.norm()
+                for sign in (1, -1):
+                    kernel.add_(sign * step)
+                    assert _distance(new, own, wanted) > least
+                    kernel.sub_(sign * step)
+            maps, own = old(maps), new(own)
+
+
+def _distance(block: UpsampleBlock, own: Tensor, wanted: Tensor) -> float:
+    """Return how far a block is from a map before its normalisation, whatever its kernel's size."""
+    enlarged = F.interpolate(block.blur(block.conv[0](own)), scale_factor=2, mode="bilinear")
+    enlarged, wanted = (x.double() - x.double().mean(dim=(2, 3), keepdim=True) for x in (enlarged, wanted))
+    scale = (enlarged * wanted).sum() / enlarged.square().sum()
+    return float((scale * enlarged - wanted).square().sum())
 
 
 @pytest.mark.parametrize("odd", [{"upsampling": "bilinear"}, {"skip_connection": True}])
