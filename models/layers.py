@@ -61,13 +61,20 @@ class UpsampleBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map `(B, C, H, W)` to `(B, out_channels, 2H, 2W)`."""
-        convolution, norm, relu = self.conv
-        if self.upsampling == "nearest":
-            larger = convolution(F.interpolate(features, scale_factor=2, mode="nearest"))
-        else:
-            larger = F.interpolate(self.blur(convolution(features)), scale_factor=2, mode="bilinear")
-        activated: Tensor = relu(norm(larger))
+        _, norm, relu = self.conv
+        activated: Tensor = relu(norm(self.convolve_and_enlarge(features)))
         return activated
+
+    def convolve_and_enlarge(self, features: Tensor) -> Tensor:
+        """Return the large maps before their normalisation, `(B, out_channels, 2H, 2W)`."""
+        if self.upsampling == "bilinear":
+            return self.enlarge(self.conv[0](features))
+        larger: Tensor = self.conv[0](self.enlarge(features))
+        return larger
+
+    def enlarge(self, maps: Tensor) -> Tensor:
+        """Map `(B, C, H, W)` to `(B, C, 2H, 2W)`, without the convolution."""
+        return F.interpolate(self.blur(maps), scale_factor=2, mode=self.upsampling)
 
 
 class Blur(nn.Module):

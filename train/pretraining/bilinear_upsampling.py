@@ -75,10 +75,10 @@ def _fitted_kernel(old: UpsampleBlock, new: UpsampleBlock, pairs: Sequence[tuple
     taps = kernel[0].numel()  # 9 C
     normal, right = torch.zeros(taps, taps), torch.zeros(taps, len(kernel))
     for features, own in pairs:
-        wanted = old.conv[0](F.interpolate(features, scale_factor=2, mode="nearest"))
+        wanted = old.convolve_and_enlarge(features)
         # The enlargement is linear, so each tap of the kernel can be enlarged by itself.
         shifted = F.unfold(F.pad(own, (1, 1, 1, 1), mode="reflect"), 3).view(len(own), taps, *own.shape[2:])
-        shifted = F.interpolate(new.blur(shifted), scale_factor=2, mode="bilinear")  # (B, 9 C, 2H, 2W)
+        shifted = new.enlarge(shifted)  # (B, 9 C, 2H, 2W)
         rows, columns = _centred(shifted), _centred(wanted)
         normal += rows @ rows.T
         right += rows @ columns.T

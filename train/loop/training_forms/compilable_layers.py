@@ -23,7 +23,7 @@ def with_compilable_layers(network: TransformerNetwork) -> TransformerNetwork:
             if isinstance(module, nn.InstanceNorm2d):
                 sequence[index] = _Normalization(module)
             elif isinstance(module, UpsampleBlock) and module.upsampling == "bilinear":
-                sequence[index] = _BlurredEnlargement(module)
+                module.__class__ = _SeparableUpsampleBlock
     return form
 
 
@@ -42,20 +42,12 @@ class _Normalization(nn.Module):
         return ((wide - mean) * scale + self.bias[:, None, None]).to(features.dtype)
 
 
-class _BlurredEnlargement(nn.Module):
-    """An `UpsampleBlock` that enlarges bilinearly, row by row and column by column."""
+class _SeparableUpsampleBlock(UpsampleBlock):
+    """An `UpsampleBlock` that blurs and enlarges bilinearly, row by row and column by column."""
 
-    def __init__(self, block: UpsampleBlock) -> None:
-        super().__init__()
-        self.conv = block.conv
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map `(B, C, H, W)` to `(B, out_channels, 2H, 2W)`."""
-        convolution, norm, relu = self.conv
-        small = convolution(features)
-        larger = _blurred_and_doubled(_blurred_and_doubled(small, 2), 3)
-        activated: Tensor = relu(norm(larger))
-        return activated
+    def enlarge(self, maps: Tensor) -> Tensor:
+        """Map `(B, C, H, W)` to `(B, C, 2H, 2W)`."""
+        return _blurred_and_doubled(_blurred_and_doubled(maps, 2), 3)
 
 
 def _blurred_and_doubled(x: Tensor, dim: int) -> Tensor:
