@@ -5,7 +5,7 @@ fit the next layer's kernel to reproduce its output; here the kernel sees the fe
 network itself, so that each layer makes up for the errors of those before it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from allaprima.models.loss.architectures import CHANNELS, conv_names, weight_keys
 from allaprima.models.loss.loss_network import IMAGENET_MEAN, IMAGENET_STD
+from allaprima.train.ridge_regression import ridge_regression
 
 POSITIONS = 40_000
 """Positions of feature maps that a kernel is fitted to; its up to 1,153 numbers a channel need fewer."""
@@ -88,21 +89,22 @@ def fit_convolution(
         kernel_size: k, odd.
         generator: Draws the positions that count.
     """
-    channels = features.shape[1]
+    equations = _drawn(features, target, kernel_size, generator)
+    solution = ridge_regression(equations, RIDGE).float().T  # (K, C k k + 1)
+    kernel, bias = solution[:, :-1], solution[:, -1]
+    return kernel.reshape(-1, features.shape[1], kernel_size, kernel_size).contiguous(), bias.clone()
+
+
+def _drawn(
+    features: Tensor, target: Tensor, kernel_size: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield what a kernel sees at drawn positions, `(N, C k k + 1)`, 1 for the bias, and the target there."""
     positions = max(1, POSITIONS // len(features))
-    normal = torch.zeros((channels * kernel_size**2 + 1,) * 2, dtype=torch.float64)
-    right = torch.zeros(len(normal), target.shape[1], dtype=torch.float64)
     for part, wanted in zip(_parts(features), _parts(target), strict=True):
         drawn = torch.randperm(part.shape[2] * part.shape[3], generator=generator)[:positions]
         patches = F.unfold(part, kernel_size, padding=kernel_size // 2)[..., drawn]  # (b, C k k, p)
-        rows = F.pad(patches.transpose(1, 2).flatten(0, 1), (0, 1), value=1.0).double()  # (b p, C k k + 1)
-        normal += rows.T @ rows
-        right += rows.T @ wanted.flatten(2)[..., drawn].transpose(1, 2).flatten(0, 1).double()
-    normal += RIDGE * normal.diagonal().mean() * torch.eye(len(normal), dtype=torch.float64)
-    solution = torch.linalg.solve(normal, right).float().T  # (K, C k k + 1)
-    return solution[:, :-1].reshape(-1, channels, kernel_size, kernel_size).contiguous(), solution[
-        :, -1
-    ].clone()
+        rows = F.pad(patches.transpose(1, 2).flatten(0, 1), (0, 1), value=1.0)  # (b p, C k k + 1)
+        yield rows.double(), wanted.flatten(2)[..., drawn].transpose(1, 2).flatten(0, 1).double()
 
 
 def _fitted(

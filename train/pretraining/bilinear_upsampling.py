@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from allaprima.models.layers import UpsampleBlock
 from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.ridge_regression import ridge_regression
 
 RIDGE = 0.01
 """Added to the squares, in units of their mean. Without it kernels are three times as large, most of which
@@ -71,23 +72,23 @@ def _fitted_kernel(old: UpsampleBlock, new: UpsampleBlock, pairs: Sequence[tuple
         new: The one that enlarges after its convolution.
         pairs: Maps that enter the one and the other, `(B, C, H, W)`.
     """
-    kernel = _kernel(new)
-    taps = kernel[0].numel()  # 9 C
-    normal, right = torch.zeros(taps, taps), torch.zeros(taps, len(kernel))
-    for features, own in pairs:
-        wanted = old.convolve_and_enlarge(features)
-        # The enlargement is linear, so each tap of the kernel can be enlarged by itself.
-        shifted = F.unfold(F.pad(own, (1, 1, 1, 1), mode="reflect"), 3).view(len(own), taps, *own.shape[2:])
-        shifted = new.enlarge(shifted)  # (B, 9 C, 2H, 2W)
-        rows, columns = _centred(shifted), _centred(wanted)
-        normal += rows @ rows.T
-        right += rows @ columns.T
-    normal.diagonal().add_(RIDGE * normal.diagonal().mean())
-    solution: Tensor = torch.linalg.solve(normal, right)
-    return solution.T.reshape(kernel.shape)
+    equations = (
+        (_centred(_enlarged_taps(new, own)), _centred(old.convolve_and_enlarge(features)))
+        for features, own in pairs
+    )
+    return ridge_regression(equations, RIDGE).T.reshape(_kernel(new).shape)
+
+
+def _enlarged_taps(block: UpsampleBlock, maps: Tensor) -> Tensor:
+    """Return what each tap of a block's kernel sees of `(B, C, H, W)`, enlarged, `(B, 9 C, 2H, 2W)`.
+
+    The enlargement is linear, so the kernel's sum of these is what the block makes of the maps.
+    """
+    shifted = F.unfold(F.pad(maps, (1, 1, 1, 1), mode="reflect"), 3)
+    return block.enlarge(shifted.view(len(maps), -1, *maps.shape[2:]))
 
 
 def _centred(maps: Tensor) -> Tensor:
-    """Return `(B, C, H, W)` as `(C, B H W)`, without the mean, which a normalisation takes away."""
+    """Return `(B, C, H, W)` as `(B H W, C)`, without the mean, which a normalisation takes away."""
     flat = maps.transpose(0, 1).flatten(1)
-    return flat - flat.mean(dim=1, keepdim=True)
+    return (flat - flat.mean(dim=1, keepdim=True)).T
