@@ -42,7 +42,7 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """The resolved settings."""
+        """The settings, resolved but for a learning rate that was not given."""
         return self.root / "config.yaml"
 
     @property
@@ -103,7 +103,7 @@ class RunFolder:
         return f"'{newest}' is kept; go on from it with --resume {quoted(self.root)}"
 
     def save_config(self, config: TrainConfig) -> None:
-        """Write the resolved settings as YAML, paths as they are from everywhere."""
+        """Write the settings as YAML, paths as they are from everywhere."""
         write_yaml(self.config, with_absolute_places(config, self.root).to_dict())
 
     def discard_unused(self) -> None:

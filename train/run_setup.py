@@ -17,7 +17,7 @@ from .calibration_batches import calibration_batches
 from .data.data_module import ContentDataModule
 from .initial_network import initial_file, initial_network
 from .loop import hardware
-from .loop.checkpoints import SameInputs
+from .loop.checkpoints import SameInputs, learning_rate_in
 from .loop.interruption import Interruption
 from .loop.optimizer import peak_learning_rate
 from .loop.progress import PreparationProgress
@@ -38,6 +38,9 @@ class RunSetup(Generic[Config]):
 
     config: Config
     """The settings, with what is chosen where nothing is given: loss network, learning rate, echo."""
+    stored: Config
+    """What the run's folder keeps of them: a learning rate that was chosen, which checkpoints have, is left
+    open, so that another run with these settings and another optimiser or other first weights has its own."""
     losses: list[PerceptualLoss]
     """The objective of each style."""
     network: TransformerNetwork
@@ -76,7 +79,6 @@ def set_up_run(
         Exception: What `train_style` raises.
     """
     check_loss_layers(config)
-    # A checkpoint has the weights, and its run's settings the rate (none where all had the same).
     start = None if checkpoint else initial_file(config.init, config.transformer)
     if is_first_process():
         for file in outputs:
@@ -85,7 +87,10 @@ def set_up_run(
     trainer = build_trainer(config, folder, [SameInputs(joint_checksum(style_pictures)), interruption])
     device = hardware.device(config.accelerator)
     echo = hardware.echo(config, device.type)
-    peak = peak_learning_rate(config, from_trained=start is not None)
+    asked = config.lr
+    # Older checkpoints have none: their run's settings have it, or all had the same.
+    earlier = learning_rate_in(checkpoint) if checkpoint else None
+    peak = asked or earlier or peak_learning_rate(config, from_trained=start is not None)
     config = config.model_copy(update={"echo": echo, "lr": peak})
     data = ContentDataModule(content, config, echo=echo, progress=PreparationProgress())
     config, losses = prepare_objectives(
@@ -96,4 +101,5 @@ def set_up_run(
         weights=weights,
     )
     network = initial_network(start, config.transformer, config.seed)
-    return RunSetup(config, losses, network, data, device, trainer, interruption)
+    stored = config.model_copy(update={"lr": asked})
+    return RunSetup(config, stored, losses, network, data, device, trainer, interruption)

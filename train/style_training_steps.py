@@ -88,7 +88,7 @@ def train_style_in_folder(
         header = style_header(style_picture, config, loss, steps=0, validation={})
         require_writable(folder.style_file(style), needed=len(encode_style(run.network, header)))
         keep_styles(folder.styles, [style_picture])
-        folder.save_config(config)
+        folder.save_config(run.stored)
     with run.interruption.listening(folder.kept):  # to the end, so that one signal leaves nothing half done
         result = fit(run.trainer, run.interruption, module, run.data, folder, checkpoint)
         trained = TrainedStyle(

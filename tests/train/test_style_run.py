@@ -45,6 +45,12 @@ def command(settings: dict[str, Any], *arguments: str) -> list[str]:
     return [sys.executable, "-m", "allaprima", "train", *flags, *arguments]
 
 
+def learning_rate(trained: TrainedStyle) -> float:
+    """Return what a style file says that its run was at last trained with."""
+    _, _, rate = read_header(trained.style_file).command.partition("--lr ")
+    return float(rate.split()[0])
+
+
 def state(root: Path) -> dict[str, Any]:
     checkpoint = open_run_folder(root)[2]
     loaded: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -320,14 +326,22 @@ def test_interrupt_after_a_step_counts_from_the_next_one(
 def test_a_resumed_run_keeps_its_learning_rate(settings: dict[str, Any], tmp_path: Path) -> None:
     first = start(settings, tmp_path / "first")
     again = start(settings, tmp_path / "again", init=first.style_file, max_steps=1)
-    file = again.folder / "config.yaml"
-    values = yaml.safe_load(file.read_text())
-    assert values["lr"] == 5e-3
-    resume(file.parent, max_steps=2)
-    assert yaml.safe_load(file.read_text())["lr"] == 5e-3
-    file.write_text(yaml.safe_dump(values | {"lr": None}))  # as it was when there was one rate for all
-    resume(file.parent, max_steps=3)
-    assert yaml.safe_load(file.read_text())["lr"] == 1e-2
+    assert learning_rate(again) == 5e-3
+    assert learning_rate(resume(again.folder, max_steps=2)) == 5e-3
+    file = again.folder / "checkpoints" / "2.ckpt"
+    older = torch.load(file, weights_only=True)
+    del older["lr"]  # as it was when there was one rate for all
+    torch.save(older, file)
+    assert learning_rate(resume(again.folder, max_steps=3)) == 1e-2
+    assert learning_rate(resume(again.folder, max_steps=4, lr=3e-3)) == 3e-3
+    assert learning_rate(resume(again.folder, max_steps=5)) == 3e-3
+
+
+def test_settings_of_a_run_leave_the_learning_rate_to_what_is_given_with_them(
+    finished: Path, tmp_path: Path
+) -> None:
+    changes = {"optimizer": "adam", "max_steps": 1, "output": tmp_path / "again"}
+    assert learning_rate(train_style(load_config(finished / "config.yaml", changes))) == 2e-3
 
 
 def test_a_run_may_start_from_another_style(settings: dict[str, Any], tmp_path: Path) -> None:

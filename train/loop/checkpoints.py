@@ -50,10 +50,27 @@ def loss_weights_in(checkpoint: Path) -> LossWeights:
         ValueError: If it is damaged, or not one of this project's.
     """
     try:
-        stored = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["loss_weights"]
-        return LossWeights(**stored)
+        return LossWeights(**_content(checkpoint)["loss_weights"])
     except Exception as error:  # torch.load lets many types of errors through for damaged files
         raise foreign(checkpoint, error) from error
+
+
+def learning_rate_in(checkpoint: Path) -> float | None:
+    """Return the peak learning rate that a checkpoint's run had; None in older ones, which do not say.
+
+    Raises:
+        ValueError: If it is damaged, or not one of this project's.
+    """
+    try:
+        rate: float | None = _content(checkpoint).get("lr")
+    except Exception as error:  # torch.load lets many types of errors through for damaged files
+        raise foreign(checkpoint, error) from error
+    return rate
+
+
+def _content(checkpoint: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return content
 
 
 class SameInputs(Callback):

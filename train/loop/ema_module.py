@@ -87,6 +87,10 @@ class AveragedModule(ScheduledModule):
         """Keep the average in evaluation mode; done here, since Lightning warns of it any earlier."""
         self.averaged.eval()
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the learning rate, so that a resumed run whose settings leave it open has the same."""
+        checkpoint["lr"] = self.optimizer_settings.lr
+
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Update the network, then move the averages towards it, before any callback can save them."""
         super().optimizer_step(*args, **kwargs)

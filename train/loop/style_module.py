@@ -64,5 +64,6 @@ class StyleTransferModule(AveragedModule):
         log_validation_terms(self, terms, len(batch))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the resolved loss weights, so that a resumed run has the same objective."""
+        """Keep the resolved loss weights too, so that a resumed run has the same objective."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["loss_weights"] = self.loss.weights.to_dict()

@@ -61,7 +61,7 @@ def train_base_in_folder(
     module.suit(run.device.type)
     if is_first_process():
         keep_styles(folder.styles, style_pictures)
-        folder.save_config(config)
+        folder.save_config(run.stored)
     with run.interruption.listening(folder.kept):
         result = fit(run.trainer, run.interruption, module, run.data, folder, checkpoint)
         trained = TrainedBase(trained_base, folder.root / "styles", run.interruption.exit_code)
