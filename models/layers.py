@@ -122,6 +122,13 @@ def pad_to_multiple(images: Tensor, factor: int) -> Tensor:
     return F.pad(images, (0, right, 0, bottom), mode="reflect")
 
 
+def crop(images: Tensor, height: int, width: int) -> Tensor:
+    """Return the top left of pictures, `(..., H, W)`, without what they were padded with."""
+    # Not a slice, which may end at a picture's border before its end: compiled for all sizes, its length is
+    # unknown, and torch 2.11 makes no code of that for CUDA.
+    return images.narrow(-2, 0, height).narrow(-1, 0, width)
+
+
 def block_kernel(weight: Tensor) -> Tensor:
     """Return the convolution of stride 2 whose channels are the 2x2 pixels of another's results.
 

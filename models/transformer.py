@@ -2,7 +2,15 @@
 
 from torch import Tensor, nn
 
-from .layers import ConvBlock, PixelShuffleConv, ResidualBlock, UpsampleBlock, pad_to_multiple, padded_conv
+from .layers import (
+    ConvBlock,
+    PixelShuffleConv,
+    ResidualBlock,
+    UpsampleBlock,
+    crop,
+    pad_to_multiple,
+    padded_conv,
+)
 from .network_settings import MINIMUM_SIZE, NetworkSettings, Upsampling
 from .output_range import squash, squash_and_draw_back
 
@@ -80,7 +88,7 @@ class TransformerNetwork(nn.Module):
         """
         height, width = _checked_size(content_image)
         x = pad_to_multiple(content_image, self.settings.stride)  # (B, 3, H', W')
-        x = self.paint(2 * x - 1)[..., :height, :width]  # (B, 3, H, W)
+        x = crop(self.paint(2 * x - 1), height, width)  # (B, 3, H, W)
         return squash_and_draw_back(x) if self.training else squash(x).clamp(0, 1)
 
     def paint(self, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from allaprima.models.layers import pad_to_multiple
+from allaprima.models.layers import crop, pad_to_multiple
 from allaprima.models.transformer import TransformerNetwork
 
 from .contrast import Contrast, Fade, colours
@@ -53,7 +53,7 @@ class ByteNetwork(nn.Module):
         fade = self.contrast.of_bytes(content_image)
         x = content_image.permute(0, 3, 1, 2).to(self.dtype, memory_format=self.memory_format)
         x = pad_to_multiple(x, self.network.settings.stride)
-        painted = self.to_bytes(self.network.paint(x), fade)[..., :height, :width]
+        painted = crop(self.to_bytes(self.network.paint(x), fade), height, width)
         # Not contiguous(): compiled, that asks whether it already is, which a batch of one decides.
         return painted.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
 

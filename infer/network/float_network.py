@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from allaprima.models.layers import pad_to_multiple
+from allaprima.models.layers import crop, pad_to_multiple
 from allaprima.models.transformer import TransformerNetwork
 
 from .contrast import Contrast, colours
@@ -38,4 +38,4 @@ class FloatNetwork(nn.Module):
         x = content_image.to(self.dtype, memory_format=self.memory_format)
         x = pad_to_multiple(x, self.network.settings.stride)
         # In place on a part of the padded map it would be compiled anew for some sizes.
-        return colours(self.network.paint(2 * x - 1), fade, white=1)[..., :height, :width]
+        return crop(colours(self.network.paint(2 * x - 1), fade, white=1), height, width)

@@ -127,6 +127,29 @@ def test_one_compilation_serves_all_sizes(small_style: Path, monkeypatch: pytest
     assert counter.frame_count == 2 * each
 
 
+def test_compiler_knows_that_sizes_stay(small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it torch 2.11 makes no code for CUDA."""
+    torch.compiler.reset()
+    sizes: list[tuple[str, ...]] = []
+
+    def look(graph: torch.fx.GraphModule, inputs: list[Any]) -> Any:
+        (given,) = graph.graph.find_nodes(op="placeholder", target="L_content_image_")
+        outputs: Any = graph.graph.output_node().args
+        ((painted,),) = outputs
+        sizes.extend(tuple(map(str, node.meta["example_value"].shape)) for node in (given, painted))
+        return graph.forward
+
+    compile_with: Any = torch.compile
+    monkeypatch.setattr(
+        torch, "compile", lambda function, **options: compile_with(function, backend=look, dynamic=True)
+    )
+    engine = load_engine(small_style, engine="compiled", device="cpu")
+    images = pictures(1, 33, 50)
+    for content_images in (images, floats(images)):
+        assert engine(content_images).shape == content_images.shape
+        assert sizes[-2] == sizes[-1]
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("engine", ["eager", "compiled"])
 @pytest.mark.parametrize(("precision", "levels"), [("float32", 4), ("float16", 12)])
