@@ -66,14 +66,14 @@ class UpsampleBlock(nn.Module):
         return activated
 
     def convolve_and_enlarge(self, features: Tensor) -> Tensor:
-        """Return the large maps before their normalisation, `(B, out_channels, 2H, 2W)`."""
+        """Return `(B, out_channels, 2H, 2W)` before normalisation, in the order of `upsampling`."""
         if self.upsampling == "bilinear":
             return self.enlarge(self.conv[0](features))
         larger: Tensor = self.conv[0](self.enlarge(features))
         return larger
 
     def enlarge(self, maps: Tensor) -> Tensor:
-        """Map `(B, C, H, W)` to `(B, C, 2H, 2W)`, without the convolution."""
+        """Blur, if that is done, and enlarge: `(B, C, H, W)` to `(B, C, 2H, 2W)`."""
         return F.interpolate(self.blur(maps), scale_factor=2, mode=self.upsampling)
 
 
@@ -124,8 +124,8 @@ def pad_to_multiple(images: Tensor, factor: int) -> Tensor:
 
 def crop(images: Tensor, height: int, width: int) -> Tensor:
     """Return the top left of pictures, `(..., H, W)`, without what they were padded with."""
-    # Not a slice, which may end at a picture's border before its end: compiled for all sizes, its length is
-    # unknown, and torch 2.11 makes no code of that for CUDA.
+    # No slice, which ends at the border if that comes first: compiled for all sizes, torch 2.11 takes its
+    # length for unknown, and has no code for that on CUDA.
     return images.narrow(-2, 0, height).narrow(-1, 0, width)
 
 

@@ -10,11 +10,11 @@ def ridge_regression(parts: Iterable[tuple[Tensor, Tensor]], ridge: float) -> Te
     """Return the X that brings `rows @ X` closest to what is wanted, over all parts, and stays small.
 
     It is least in the sum of |rows X - wanted|^2 + d |X|^2, which the normal equations
-    (sum of rows^T rows + d) X = sum of rows^T wanted solve.
+    (sum of rows^T rows + d 1) X = sum of rows^T wanted solve.
 
     Args:
         parts: Rows `(N, I)` and what is wanted of them, `(N, O)`, part by part.
-        ridge: d, in units of the mean of the I columns' squares, each summed over the rows.
+        ridge: d, as a share of the mean of the diagonal of the sum of rows^T rows.
 
     Returns:
         `(I, O)`, in the type of the parts.

@@ -39,8 +39,8 @@ class RunSetup(Generic[Config]):
     config: Config
     """The settings, with what is chosen where nothing is given: loss network, learning rate, echo."""
     stored: Config
-    """What the run's folder keeps of them: a learning rate that was chosen, which checkpoints have, is left
-    open, so that another run with these settings and another optimiser or other first weights has its own."""
+    """The settings as the run's folder keeps them: `config`, but `lr` only if it was asked for. Another run
+    with these settings chooses its own; checkpoints have the one that was chosen."""
     losses: list[PerceptualLoss]
     """The objective of each style."""
     network: TransformerNetwork
@@ -87,10 +87,10 @@ def set_up_run(
     trainer = build_trainer(config, folder, [SameInputs(joint_checksum(style_pictures)), interruption])
     device = hardware.device(config.accelerator)
     echo = hardware.echo(config, device.type)
-    asked = config.lr
+    rate = config.lr
     # Older checkpoints have none: their run's settings have it, or all had the same.
-    earlier = learning_rate_in(checkpoint) if checkpoint else None
-    peak = asked or earlier or peak_learning_rate(config, from_trained=start is not None)
+    earlier = learning_rate_in(checkpoint) if checkpoint and not rate else None
+    peak = earlier or peak_learning_rate(config, from_trained=start is not None)
     config = config.model_copy(update={"echo": echo, "lr": peak})
     data = ContentDataModule(content, config, echo=echo, progress=PreparationProgress())
     config, losses = prepare_objectives(
@@ -101,5 +101,5 @@ def set_up_run(
         weights=weights,
     )
     network = initial_network(start, config.transformer, config.seed)
-    stored = config.model_copy(update={"lr": asked})
+    stored = config.model_copy(update={"lr": rate})
     return RunSetup(config, stored, losses, network, data, device, trainer, interruption)

@@ -142,3 +142,13 @@ def test_a_folder_is_called_a_folder(tmp_path: Path) -> None:
     (tmp_path / "night.safetensors").touch()
     with pytest.raises(IsADirectoryError, match=r"give the style file in it: '.*night.safetensors'"):
         find_style(tmp_path)
+
+
+@pytest.mark.parametrize(("base", "upsampling"), [("paper", "bilinear"), ("paper-nearest", "nearest")])
+def test_a_base_is_the_mean_of_the_styles_of_its_network(base: str, upsampling: str) -> None:
+    of_it = NETWORKS["paper"].model_copy(update={"upsampling": upsampling})
+    files = [load_file(file) for file in STYLES.values() if read_header(file).network == of_it]
+    assert len(files) == {"paper": 8, "paper-nearest": 2}[base]
+    for name, weights in load_file(ROOT / "models" / "pretrained" / f"{base}.safetensors").items():
+        mean = torch.stack([file[name].float() for file in files]).mean(dim=0)
+        torch.testing.assert_close(weights.float(), mean, rtol=1e-3, atol=1e-6)

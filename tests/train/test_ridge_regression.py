@@ -5,7 +5,7 @@ import torch
 from allaprima.train.ridge_regression import ridge_regression
 
 
-def test_it_solves_what_defines_it_in_any_parts() -> None:
+def test_it_is_least_squares_with_a_ridge_however_rows_are_parted() -> None:
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(40, 5, dtype=torch.float64, generator=generator)
     wanted = torch.randn(40, 3, dtype=torch.float64, generator=generator)

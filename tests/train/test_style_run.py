@@ -327,6 +327,7 @@ def test_a_resumed_run_keeps_its_learning_rate(settings: dict[str, Any], tmp_pat
     first = start(settings, tmp_path / "first")
     again = start(settings, tmp_path / "again", init=first.style_file, max_steps=1)
     assert learning_rate(again) == 5e-3
+    assert load_config(again.folder / "config.yaml").lr is None
     assert learning_rate(resume(again.folder, max_steps=2)) == 5e-3
     file = again.folder / "checkpoints" / "2.ckpt"
     older = torch.load(file, weights_only=True)

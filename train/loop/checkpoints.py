@@ -1,7 +1,8 @@
 """Checkpoints: when they are written, how many are kept, and whether one can be gone on from."""
 
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,8 @@ def loss_weights_in(checkpoint: Path) -> LossWeights:
     Raises:
         ValueError: If it is damaged, or not one of this project's.
     """
-    try:
+    with _explained(checkpoint):
         return LossWeights(**_content(checkpoint)["loss_weights"])
-    except Exception as error:  # torch.load lets many types of errors through for damaged files
-        raise foreign(checkpoint, error) from error
 
 
 def learning_rate_in(checkpoint: Path) -> float | None:
@@ -61,11 +60,18 @@ def learning_rate_in(checkpoint: Path) -> float | None:
     Raises:
         ValueError: If it is damaged, or not one of this project's.
     """
-    try:
+    with _explained(checkpoint):
         rate: float | None = _content(checkpoint).get("lr")
+    return rate
+
+
+@contextmanager
+def _explained(checkpoint: Path) -> Iterator[None]:
+    """Make whatever goes wrong with a checkpoint an error that says which it is."""
+    try:
+        yield
     except Exception as error:  # torch.load lets many types of errors through for damaged files
         raise foreign(checkpoint, error) from error
-    return rate
 
 
 def _content(checkpoint: Path) -> dict[str, Any]:

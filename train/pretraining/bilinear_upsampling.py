@@ -26,8 +26,8 @@ def with_bilinear_upsampling(
 ) -> TransformerNetwork:
     """Return a network that paints nearly as another one does, and enlarges bilinearly.
 
-    It is a start for training: pictures differ by 17 levels of 255 for `bar-wave`, and by 9 for `bar-udnie`
-    (root mean square).
+    It is a start for training: pictures differ by 17 levels of 255 (root mean square) for a network of 6,200
+    steps of the wave, and by 9 for one of Udnie.
 
     Args:
         network: One with nearest enlargement and no skip connection, on the CPU.

@@ -128,15 +128,15 @@ def test_one_compilation_serves_all_sizes(small_style: Path, monkeypatch: pytest
 
 
 def test_compiler_knows_that_sizes_stay(small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it torch 2.11 makes no code for CUDA."""
+    """What is painted has the symbols for its size that the picture has; torch 2.11 needs them on CUDA."""
     torch.compiler.reset()
     sizes: list[tuple[str, ...]] = []
 
     def look(graph: torch.fx.GraphModule, inputs: list[Any]) -> Any:
-        (given,) = graph.graph.find_nodes(op="placeholder", target="L_content_image_")
+        (picture,) = graph.graph.find_nodes(op="placeholder", target="L_content_image_")
         outputs: Any = graph.graph.output_node().args
         ((painted,),) = outputs
-        sizes.extend(tuple(map(str, node.meta["example_value"].shape)) for node in (given, painted))
+        sizes.extend(tuple(map(str, node.meta["example_value"].shape)) for node in (picture, painted))
         return graph.forward
 
     compile_with: Any = torch.compile
@@ -148,6 +148,8 @@ def test_compiler_knows_that_sizes_stay(small_style: Path, monkeypatch: pytest.M
     for content_images in (images, floats(images)):
         assert engine(content_images).shape == content_images.shape
         assert sizes[-2] == sizes[-1]
+        assert not any(size.isdigit() for size in sizes[-1][-2:-1])
+    assert len(sizes) == 4
 
 
 @pytest.mark.gpu
