@@ -31,7 +31,7 @@ def test_the_fitted_network_paints_more_alike_than_one_with_the_same_kernels() -
     with torch.inference_mode():
         wanted = nearest(unseen)
         apart, copied_apart = ((network(unseen) - wanted).square().mean() for network in (fitted, copied))
-    assert apart < 0.8 * copied_apart  # 0.65 of it
+    assert apart < 0.8 * copied_apart  # 0.69 of it
 
 
 def test_all_but_two_kernels_are_as_they_were_and_these_as_large() -> None:
