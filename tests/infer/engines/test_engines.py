@@ -109,14 +109,19 @@ def test_stream_is_in_order_and_of_any_size(small_style: Path, eager: Engine) ->
         next(stream)
 
 
-def test_one_compilation_serves_all_sizes(small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def engine_compiled_by(backend: Any, style: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """Return the engine `compiled` with something else in Inductor's place, and nothing compiled yet."""
     torch.compiler.reset()
-    counter = CompileCounterWithBackend("eager")
     compile_with: Any = torch.compile
     monkeypatch.setattr(
-        torch, "compile", lambda function, **options: compile_with(function, backend=counter, dynamic=True)
+        torch, "compile", lambda function, **options: compile_with(function, backend=backend, dynamic=True)
     )
-    engine = load_engine(small_style, engine="compiled", device="cpu")
+    return load_engine(style, engine="compiled", device="cpu")
+
+
+def test_one_compilation_serves_all_sizes(small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counter = CompileCounterWithBackend("eager")
+    engine = engine_compiled_by(counter, small_style, monkeypatch)
     for size in ((1, 32, 32), (1, 32, 48), (2, 32, 48), (3, 33, 50), (1, 40, 63)):
         engine(pictures(*size))
     # torch 2.11 compiles for one picture and for more: its choice of a convolution asks how many there are.
@@ -129,7 +134,6 @@ def test_one_compilation_serves_all_sizes(small_style: Path, monkeypatch: pytest
 
 def test_compiler_knows_that_sizes_stay(small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is painted has the symbols for its size that the picture has; torch 2.11 needs them on CUDA."""
-    torch.compiler.reset()
     sizes: list[tuple[str, ...]] = []
 
     def look(graph: torch.fx.GraphModule, inputs: list[Any]) -> Any:
@@ -139,11 +143,7 @@ def test_compiler_knows_that_sizes_stay(small_style: Path, monkeypatch: pytest.M
         sizes.extend(tuple(map(str, node.meta["example_value"].shape)) for node in (picture, painted))
         return graph.forward
 
-    compile_with: Any = torch.compile
-    monkeypatch.setattr(
-        torch, "compile", lambda function, **options: compile_with(function, backend=look, dynamic=True)
-    )
-    engine = load_engine(small_style, engine="compiled", device="cpu")
+    engine = engine_compiled_by(look, small_style, monkeypatch)
     images = pictures(1, 33, 50)
     for content_images in (images, floats(images)):
         assert engine(content_images).shape == content_images.shape
