@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from allaprima.atomic import write_whole
-from allaprima.images.tensors import to_image
+from allaprima.images.tensors import to_image, to_pixels
 from allaprima.train.image_optimization.lbfgs import minimize
 from allaprima.train.image_optimization.settings import MinimizeSettings
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
@@ -23,25 +26,47 @@ class Comparison:
     level: float
     """The total of the network's result."""
     totals: list[float]
-    """The optimiser's total at every evaluation, from the photograph."""
+    """The total of the optimiser's picture as a file holds it, at every evaluation from the photograph."""
+    unbounded_totals: list[float]
+    """The same of what the optimiser works on, whose values may leave [0, 1]: what no file holds."""
     problem: str | None = None
     """Why the optimisation ended before its time."""
 
     @property
     def evaluations(self) -> float | None:
-        """The number of evaluations that reach the level; None if there are too few."""
+        """The number of evaluations whose picture reaches the level; None if there are too few."""
         return equivalent_evaluations(self.totals, self.level)
+
+    @property
+    def unbounded_evaluations(self) -> float | None:
+        """The same where the optimiser, unlike the network, may leave the range of pictures."""
+        return equivalent_evaluations(self.unbounded_totals, self.level)
 
 
 def compare(score: PictureScore, loss: PerceptualLoss, evaluations: int) -> Comparison:
     """Optimise a photograph with L-BFGS, beside what the network made of it."""
     content_image = to_image(score.photograph.read(), loss.loss_network.device)
-    descent = minimize(loss, content_image, content_image, MinimizeSettings(steps=evaluations))
+    targets = loss.content_targets(content_image)
+    totals: list[float] = []
+    unbounded_totals: list[float] = []
+
+    @torch.no_grad()
+    def note(_number: int, terms: dict[str, float], image: Tensor) -> None:
+        written = to_image(to_pixels(image[0]), image.device)
+        totals.append(float(loss.terms(written, targets)["total"]))
+        unbounded_totals.append(terms["total"])
+
+    settings = MinimizeSettings(steps=evaluations)
+    descent = minimize(loss, content_image, content_image, settings, watch=note)
     if descent.is_interrupted:
         raise KeyboardInterrupt
-    totals = [terms["total"] for terms in descent.curve if math.isfinite(terms["total"])]
-    totals = totals or [score.untouched]
-    return Comparison(score.photograph.name, score.terms["total"], totals, descent.problem)
+    return Comparison(
+        score.photograph.name,
+        score.terms["total"],
+        totals or [score.untouched],
+        unbounded_totals or [score.untouched],
+        descent.problem,
+    )
 
 
 def equivalent_evaluations(totals: Sequence[float], level: float) -> float | None:
@@ -71,16 +96,15 @@ def summary(comparisons: Sequence[Comparison]) -> dict[str, float | int]:
     """Return mean and range over pictures, and how many networks the optimiser did not reach.
 
     Such a picture counts with all the evaluations that were made, so where `not_reached` is not 0
-    mean and highest are lower bounds.
+    means and highest are lower bounds.
     """
-    counts = [
-        len(comparison.totals) if comparison.evaluations is None else comparison.evaluations
-        for comparison in comparisons
-    ]
+    counts = [_at_least(comparison, comparison.evaluations) for comparison in comparisons]
+    unbounded = [_at_least(comparison, comparison.unbounded_evaluations) for comparison in comparisons]
     return {
         "mean": sum(counts) / len(counts),
         "lowest": min(counts),
         "highest": max(counts),
+        "unbounded_mean": sum(unbounded) / len(unbounded),
         "not_reached": sum(comparison.evaluations is None for comparison in comparisons),
     }
 
@@ -94,12 +118,18 @@ def headline(comparisons: Sequence[Comparison]) -> str:
         missed = f", {counts['not_reached']} of {len(comparisons)} not reached"
     return (
         f"equivalent L-BFGS evaluations: {least}{counts['mean']:.1f} "
-        f"({counts['lowest']:.1f} to {beyond}{counts['highest']:.1f}{missed})"
+        f"({counts['lowest']:.1f} to {beyond}{counts['highest']:.1f}{missed}), "
+        f"{counts['unbounded_mean']:.1f} if its pictures may leave the range that files hold"
     )
 
 
+def _at_least(comparison: Comparison, evaluations: float | None) -> float:
+    """Return a count of evaluations, or all that were made if they were too few."""
+    return len(comparison.totals) if evaluations is None else evaluations
+
+
 def plot(comparisons: Sequence[Comparison], path: Path) -> None:
-    """Draw each picture's optimisation with the network's level on it, as a PNG.
+    """Draw each picture's optimisation, as files hold it, with the network's level on it, as a PNG.
 
     Totals are divided by the network's, so that its level is 1 for every picture.
     """

@@ -8,6 +8,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
+from .checkpoint_content import foreign, read_checkpoint
+
 _PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "global_step")
 
 
@@ -48,20 +50,9 @@ class Restoring(Callback):
         self._ended = True
 
 
-def foreign(checkpoint: Path | None, error: object) -> ValueError:
-    """Return the error for a checkpoint that this run cannot go on from."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, KeyError):
-        reason = f"it has no {reason}"
-    return ValueError(
-        f"checkpoint '{checkpoint}' cannot be gone on from: it is damaged or from another program "
-        f"({reason[:300]}); move it away to go on from an older one"
-    )
-
-
 def _check_parts(checkpoint: Path) -> None:
     """Raise KeyError for what Lightning would do without: it would begin at step 0, or with a new clock."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    state = read_checkpoint(checkpoint)
     for name in _PARTS:
         if name not in state:
             raise KeyError(name)

@@ -1,21 +1,17 @@
-"""Checkpoints: when they are written, how many are kept, and whether one can be gone on from."""
+"""Checkpoints: when they are written, how many are kept, and whether inputs are those of the run."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
-from allaprima.models.loss_description import LossWeights
 from allaprima.train.data.data_module import ContentDataModule
 
-from .checkpoint_errors import foreign
 from .checkpoint_files import by_step, is_whole, newest_whole
 from .ema_module import AveragedModule
 
@@ -42,41 +38,6 @@ def save_last(trainer: Trainer, folder: Path) -> None:
     last = folder / f"{trainer.global_step}.ckpt"
     if trainer.strategy.broadcast(not is_whole(last)):
         trainer.save_checkpoint(last)
-
-
-def loss_weights_in(checkpoint: Path) -> LossWeights:
-    """Return the resolved loss weights that a checkpoint holds.
-
-    Raises:
-        ValueError: If it is damaged, or not one of this project's.
-    """
-    with _explained(checkpoint):
-        return LossWeights(**_content(checkpoint)["loss_weights"])
-
-
-def learning_rate_in(checkpoint: Path) -> float | None:
-    """Return the peak learning rate that a checkpoint's run had; None in older ones, which do not say.
-
-    Raises:
-        ValueError: If it is damaged, or not one of this project's.
-    """
-    with _explained(checkpoint):
-        rate: float | None = _content(checkpoint).get("lr")
-    return rate
-
-
-@contextmanager
-def _explained(checkpoint: Path) -> Iterator[None]:
-    """Make whatever goes wrong with a checkpoint an error that says which it is."""
-    try:
-        yield
-    except Exception as error:  # torch.load lets many types of errors through for damaged files
-        raise foreign(checkpoint, error) from error
-
-
-def _content(checkpoint: Path) -> dict[str, Any]:
-    content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    return content
 
 
 class SameInputs(Callback):

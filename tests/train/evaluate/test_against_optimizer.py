@@ -25,11 +25,17 @@ def test_a_perfect_result_of_the_optimiser_is_a_bound() -> None:
 
 def test_mean_and_range(tmp_path: Path) -> None:
     comparisons = [
-        Comparison("a.jpg", 10.0, [100.0, 10.0, 1.0]),
-        Comparison("b.jpg", 1.0, [100.0, 10.0, 1.0]),
-        Comparison("c.jpg", 0.1, [100.0, 10.0, 1.0]),
+        Comparison("a.jpg", 10.0, [100.0, 10.0, 1.0], [100.0, 10.0, 0.1]),
+        Comparison("b.jpg", 1.0, [100.0, 10.0, 1.0], [100.0, 1.0, 0.1]),
+        Comparison("c.jpg", 0.1, [100.0, 10.0, 1.0], [100.0, 10.0, 0.1]),
     ]
-    assert summary(comparisons) == {"mean": pytest.approx(8 / 3), "lowest": 2, "highest": 3, "not_reached": 1}
+    assert summary(comparisons) == {
+        "mean": pytest.approx(8 / 3),
+        "lowest": 2,
+        "highest": 3,
+        "unbounded_mean": pytest.approx(7 / 3),
+        "not_reached": 1,
+    }
     plot(comparisons, tmp_path / "curve.png")
     with Image.open(tmp_path / "curve.png") as picture:
         assert picture.size == (960, 600)
