@@ -89,6 +89,11 @@ def test_a_report_against_the_optimiser(run: Run, style_file: Path, content: Pat
     assert totals == sorted(totals)
     counts = [picture["equivalent_evaluations"] for picture in report["pictures"]]
     assert report["equivalent_evaluations"]["not_reached"] == counts.count(None)
+    for picture in report["pictures"]:
+        written, unbounded = picture["optimizer_totals"], picture["unbounded_optimizer_totals"]
+        assert len(written) == len(unbounded) == 8
+        assert written[0] == pytest.approx(unbounded[0], rel=1e-4)  # the photograph, which is 8 bits already
+        assert written != unbounded
     assert report["equivalent_evaluations"]["mean"] == pytest.approx(
         sum(8 if count is None else count for count in counts) / 6
     )
