@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from allaprima.terminal import quoted
 
 from .kept_style_pictures import KEPT_STYLES
-from .loop.checkpoint_files import checkpoint_to_resume, newest_whole
+from .loop.checkpoints.files import checkpoint_to_resume, newest_whole
 from .rank_zero import is_first_process
 from .run_paths import with_absolute_places, with_moved_places
 from .settings.config import TrainConfig

@@ -17,8 +17,8 @@ from .calibration_batches import calibration_batches
 from .data.data_module import ContentDataModule
 from .initial_network import initial_file, initial_network
 from .loop import hardware
-from .loop.checkpoint_content import learning_rate_in
-from .loop.checkpoints import SameInputs
+from .loop.checkpoints.content import learning_rate_in
+from .loop.checkpoints.same_inputs import SameInputs
 from .loop.interruption import Interruption
 from .loop.optimizer import peak_learning_rate
 from .loop.progress import PreparationProgress

@@ -18,7 +18,7 @@ from .evaluate.report import sheet
 from .evaluate.scores import Photograph, Scores, collect, score_picture
 from .evaluate.synthetic_steadiness import steadiness_figures
 from .kept_style_pictures import keep_styles
-from .loop.checkpoint_content import loss_weights_in
+from .loop.checkpoints.content import loss_weights_in
 from .loop.hardware import not_compiled
 from .loop.style_module import StyleTransferModule
 from .loop.time_estimate import advice

@@ -10,8 +10,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from .data.data_module import ContentDataModule
 from .loop import hardware
-from .loop.checkpoint_errors import Restoring
-from .loop.checkpoints import keep_newest, save_last
+from .loop.checkpoints.restoring import Restoring
+from .loop.checkpoints.writing import keep_newest, save_last
 from .loop.interruption import Interruption
 from .loop.limits import DivergenceError, DivergenceGuard, RunLimits
 from .loop.progress import TrainingProgress

@@ -16,7 +16,7 @@ from torch import Tensor
 from allaprima.ending_signals import asked_to_end
 from allaprima.models.style_file import load_style, read_header
 from allaprima.train.data.data_module import ContentDataModule
-from allaprima.train.loop.checkpoint_files import is_whole
+from allaprima.train.loop.checkpoints.files import is_whole
 from allaprima.train.loop.style_module import StyleTransferModule
 from allaprima.train.run_folder import RunFolder, create_run_folder
 from tests.conftest import Run

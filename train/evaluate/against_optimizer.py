@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from allaprima.atomic import write_whole
-from allaprima.images.tensors import to_image, to_pixels
+from allaprima.images.tensors import to_bytes, to_floats, to_image
 from allaprima.train.image_optimization.lbfgs import minimize
 from allaprima.train.image_optimization.settings import MinimizeSettings
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
@@ -26,21 +26,22 @@ class Comparison:
     level: float
     """The total of the network's result."""
     totals: list[float]
-    """The total of the optimiser's picture as a file holds it, at every evaluation from the photograph."""
-    unbounded_totals: list[float]
-    """The same of what the optimiser works on, whose values may leave [0, 1]: what no file holds."""
+    """The total at every evaluation from the photograph, of the optimiser's picture clipped to [0, 1] and
+    rounded to 8 bits, as a file holds it."""
+    unclipped_totals: list[float]
+    """The same before clipping and rounding."""
     problem: str | None = None
     """Why the optimisation ended before its time."""
 
     @property
     def evaluations(self) -> float | None:
-        """The number of evaluations whose picture reaches the level; None if there are too few."""
+        """The evaluations after which the clipped picture reaches the level; None if there are too few."""
         return equivalent_evaluations(self.totals, self.level)
 
     @property
-    def unbounded_evaluations(self) -> float | None:
-        """The same where the optimiser, unlike the network, may leave the range of pictures."""
-        return equivalent_evaluations(self.unbounded_totals, self.level)
+    def unclipped_evaluations(self) -> float | None:
+        """The same of the picture before clipping and rounding."""
+        return equivalent_evaluations(self.unclipped_totals, self.level)
 
 
 def compare(score: PictureScore, loss: PerceptualLoss, evaluations: int) -> Comparison:
@@ -48,13 +49,12 @@ def compare(score: PictureScore, loss: PerceptualLoss, evaluations: int) -> Comp
     content_image = to_image(score.photograph.read(), loss.loss_network.device)
     targets = loss.content_targets(content_image)
     totals: list[float] = []
-    unbounded_totals: list[float] = []
+    unclipped_totals: list[float] = []
 
     @torch.no_grad()
     def note(_number: int, terms: dict[str, float], image: Tensor) -> None:
-        written = to_image(to_pixels(image[0]), image.device)
-        totals.append(float(loss.terms(written, targets)["total"]))
-        unbounded_totals.append(terms["total"])
+        totals.append(float(loss.terms(to_floats(to_bytes(image)), targets)["total"]))
+        unclipped_totals.append(terms["total"])
 
     settings = MinimizeSettings(steps=evaluations)
     descent = minimize(loss, content_image, content_image, settings, watch=note)
@@ -64,7 +64,7 @@ def compare(score: PictureScore, loss: PerceptualLoss, evaluations: int) -> Comp
         score.photograph.name,
         score.terms["total"],
         totals or [score.untouched],
-        unbounded_totals or [score.untouched],
+        unclipped_totals or [score.untouched],
         descent.problem,
     )
 
@@ -96,40 +96,48 @@ def summary(comparisons: Sequence[Comparison]) -> dict[str, float | int]:
     """Return mean and range over pictures, and how many networks the optimiser did not reach.
 
     Such a picture counts with all the evaluations that were made, so where `not_reached` is not 0
-    means and highest are lower bounds.
+    mean and highest are lower bounds; `unclipped_mean` is one where `unclipped_not_reached` is not 0.
     """
-    counts = [_at_least(comparison, comparison.evaluations) for comparison in comparisons]
-    unbounded = [_at_least(comparison, comparison.unbounded_evaluations) for comparison in comparisons]
+    counts = [comparison.evaluations for comparison in comparisons]
+    unclipped_counts = [comparison.unclipped_evaluations for comparison in comparisons]
+    made = [len(comparison.totals) for comparison in comparisons]
+    reached = _or_all(counts, made)
     return {
-        "mean": sum(counts) / len(counts),
-        "lowest": min(counts),
-        "highest": max(counts),
-        "unbounded_mean": sum(unbounded) / len(unbounded),
-        "not_reached": sum(comparison.evaluations is None for comparison in comparisons),
+        "mean": sum(reached) / len(reached),
+        "lowest": min(reached),
+        "highest": max(reached),
+        "not_reached": counts.count(None),
+        "unclipped_mean": sum(_or_all(unclipped_counts, made)) / len(made),
+        "unclipped_not_reached": unclipped_counts.count(None),
     }
 
 
 def headline(comparisons: Sequence[Comparison]) -> str:
     """Return the summary in words."""
     counts = summary(comparisons)
-    least, beyond, missed = "", "", ""
+    beyond, missed = "", ""
     if counts["not_reached"]:
-        least, beyond = "at least ", "more than "
+        beyond = "more than "
         missed = f", {counts['not_reached']} of {len(comparisons)} not reached"
     return (
-        f"equivalent L-BFGS evaluations: {least}{counts['mean']:.1f} "
-        f"({counts['lowest']:.1f} to {beyond}{counts['highest']:.1f}{missed}), "
-        f"{counts['unbounded_mean']:.1f} if its pictures may leave the range that files hold"
+        f"equivalent L-BFGS evaluations: {_least(counts['not_reached'])}{counts['mean']:.1f} "
+        f"({counts['lowest']:.1f} to {beyond}{counts['highest']:.1f}{missed}); "
+        f"{_least(counts['unclipped_not_reached'])}{counts['unclipped_mean']:.1f} "
+        "before its pictures are clipped to [0, 1]"
     )
 
 
-def _at_least(comparison: Comparison, evaluations: float | None) -> float:
-    """Return a count of evaluations, or all that were made if they were too few."""
-    return len(comparison.totals) if evaluations is None else evaluations
+def _or_all(counts: Sequence[float | None], made: Sequence[int]) -> list[float]:
+    """Return counts of evaluations, all that were made where they were too few."""
+    return [total if count is None else count for count, total in zip(counts, made, strict=True)]
+
+
+def _least(not_reached: float) -> str:
+    return "at least " if not_reached else ""
 
 
 def plot(comparisons: Sequence[Comparison], path: Path) -> None:
-    """Draw each picture's optimisation, as files hold it, with the network's level on it, as a PNG.
+    """Draw each picture's optimisation, clipped, with the network's level on it, as a PNG.
 
     Totals are divided by the network's, so that its level is 1 for every picture.
     """

@@ -81,9 +81,9 @@ def _picture_dict(score: PictureScore, comparison: Comparison | None) -> dict[st
     }
     if comparison is not None:
         entry["equivalent_evaluations"] = comparison.evaluations
-        entry["unbounded_equivalent_evaluations"] = comparison.unbounded_evaluations
+        entry["unclipped_equivalent_evaluations"] = comparison.unclipped_evaluations
         entry["optimizer_totals"] = comparison.totals
-        entry["unbounded_optimizer_totals"] = comparison.unbounded_totals
+        entry["unclipped_optimizer_totals"] = comparison.unclipped_totals
     return entry
 
 

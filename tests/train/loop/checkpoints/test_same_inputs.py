@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from allaprima.train.loop.checkpoints import SameInputs
+from allaprima.train.loop.checkpoints.same_inputs import SameInputs
 from allaprima.train.loop.limits import DivergenceGuard, RunLimits
 from allaprima.train.run_folder import RunFolder
 from allaprima.train.settings.config import TrainConfig

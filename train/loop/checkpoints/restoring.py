@@ -1,4 +1,4 @@
-"""What is said of a checkpoint that is whole, but not one of this run."""
+"""Going on from a checkpoint, and what is said if it is whole but not one of this run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,8 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
-from .checkpoint_content import foreign, read_checkpoint
+from .content import read_checkpoint
+from .errors import foreign
 
 _PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "global_step")
 

@@ -1,43 +1,15 @@
-"""Checkpoints: when they are written, how many are kept, and whether inputs are those of the run."""
+"""Whether a run goes on with the pictures and the loss network that it began with."""
 
 import logging
-from contextlib import suppress
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
 from allaprima.train.data.data_module import ContentDataModule
-
-from .checkpoint_files import by_step, is_whole, newest_whole
-from .ema_module import AveragedModule
+from allaprima.train.loop.ema_module import AveragedModule
 
 _log = logging.getLogger(__name__)
-
-
-def keep_newest(folder: Path, interval: int | timedelta) -> tuple[Callback, Callback]:
-    """Return callbacks that write `STEP.ckpt` at each interval (steps or time) and keep the newest two: the
-    one just written, and one to fall back on should a power cut have damaged it."""
-    writing = ModelCheckpoint(
-        dirpath=folder,
-        filename="{step}",
-        auto_insert_metric_name=False,
-        enable_version_counter=False,
-        save_top_k=-1,
-        every_n_train_steps=interval if isinstance(interval, int) else None,
-        train_time_interval=interval if isinstance(interval, timedelta) else None,
-    )
-    return _Pruning(folder), writing
-
-
-def save_last(trainer: Trainer, folder: Path) -> None:
-    """Write the checkpoint of the last step unless that was just done, and is whole."""
-    last = folder / f"{trainer.global_step}.ckpt"
-    if trainer.strategy.broadcast(not is_whole(last)):
-        trainer.save_checkpoint(last)
 
 
 class SameInputs(Callback):
@@ -76,28 +48,6 @@ class SameInputs(Callback):
         for name, checksum in self._inputs.items():
             if state_dict.get(name, checksum) != checksum:
                 _warn_changed(name)
-
-
-class _Pruning(Callback):
-    """Make room for the checkpoint that is about to be written.
-
-    Args:
-        folder: Where the checkpoints are.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    @rank_zero_only
-    def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Remove all but the newest that is whole, and what is as new and damaged."""
-        kept = newest_whole(self._folder)
-        for path in by_step(self._folder):
-            if path != kept:
-                with suppress(OSError):  # what may not be deleted is no reason to end a run
-                    path.unlink(missing_ok=True)
 
 
 @rank_zero_only

@@ -11,8 +11,8 @@ import pytest
 import torch
 from lightning import LightningModule, Trainer
 
-from allaprima.train.loop.checkpoint_files import checkpoint_to_resume, is_whole, newest_whole
-from allaprima.train.loop.checkpoints import keep_newest
+from allaprima.train.loop.checkpoints.files import checkpoint_to_resume, is_whole, newest_whole
+from allaprima.train.loop.checkpoints.writing import keep_newest
 from tests.train.test_style_run import resume, start
 
 
