@@ -7,12 +7,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._dynamo.exc import TorchDynamoException
 from torch.fx.experimental import _config as symbolic_shapes
 
 from allaprima.infer.forks import refuse_late_fork
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.style_file import load_style
 from allaprima.models.transformer import TransformerNetwork
+from allaprima.terminal import one_line
 
 from .eager import EagerEngine
 
@@ -56,8 +58,9 @@ def _compiled(function: Callable[[Tensor], Tensor], *, graphs: bool) -> Callable
 def compiled_for_all_sizes(function: Callable[..., Any], *, mode: str | None = None) -> Callable[..., Any]:
     """Return a function of tensors, compiled when it is first called.
 
-    It raises RuntimeError in a process that was forked after anything was compiled: the number of threads is
-    compiled in, and it would wait for ever for those that stayed with the parent, as the compiler would.
+    It raises ValueError if this version of PyTorch cannot compile it for the device, and RuntimeError in a
+    process that was forked after anything was compiled: the number of threads is compiled in, and it would
+    wait for ever for those that stayed with the parent, as the compiler would.
     """
     compiled = torch.compile(function, dynamic=True, mode=mode)
 
@@ -65,7 +68,14 @@ def compiled_for_all_sizes(function: Callable[..., Any], *, mode: str | None = N
         refuse_late_fork("compiled", "paint", after="its first picture")
         # Without this it is compiled again for batches of one and for square pictures.
         with symbolic_shapes.patch(backed_size_oblivious=True, use_duck_shape=False):  # type: ignore[attr-defined]
-            return compiled(*tensors)
+            try:
+                return compiled(*tensors)
+            except TorchDynamoException as error:
+                device = tensors[0].device.type
+                raise ValueError(
+                    f"PyTorch {torch.__version__} cannot compile the network for {device} "
+                    f"({one_line(error)[:200]}); use --engine eager"
+                ) from error
 
     return run
 

@@ -152,6 +152,19 @@ def test_compiler_knows_that_sizes_stay(small_style: Path, monkeypatch: pytest.M
     assert len(sizes) == 4
 
 
+def test_what_the_compiler_cannot_do_is_said_with_a_way_out(
+    small_style: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(graph: torch.fx.GraphModule, inputs: list[Any]) -> Any:
+        raise AssertionError("no such kernel")
+
+    engine = engine_compiled_by(fail, small_style, monkeypatch)
+    with pytest.raises(
+        ValueError, match=r"cannot compile the network for cpu .*no such kernel.*--engine eager"
+    ):
+        engine(pictures(1, 33, 50))
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("engine", ["eager", "compiled"])
 @pytest.mark.parametrize(("precision", "levels"), [("float32", 4), ("float16", 12)])
