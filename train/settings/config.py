@@ -165,7 +165,7 @@ class OptimizerSettings(ScheduleSettings):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     optimizer: Literal["muon", "adam"] = "muon"
-    """Muon reaches in 100 steps what Adam reaches in 180; adam is Johnson et al.'s."""
+    """Muon is lower after some hundreds of steps; adam is Johnson et al.'s."""
     lr: Resumable[float | None] = Field(default=None, gt=0)
     """Peak learning rate; with muon 1e-2 from random weights and 5e-3 from trained ones (a fifth, 1e-3 at
     most, for biases, norms and the ends), 2e-3 with adam."""

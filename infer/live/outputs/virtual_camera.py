@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 from allaprima.infer.live.shared_state.painted_frame import Displayed, PaintedFrame
+from allaprima.terminal import one_line
 
 _WHAT_TO_INSTALL = (
     "a virtual camera needs a driver. Linux: sudo apt install v4l2loopback-dkms && sudo modprobe "
@@ -32,8 +33,7 @@ class VirtualCamera:
         try:
             self._camera: Any = pyvirtualcam.Camera(width, height, float(rate))
         except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise OSError(f"there is no virtual camera: {_WHAT_TO_INSTALL} ({reason})") from error
+            raise OSError(f"there is no virtual camera: {_WHAT_TO_INSTALL} ({one_line(error)})") from error
         self._displayed = displayed
         self.device: str = self._camera.device
 

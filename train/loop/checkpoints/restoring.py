@@ -9,7 +9,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from .content import read_checkpoint
-from .errors import foreign
+from .errors import explained
 
 _PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "global_step")
 
@@ -32,16 +32,10 @@ class Restoring(Callback):
         Raises:
             ValueError: If the checkpoint lacks something, or is of another network or optimiser.
         """
-        try:
+        with explained(self._checkpoint, is_read=lambda: self._ended):
             if self._checkpoint is not None:
                 _check_parts(self._checkpoint)
             yield
-        except (torch.OutOfMemoryError, OSError):
-            raise
-        except Exception as error:  # Lightning and torch say it with errors of many types
-            if self._ended:
-                raise
-            raise foreign(self._checkpoint, error) from error
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at what torch takes unseen: the optimisers' memory of each parameter."""
