@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._dynamo import config as dynamo
 from torch._dynamo.exc import TorchDynamoException
 from torch.fx.experimental import _config as symbolic_shapes
 
@@ -66,8 +67,12 @@ def compiled_for_all_sizes(function: Callable[..., Any], *, mode: str | None = N
 
     def run(*tensors: Tensor) -> Any:
         refuse_late_fork("compiled", "paint", after="its first picture")
-        # Without this it is compiled again for batches of one and for square pictures.
-        with symbolic_shapes.patch(backed_size_oblivious=True, use_duck_shape=False):  # type: ignore[attr-defined]
+        with (
+            # Without this it is compiled again for batches of one and for square pictures,
+            symbolic_shapes.patch(backed_size_oblivious=True, use_duck_shape=False),  # type: ignore[attr-defined]
+            # and takes numbers for inputs, which are copied to CUDA with every picture, outside its graph.
+            dynamo.patch(specialize_float=True),
+        ):
             try:
                 return compiled(*tensors)
             except TorchDynamoException as error:

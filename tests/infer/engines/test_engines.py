@@ -152,6 +152,21 @@ def test_compiler_knows_that_sizes_stay(small_style: Path, monkeypatch: pytest.M
     assert len(sizes) == 4
 
 
+def test_numbers_are_compiled_in(small_style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As inputs they are copied to CUDA with each picture, outside its graph."""
+    numbers: list[Any] = []
+
+    def look(graph: torch.fx.GraphModule, inputs: list[Any]) -> Any:
+        assert any(isinstance(given, torch.SymInt) for given in inputs)
+        numbers.extend(given for given in inputs if isinstance(given, torch.Tensor) and not given.ndim)
+        return graph.forward
+
+    engine = engine_compiled_by(look, small_style, monkeypatch)
+    for content_images in (pictures(1, 33, 50), floats(pictures(1, 33, 50))):
+        assert engine(content_images).shape == content_images.shape
+    assert not numbers
+
+
 def test_what_the_compiler_cannot_do_is_said_with_a_way_out(
     small_style: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
