@@ -23,6 +23,7 @@ from .loop import hardware
 from .loop.quiet_lightning import without_advice
 from .loop.style_module import StyleTransferModule
 from .objective.prepare_objective import build_loss, build_loss_network
+from .objective.temporal_consistency import temporal_consistency
 from .run_folder import RunFolder
 from .settings.config import TrainConfig
 from .style_picture import read_style_picture
@@ -55,7 +56,7 @@ def measure(config: TrainConfig, *, steps: int, warmup: int) -> dict[str, Any]:
         loss = build_loss(config, loss_network, to_image(style.pixels, device), photographs=photographs)
         start = initial_file(config.init, config.transformer)
         network = initial_network(start, config.transformer, config.seed)
-        module = StyleTransferModule(network, loss, config)
+        module = StyleTransferModule(network, loss, config, temporal_consistency(config))
         module.suit(device.type)
         trainer = build_trainer(config, RunFolder(folder / "run"), callbacks=[clock])
         with without_advice():

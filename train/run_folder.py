@@ -209,10 +209,9 @@ def _claim_named(root: Path) -> Path:
         root.mkdir(parents=True, exist_ok=True)
         used = any(root.iterdir())
     if RunFolder(root).config.exists():
-        raise FileExistsError(
-            f"'{root}' holds a run already: continue it with --resume {quoted(root)}, or name another "
-            "--output"
-        )
+        can_go_on = newest_whole(RunFolder(root).checkpoints) is not None
+        way_on = f"continue it with --resume {quoted(root)}, or " if can_go_on else ""
+        raise FileExistsError(f"'{root}' holds a run already: {way_on}name another --output")
     if used:
         raise FileExistsError(f"'{root}' is not empty: name a new folder with --output")
     return root

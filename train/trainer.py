@@ -30,11 +30,14 @@ class Fit:
     """What became of a module that was trained."""
 
     steps: int
+    """Steps of the whole run."""
+    made: int
+    """Steps of this part of it."""
     validation: dict[str, float]
     """Terms on crops of held-out photographs."""
     is_interrupted: bool
     curve: list[tuple[int, float]]
-    """Steps and held-out totals of this part of the run, in order."""
+    """Steps and held-out totals of the whole run, in order."""
 
 
 def build_trainer(config: TrainConfig, folder: RunFolder, callbacks: Iterable[Callback] = ()) -> Trainer:
@@ -123,4 +126,4 @@ def fit(
         validation = trainer.validate(module, data, verbose=False)[0]
     (outlook,) = (callback for callback in trainer.callbacks if isinstance(callback, Outlook))  # type: ignore[attr-defined]
     terms = {name.removeprefix("val/"): float(value) for name, value in validation.items()}
-    return Fit(trainer.global_step, terms, interruption.is_requested, outlook.curve)
+    return Fit(trainer.global_step, outlook.made, terms, interruption.is_requested, outlook.curve)

@@ -6,18 +6,9 @@ from types import TracebackType
 import psutil
 
 from allaprima.freed_memory import give_back_freed_memory
+from allaprima.out_of_memory import names_memory
 
 from .cgroup_memory import free_in_groups
-
-# What PyTorch, ONNX Runtime, OpenVINO and the C++ library say, in small letters.
-_MARKS = (
-    "out of memory",
-    "not enough memory",
-    "defaultcpuallocator",
-    "failed to allocate",
-    "bad allocation",
-    "bad_alloc",
-)
 
 
 class PictureTooLargeError(MemoryError):
@@ -57,8 +48,7 @@ class WithinMemory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Turn a runtime's error of memory into PictureTooLargeError."""
-        names_memory = isinstance(error, Exception) and any(mark in str(error).lower() for mark in _MARKS)
-        if names_memory or isinstance(error, MemoryError):
+        if names_memory(error):
             raise self._too_large() from error
 
     def _too_large(self) -> PictureTooLargeError:

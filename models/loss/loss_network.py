@@ -159,7 +159,7 @@ def _refuse_others(weights: Mapping[str, Tensor], architecture: str) -> None:
         if shapes <= weight_shapes(other).items():
             raise ValueError(
                 f"these are weights of {other}, and {architecture} is wanted: give a file of that one, "
-                f"or --loss-network {other}"
+                f"or train with --loss-network {other}"
             )
 
 

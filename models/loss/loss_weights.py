@@ -132,8 +132,8 @@ def _downloaded(architecture: str, lineage: Lineage) -> dict[str, Tensor]:
         )
         raise ConnectionError(
             f"{problem} ({getattr(error, 'reason', error)}). Either connect to the internet once, or give a "
-            "file with torchvision's names: --loss-weights FILE (.safetensors or .pth); --loss-network "
-            "compact needs neither"
+            "file with torchvision's names: --loss-weights FILE (.safetensors or .pth); training with "
+            "--loss-network compact needs neither"
         ) from error
     finally:
         socket.setdefaulttimeout(patience)

@@ -27,6 +27,18 @@ def test_outputs_that_cannot(tmp_path: Path) -> None:
         check_outputs((tmp_path / "folder",), overwrite=True)
 
 
+def test_no_file_is_written_twice_or_over_what_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    style = tmp_path / "style.png"
+    style.touch()
+    with pytest.raises(ValueError, match=r"out.png' cannot be written to: it is written to already"):
+        check_outputs((Path("out.png"), None, tmp_path / "out.png"), overwrite=True)
+    with pytest.raises(ValueError, match=r"'style.png' cannot be written to: it is read from already"):
+        check_outputs((Path("out.png"), Path("style.png")), overwrite=True, inputs=(None, style))
+
+
 def test_suffixes() -> None:
     check_suffix(Path("a.PNG"), (".jpg", ".png"))
     with pytest.raises(ValueError, match=r"cannot write 'a.gif': suffix must be one of .jpg, .png"):

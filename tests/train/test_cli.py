@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from allaprima.__main__ import main
 from allaprima.train.data.batches import StepBatches
+from allaprima.train.objective.temporal_consistency import TemporalConsistency
 
 FLAGS = ["--width", "4", "--residual-blocks", "1", "--crop-size", "32", "--loss-network", "vgg16"]
 LAYERS = ["--content-layers", "relu1_2", "--style-layers", "relu1_1"]
@@ -89,6 +91,28 @@ def test_bench_writes_its_figures(
     assert 0 <= measured["data_wait_share"] < 1
     assert measured["peak_memory_bytes"] > 10**8
     assert "images/s" in capsys.readouterr().out
+
+
+def test_bench_measures_steadiness_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    compute = TemporalConsistency.__call__
+
+    def counted(self: TemporalConsistency, *given: Any) -> Tensor:
+        steps.append(given[-1])
+        return compute(self, *given)
+
+    monkeypatch.setattr(TemporalConsistency, "__call__", counted)
+    arguments = ["--steps", "2", "--warmup", "1", "--accelerator", "cpu", "--temporal", "0.7"]
+    assert run(monkeypatch, "bench", "train", *FLAGS, *LAYERS, *arguments) == 0
+    assert steps[:3] == [0, 1, 2]
+
+
+def test_an_empty_value_is_said_as_it_was_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(monkeypatch, "train", "--style", "", "--content", str(tmp_path)) == 2
+    assert "UNSET" not in (error := capsys.readouterr().err)
+    assert "style" in error
 
 
 def test_bench_asks_for_its_file_before_it_measures(

@@ -172,6 +172,22 @@ def test_resumed_run_equals_uninterrupted_one(settings: dict[str, Any], tmp_path
     assert state(tmp_path / "whole")["loss_weights"] == state(tmp_path / "halves")["loss_weights"]
 
 
+def test_a_resumed_run_is_advised_as_an_uninterrupted_one(settings: dict[str, Any], tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    whole = start(settings, root, validate_every=1)
+    assert "over the second half" in whole.advice or "the second half brought" in whole.advice
+    (root / "checkpoints" / "6.ckpt").unlink()
+    assert resume(root).advice == whole.advice
+    assert resume(root).advice == (
+        "the run was at its end already (--max-steps 6): to go on, raise that with --resume"
+    )
+
+
+def test_a_run_whose_time_is_used_up_says_so(settings: dict[str, Any], tmp_path: Path) -> None:
+    start(settings | {"max_steps": None}, tmp_path / "run", max_time="1s")
+    assert "(--max-steps 1000 or --max-time 1s)" in resume(tmp_path / "run", max_steps=1000).advice
+
+
 def test_killed_run_resumes_exactly(settings: dict[str, Any], tmp_path: Path, run: Run) -> None:
     """SIGKILL in the middle, then --resume: the same weights as if nothing had happened."""
     settings |= {"max_steps": 30}
@@ -530,6 +546,9 @@ def test_nothing_is_overwritten(
     finished: Path, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(FileExistsError, match=r"holds a run already: continue it with --resume"):
+        start(settings, finished)
+    shutil.rmtree(finished / "checkpoints")
+    with pytest.raises(FileExistsError, match=r"holds a run already: name another --output"):
         start(settings, finished)
     style = Path(settings["style"])
     with pytest.raises(FileExistsError, match=r"is not empty: name a new folder with --output"):

@@ -83,7 +83,12 @@ class DistillModule(ScheduledModule):
         return self._objective(torch.cat(images), "train", offset=len(batch))
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Log the errors on held-out photographs: as they are, disturbed, and painted in a fixed style."""
+        """Log the errors on held-out photographs: as they are, disturbed, and painted in a fixed style.
+
+        One that is left over for the last batch has no other to be held against, and does not count.
+        """
+        if len(batch) == 1:
+            return
         photographs = to_unit_range(batch)
         generator = torch.Generator().manual_seed(batch_idx)
         kinds = (photographs, disturb(photographs, generator), self._judged(photographs))

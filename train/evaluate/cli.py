@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.images.background import WHITE, background_colour
+from allaprima.out_of_memory import memory_advice
 from allaprima.terminal import ProblemsError, complain, say
 from allaprima.train.image_optimization.settings import PROGRAMS
 from allaprima.train.settings.loss_presets import PresetName
@@ -129,8 +130,9 @@ def evaluate(
     loss = build_yardstick(
         trained.header, yardstick, load_loss_network(settings, device), style_picture.pixels
     )
-    scores, failures = _score(network, loss, photographs)
-    comparisons = _compare(scores, loss, evaluations) if against else []
+    with memory_advice("a smaller --height needs less"):
+        scores, failures = _score(network, loss, photographs)
+        comparisons = _compare(scores, loss, evaluations) if against else []
     failures += [f"{item.name}: {item.problem} of the optimiser" for item in comparisons if item.problem]
     _print(scores, comparisons)
     if output is not None:

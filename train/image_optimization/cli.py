@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import signal
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
 from allaprima.ending_signals import asked_to_end, exit_code
+from allaprima.out_of_memory import memory_advice
 from allaprima.output_path_checks import check_outputs, check_suffix
 from allaprima.terminal import complain, say
 from allaprima.train.loop.progress_bar import TermsBar
@@ -63,12 +64,19 @@ def optimize(
     Returns:
         0, 1 if it ended early because the objective was not finite, 143 or 129 if SIGTERM or SIGHUP ended it.
     """
+    from allaprima.images.picture_files import WRITABLE_SUFFIXES
+
     config = parse_settings(OptimizeConfig, typed_settings(settings, unknown))
     stages = range(save_every, config.steps + 1, save_every) if save_every else ()
-    _check_outputs(output, [numbered(output, number) for number in stages], curve, overwrite=overwrite)
+    check_suffix(output, WRITABLE_SUFFIXES)
+    outputs = (output, *(numbered(output, number) for number in stages), curve)
+    check_outputs(outputs, overwrite=overwrite, inputs=(content, style, config.start_file))
     ending = _Ending()
     try:
-        with asked_to_end(ending.request, lambda: f"'{output}' is not written"):
+        with (
+            asked_to_end(ending.request, lambda: f"'{output}' is not written"),
+            memory_advice("a smaller --height needs less"),
+        ):
             painting = _paint(content, style, output, config, stages, ending)
             _report(painting, output, config.steps)
             _write_curve(painting, curve)
@@ -115,9 +123,10 @@ def _paint(
 
     from .paint import paint
 
+    device = hardware.device(config.accelerator)
     photograph = read_picture(content)
     style_picture = read_style_picture(style, config.style_size)
-    network = load_loss_network(config, hardware.device(config.accelerator))
+    network = load_loss_network(config, device)
 
     def write(pixels: "Pixels", path: Path) -> None:
         alpha = photograph.alpha
@@ -144,14 +153,6 @@ def _paint(
 def numbered(output: Path, evaluation: int) -> Path:
     """Return where the picture of an evaluation goes: `out-0020.png` beside `out.png`."""
     return output.with_name(f"{output.stem}-{evaluation:04}{output.suffix}")
-
-
-def _check_outputs(output: Path, stages: Sequence[Path], curve: Path | None, *, overwrite: bool) -> None:
-    """Raise now rather than after the work."""
-    from allaprima.images.picture_files import WRITABLE_SUFFIXES
-
-    check_suffix(output, WRITABLE_SUFFIXES)
-    check_outputs((output, *stages, curve), overwrite=overwrite)
 
 
 def _report(painting: "Painting", output: Path, steps: int) -> None:

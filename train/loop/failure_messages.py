@@ -1,5 +1,6 @@
 """What a person is told when a run fails in the middle."""
 
+from allaprima.out_of_memory import names_memory
 from allaprima.terminal import one_line
 
 FAILURES = (RuntimeError, ConnectionResetError, ConnectionRefusedError, EOFError)
@@ -8,8 +9,6 @@ FAILURES = (RuntimeError, ConnectionResetError, ConnectionRefusedError, EOFError
 
 def failure_advice(error: Exception, command: str) -> str | None:
     """Return what to do about a run that diverged, or lacks memory, pictures or a compiler, or None."""
-    from torch import OutOfMemoryError
-
     from .limits import DivergenceError
 
     if isinstance(error, DivergenceError):
@@ -17,7 +16,7 @@ def failure_advice(error: Exception, command: str) -> str | None:
             f"training has diverged: {error}; go on from it with a lower learning rate: "
             f"allaprima {command} --resume FOLDER --lr 5e-4"
         )
-    if isinstance(error, OutOfMemoryError):
+    if names_memory(error):
         return f"{one_line(error)}; the device's memory is full: lower --batch-size or --crop-size"
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         return f"the networks could not be compiled: {one_line(error)}; go on with --no-compile"

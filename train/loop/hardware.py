@@ -18,8 +18,15 @@ def device_type(accelerator: str) -> str:
 
 
 def device(accelerator: str) -> torch.device:
-    """Return the device of this process; torchrun and Lightning number the processes of a machine."""
+    """Return the device of this process; torchrun and Lightning number the processes of a machine.
+
+    Raises:
+        ValueError: If PyTorch finds none of that kind.
+    """
     kind = device_type(accelerator)
+    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not found[kind]:
+        raise ValueError(f"PyTorch finds no {kind} device here; without --accelerator it takes what there is")
     return torch.device(kind, int(os.environ.get("LOCAL_RANK", 0))) if kind == "cuda" else torch.device(kind)
 
 

@@ -40,10 +40,11 @@ class ImageRate(Callback):
     def __init__(self, every: int) -> None:
         self._every = every
         self._last = 0.0
+        self._last_step = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
-        self._last = time.monotonic()
+        """Start the clock; a resumed run starts at a later step."""
+        self._last, self._last_step = time.monotonic(), trainer.global_step
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Tensor, batch_idx: int
@@ -51,10 +52,9 @@ class ImageRate(Callback):
         """Log the rate since the last logged step."""
         if trainer.global_step % self._every == 0:
             now = time.monotonic()
-            pl_module.log(
-                "train/images_per_second", self._every * len(batch) * trainer.world_size / (now - self._last)
-            )
-            self._last = now
+            images = (trainer.global_step - self._last_step) * len(batch) * trainer.world_size
+            pl_module.log("train/images_per_second", images / (now - self._last))
+            self._last, self._last_step = now, trainer.global_step
 
 
 class Previews(Callback):

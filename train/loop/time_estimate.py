@@ -2,12 +2,13 @@
 
 import logging
 import time
+from datetime import timedelta
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from allaprima.train.settings.durations import approximate
+from allaprima.train.settings.durations import approximate, format_duration
 
 from .limits import RunLimits
 
@@ -34,22 +35,32 @@ class Outlook(Callback):
         self._validate_every = validate_every
         self._begun = 0.0
         self._first = 0
+        self.made = 0
+        """Steps of this process."""
         self.curve: list[tuple[int, float]] = []
-        """Steps and held-out totals of this process, in order."""
+        """Steps and held-out totals of the whole run, in order."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember where the run begins; a resumed one does later."""
         self._first = trainer.global_step
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the held-out curve so far."""
+        return {"curve": self.curve}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue the curve of an interrupted run."""
+        self.curve = [(int(step), float(total)) for step, total in state_dict["curve"]]
 
     @rank_zero_only
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Time the first steps, and say what follows from them."""
-        done = trainer.global_step - self._first
-        if done == WARMING_UP:
+        self.made = trainer.global_step - self._first
+        if self.made == WARMING_UP:
             self._begun = time.monotonic()
-        if done == WARMING_UP + TIMED:
+        if self.made == WARMING_UP + TIMED:
             seconds = (time.monotonic() - self._begun) / TIMED
             _log.info("%s", self._expectation(trainer.global_step, seconds))
 
@@ -96,6 +107,13 @@ def advice(curve: list[tuple[int, float]], *, style_size: int | None, style_side
             f"larger strokes): the second half brought {100 * fall:.0f} %"
         )
     return f"it has learned nearly all it can: the second half brought {100 * fall:.0f} %"
+
+
+def nothing_left(steps: int | None, max_time: timedelta | None) -> str:
+    """Return what to do about a resumed run that had reached its limits already."""
+    limits = {"max-steps": steps, "max-time": None if max_time is None else format_duration(max_time)}
+    given = [f"--{name} {limit}" for name, limit in limits.items() if limit is not None]
+    return f"the run was at its end already ({' or '.join(given)}): to go on, raise that with --resume"
 
 
 def _fall_over_second_half(curve: list[tuple[int, float]]) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, TypedDict
 
-from cyclopts import Parameter, Token
+from cyclopts import UNSET, Parameter, Token
 from pydantic import BaseModel, SkipValidation
 
 from .durations import format_duration
@@ -51,5 +51,5 @@ def _text(default: Any) -> str:
 
 
 def _as_typed(kind: Any, tokens: Sequence[Token]) -> Any:
-    values = [token.value or token.implicit_value for token in tokens]
+    values = [token.value if token.implicit_value is UNSET else token.implicit_value for token in tokens]
     return values[0] if len(values) == 1 else values

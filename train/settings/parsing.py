@@ -5,7 +5,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,8 +14,9 @@ from allaprima.did_you_mean import suggestion
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.terminal import ProblemsError, one_line
 
-from .config import LossSettings, TrainConfig
+from .config import LossSettings, TrainConfig, preset_settings
 from .field_metadata import Mark, marked
+from .loss_presets import PresetName
 from .packaged_configs import find_config
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -41,7 +42,7 @@ def load_settings(
 ) -> Settings:
     """Return what `load_config` does, as settings of another kind."""
     values, overrides = {} if path is None else read_yaml(path), overrides or {}
-    for name, decided in _named_wholes().items():
+    for name, decided in _named_wholes(values).items():
         if overrides.get(name) not in (None, values.get(name)):
             values = {key: value for key, value in values.items() if key not in decided}
     source = dict.fromkeys(values, str(path)) | dict.fromkeys(overrides, "")
@@ -132,10 +133,20 @@ def write_yaml(path: Path, values: Mapping[str, Any]) -> None:
     write_whole(path, yaml.safe_dump(dict(values), sort_keys=False).encode())
 
 
-def _named_wholes() -> dict[str, set[str]]:
-    """Return what a name on the command line decides over a file's settings; weights stay explicit."""
-    by_preset = marked(LossSettings, Mark.BY_PRESET) - marked(LossSettings, Mark.WEIGHT)
-    return {"loss_preset": by_preset, "network": {*NetworkSettings.model_fields}}
+def _named_wholes(values: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Return what a name on the command line decides over a file's settings.
+
+    Weights stay as the file states them, but for those that are its own preset's, which a run writes down.
+    """
+    presets: tuple[PresetName, ...] = get_args(PresetName)
+    own = [preset for preset in presets if preset == values.get("loss_preset")]
+    decided = preset_settings(own[0]) if own else {}
+    weights = marked(LossSettings, Mark.WEIGHT)
+    stated = {name for name in weights if values.get(name) != decided.get(name)}
+    return {
+        "loss_preset": marked(LossSettings, Mark.BY_PRESET) - stated,
+        "network": {*NetworkSettings.model_fields},
+    }
 
 
 def _problems(error: ValidationError, source: Mapping[str, str], known: Iterable[str]) -> list[str]:

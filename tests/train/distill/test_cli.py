@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +83,23 @@ def test_a_few_steps_bring_the_errors_down(
     assert distill(settings=again) == 0
     for name, tensor in load_loss_weights("compact", tmp_path / "again" / "compact.safetensors").items():
         torch.testing.assert_close(tensor, load_loss_weights("compact", result)[name], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(("pictures", "batch_size"), [(19, 2), (20, 1)])
+def test_errors_between_two_pictures_need_two(
+    vgg_file: Path, photographs: Path, tmp_path: Path, pictures: int, batch_size: int
+) -> None:
+    """A picture held against itself would be without any error."""
+    few = tmp_path / "few"
+    few.mkdir()
+    for path in sorted(photographs.iterdir())[:pictures]:
+        shutil.copy(path, few)
+    settings = {"content": str(few), "loss_weights": vgg_file, "init": COMPACT, "output": tmp_path / "run"}
+    with pytest.raises(ValueError, match="--batch-size 2 or more, and at least 20 photographs"):
+        distill(
+            settings={**settings, "crop_size": 32, "batch_size": batch_size, "cache": "off", "workers": 0}
+        )
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])

@@ -56,6 +56,25 @@ def test_a_picture_a_curve_and_stages(run: Run, photograph: Path, tmp_path: Path
     assert min(totals) < 0.7 * totals[0]
 
 
+@pytest.mark.parametrize("flag", ["--curve", "--output"])
+def test_what_is_read_is_not_replaced(
+    run: Run, photograph: Path, style_picture: Path, tmp_path: Path, flag: str
+) -> None:
+    before = style_picture.read_bytes()
+    flags = {"--output": tmp_path / "out.png", "--curve": tmp_path / "curve.json", flag: style_picture}
+    code, _, error = run(photograph, *(part for pair in flags.items() for part in pair), "--overwrite")
+    assert code == 2
+    assert "it is read from already" in error
+    assert style_picture.read_bytes() == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_device_that_is_not_there(run: Run, photograph: Path, tmp_path: Path) -> None:
+    code, _, error = run(photograph, "-o", tmp_path / "out.png", "--accelerator", "cuda")
+    assert code == 2
+    assert "PyTorch finds no cuda device here" in error
+
+
 def test_the_three_starts_differ(run: Run, photograph: Path, photographs: Path, tmp_path: Path) -> None:
     results = []
     for index, start in enumerate(("photograph", "noise", photographs / "05.jpg")):

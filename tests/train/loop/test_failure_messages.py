@@ -21,4 +21,8 @@ def test_full_memory_and_other_errors() -> None:
     advice = failure_advice(torch.OutOfMemoryError("CUDA out of memory"), "train")
     assert advice is not None
     assert "--batch-size" in advice
+    on_a_cpu = RuntimeError(
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate"
+    )
+    assert "--batch-size" in (failure_advice(on_a_cpu, "train") or "")
     assert failure_advice(RuntimeError("something else"), "train") is None

@@ -58,7 +58,7 @@ def test_whatever_keeps_a_download_from_its_end(error: Exception, monkeypatch: p
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
     assert read_loss_weights(LossSettings())[0].loss_network == "compact"
-    with pytest.raises(ConnectionError, match="--loss-network compact needs neither"):
+    with pytest.raises(ConnectionError, match="training with --loss-network compact needs neither"):
         read_loss_weights(LossSettings(loss_network="vgg19"))
 
 

@@ -8,7 +8,7 @@ import yaml
 from allaprima.models.network_presets import NETWORKS
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.train.distill.config import DistillConfig
-from allaprima.train.settings.config import DEFAULT_STEPS, TrainConfig
+from allaprima.train.settings.config import DEFAULT_STEPS, TrainConfig, preset_settings
 from allaprima.train.settings.durations import format_duration, parse_duration
 from allaprima.train.settings.parsing import (
     ConfigError,
@@ -16,6 +16,7 @@ from allaprima.train.settings.parsing import (
     parse_settings,
     read_yaml,
     required_inputs,
+    write_yaml,
 )
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
@@ -151,6 +152,17 @@ def test_a_network_has_a_name_and_parts() -> None:
     assert load_config(None, {"network": "fast", "width": "9"}).transformer == NETWORKS["fast"].model_copy(
         update={"width": 9}
     )
+
+
+def test_a_preset_takes_the_place_of_anothers_weights(tmp_path: Path) -> None:
+    """A run's config.yaml holds what its preset decided; those are not weights that somebody stated."""
+    path = tmp_path / "config.yaml"
+    write_yaml(path, load_config(None, {"loss_preset": "lengstrom", "style_weight": 60}).to_dict())
+    config = load_config(path, {"loss_preset": "gatys"})
+    assert config.style_weight == 60
+    gatys = preset_settings("gatys")
+    assert (config.content_weight, config.tv_weight) == (gatys["content_weight"], gatys["tv_weight"])
+    assert load_config(path).content_weight == 7.5
 
 
 def test_a_name_on_the_command_line_wins_over_the_files_parts(tmp_path: Path) -> None:
