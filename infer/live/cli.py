@@ -77,11 +77,12 @@ def live(
     targets = [parse_target(text) for text in output]
     if [target.kind for target in targets].count("window") > 1:
         raise ValueError("--output window is given twice; there is one window")
-    capture = Capture(parse_place(input), loop=loop)
+    place = parse_place(input)
+    capture = Capture(place, loop=loop)
     controls = Controls(names, strength)
     size = AdaptiveSize(largest_size(capture.size, height), fps)
     session = Session(capture, controls, size, steady=steady)
-    session.open_outputs(targets, overwrite=overwrite)
+    session.open_outputs(targets, overwrite=overwrite, inputs=place.files)
     options = {"engine": engine, "device": device, "precision": precision, "trust": trust}
     return _run(session, lambda: ready_styles(style_files, size.sizes, **options))
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from .adaptive_size import AdaptiveSize
@@ -43,10 +44,16 @@ class Session:
         self._for_window: LatestValue[PaintedFrame] = LatestValue()
         self._threads: list[OutputThread] = []
 
-    def open_outputs(self, targets: Sequence[Target], *, overwrite: bool) -> None:
+    def open_outputs(self, targets: Sequence[Target], *, overwrite: bool, inputs: Sequence[Path]) -> None:
         """Open all outputs, or, if one cannot be, none.
 
+        Args:
+            targets: What was asked for.
+            overwrite: Replace files that are there already.
+            inputs: Files that are shown, and must not be replaced.
+
         Raises:
+            ValueError: If one would replace an input.
             OSError: If one cannot be opened.
             ModuleNotFoundError: If a library is not installed.
         """
@@ -55,7 +62,7 @@ class Session:
         )
         with ExitStack() as opened:
             for target in targets:
-                output = open_output(target, shows, overwrite=overwrite)
+                output = open_output(target, shows, overwrite=overwrite, inputs=inputs)
                 if isinstance(output, Window):
                     self._window = output
                     opened.callback(output.close)

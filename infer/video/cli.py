@@ -83,6 +83,7 @@ def video(
     from .compositing import View
     from .stylize_clip import Settings
     from .writing import Encoding, parse_bitrate, resolve
+    from .writing.part_file import PartFile
 
     settings = Settings(
         section=Section(parse_time(start or "0"), None if end is None else parse_time(end)),
@@ -94,7 +95,7 @@ def video(
     resolve(settings.encoding, output)
     opened = open_clip(clip, section=settings.section, hardware=hardware)
     try:
-        with _part(output, clip, overwrite) as part:
+        with PartFile(output, overwrite=overwrite, inputs=[clip]) as part:
             from allaprima.infer.engines import load_engine
 
             # Loads torch, or another runtime, so not before the arguments proved right.
@@ -102,14 +103,6 @@ def video(
             return _run(ready, opened, part, settings)
     finally:
         opened.close()
-
-
-def _part(output: Path, clip: Path, overwrite: bool) -> "PartFile":
-    from .writing.part_file import PartFile
-
-    if output.exists() and output.samefile(clip):
-        raise ValueError(f"output '{output}' would replace its input; give it another name")
-    return PartFile(output, overwrite=overwrite)
 
 
 def _run(engine: Any, clip: "Clip", part: "PartFile", settings: "Settings") -> int:

@@ -1,6 +1,6 @@
 """What `--output` names, opened."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -66,10 +66,17 @@ def parse_target(text: str) -> Target:
     return Target(text, _SCHEMES[scheme])
 
 
-def open_output(target: Target, shows: Shows, *, overwrite: bool) -> Output:
+def open_output(target: Target, shows: Shows, *, overwrite: bool, inputs: Sequence[Path]) -> Output:
     """Return an output that is ready; its libraries are imported now.
 
+    Args:
+        target: What was asked for.
+        shows: What it is told of the pictures.
+        overwrite: Replace a file that is there already.
+        inputs: Files that are shown, and must not be replaced.
+
     Raises:
+        ValueError: If it would replace an input.
         OSError: If it cannot be written, reached or listened at, or there is no screen or driver.
         ModuleNotFoundError: If a library is not installed.
     """
@@ -94,5 +101,5 @@ def open_output(target: Target, shows: Shows, *, overwrite: bool) -> Output:
         case "file":
             from .video_file import VideoFileOutput
 
-            part = PartFile(Path(target.text), overwrite=overwrite)
+            part = PartFile(Path(target.text), overwrite=overwrite, inputs=inputs)
             return VideoFileOutput(part, shows.size, shows.rate, shows.displayed)

@@ -33,6 +33,11 @@ class Place:
     format: str | None = None
     options: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def files(self) -> list[Path]:
+        """Files of this machine that are shown."""
+        return [Path(self.address)] if self.kind == "file" else []
+
 
 def parse_place(text: str) -> Place:
     """Return what `camera:0`, a URL or the name of a file stands for.

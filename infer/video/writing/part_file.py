@@ -1,6 +1,7 @@
 """A file under another name until it is complete."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -13,17 +14,21 @@ class PartFile:
     Args:
         target: The final file.
         overwrite: Replace it if it exists.
+        inputs: What it is made from, and must not replace.
 
     Raises:
+        ValueError: If it, or its part, is one of the inputs.
         FileExistsError: If it exists and is not to be replaced.
         OSError: If its folder does not exist or cannot be written to.
     """
 
-    def __init__(self, target: Path, *, overwrite: bool) -> None:
+    def __init__(self, target: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
         self.target = target
         self.path = target.with_name(f"{target.stem}.part{target.suffix}")
         if target.is_dir():
             raise IsADirectoryError(f"output '{target}' is a folder; expected the name of a file")
+        for source in inputs:
+            self._refuse_to_replace(source)
         if target.exists() and not overwrite:
             raise FileExistsError(f"output '{target}' is there already; --overwrite replaces it")
         if not target.absolute().parent.is_dir():
@@ -59,3 +64,16 @@ class PartFile:
     def remove(self) -> None:
         """Remove what nobody can use."""
         self.path.unlink(missing_ok=True)
+
+    def _refuse_to_replace(self, source: Path) -> None:
+        if _are_one(self.target, source):
+            raise ValueError(f"output '{self.target}' would replace its input; give it another name")
+        if _are_one(self.path, source):
+            raise ValueError(
+                f"output '{self.target}' is written as '{self.path}' first, which would replace its input; "
+                "give it another name"
+            )
+
+
+def _are_one(path: Path, other: Path) -> bool:
+    return path.exists() and path.samefile(other)

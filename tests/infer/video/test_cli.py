@@ -118,6 +118,37 @@ def test_mistakes_end_with_code_2_and_leave_nothing(
     assert clip.read_bytes() == before
 
 
+@pytest.mark.parametrize("command", ["video", "live"])
+@pytest.mark.parametrize(
+    ("source", "output", "message"),
+    [
+        ("b.part.mp4", "b.mp4", "output 'b.mp4' is written as 'b.part.mp4' first, which would replace its"),
+        ("b.mp4", "b.mp4", "output 'b.mp4' would replace its input; give it another name"),
+        ("b.mp4", "link.mp4", "output 'link.mp4' would replace its input; give it another name"),
+    ],
+)
+def test_an_input_is_never_replaced(
+    run: Run,
+    small_style: Path,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    source: str,
+    output: str,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(source).write_bytes(clip.read_bytes())
+    Path("link.mp4").symlink_to(source)
+    named = ("--input", source) if command == "live" else (source,)
+    code, out, err = run(command, small_style, *named, "--output", output, "--overwrite")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([source, "link.mp4"])
+    assert Path(source).read_bytes() == clip.read_bytes()
+
+
 def test_an_unwritable_folder(run: Run, small_style: Path, clip: Path, tmp_path: Path) -> None:
     if os.geteuid() == 0:
         target = Path("/proc/self/b.mp4")  # nothing is written there, by nobody
