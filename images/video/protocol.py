@@ -120,7 +120,7 @@ class Beside:
         streams: Of sound, subtitles, attachments and data, and further ones of pictures.
         metadata: Title, author and the like.
         pictures: Language and the like, of the stream of pictures.
-        chapters: Begin, end and title of each.
+        chapters: Begin, end and title of each; those of a section count from its start.
     """
 
     streams: "Sequence[Stream]" = ()

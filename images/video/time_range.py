@@ -1,13 +1,14 @@
 """Which part of a clip is read."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from av import Packet
+    from av.container.core import Chapter
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
@@ -59,23 +60,43 @@ class Window:
     def admits(self, packet: "Packet[Any]") -> bool:
         """Return whether a packet is inside; if so its times count from the section's start from then on.
 
-        A subtitle that is shown already when the section starts is shown from there.
+        A subtitle that is shown already when the section starts is shown from there, and none after its end.
         """
         shown = packet.dts if packet.pts is None else packet.pts
         if shown is None:
             return False
-        begun = 0
-        if packet.stream.type == "subtitle" and self.start is not None and packet.duration:
-            begun = max(0, ceil(self.start / packet.time_base) - shown)
-            begun = begun if begun < packet.duration else 0
-        if not self.holds((shown + begun) * packet.time_base):
+        begin, end = shown, shown + (packet.duration or 0)
+        if packet.stream.type == "subtitle" and packet.duration:
+            begin, end = self._within(begin, end, packet.time_base)
+            inside = begin < end
+        else:
+            inside = self.holds(shown * packet.time_base)
+        if not inside:
             return False
-        packet.duration = (packet.duration or 0) - begun
+        packet.duration = end - begin
         if packet.pts is not None:
-            packet.pts = self.moved(packet.pts + begun, packet.time_base)
+            packet.pts = self.moved(packet.pts + begin - shown, packet.time_base)
         if packet.dts is not None:
-            packet.dts = self.moved(packet.dts + begun, packet.time_base)
+            packet.dts = self.moved(packet.dts + begin - shown, packet.time_base)
         return True
+
+    def chapters(self, chapters: "Iterable[Chapter]") -> "Iterator[Chapter]":
+        """Yield what of chapters is inside; their times count from the section's start."""
+        for chapter in chapters:
+            unit = chapter["time_base"]
+            if unit is None:
+                continue
+            begin, end = self._within(chapter["start"], chapter["end"], unit)
+            if begin < end or self.holds(chapter["start"] * unit):  # some have no length
+                yield {**chapter, "start": self.moved(begin, unit), "end": self.moved(end, unit)}
+
+    def _within(self, begin: int, end: int, time_base: Fraction) -> tuple[int, int]:
+        """Return what of a span of time is inside; one that is outside ends where it begins, or before."""
+        if self.start is not None:
+            begin = max(begin, round(self.start / time_base))
+        if self.end is not None:
+            end = min(end, round(self.end / time_base))
+        return begin, end
 
 
 def parse_time(text: str) -> Fraction:

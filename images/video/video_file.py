@@ -44,16 +44,16 @@ class VideoFile:
         self._container = open_with_hardware(path) if hardware else open_container(path)
         self._video = pictures_of(self._container, path)
         self.info: ClipInfo = describe(path, self._container, self._video, first)
+        self._window = Window(section, Fraction(self._container.start_time or 0) * _MICROSECOND)
         self.beside = Beside(
             streams=[stream for stream in self._container.streams if stream.index != self._video.index],
             metadata=dict(self._container.metadata),
             pictures=dict(self._video.metadata),
-            chapters=self._container.chapters(),
+            chapters=list(self._window.chapters(self._container.chapters())),
         )
         self.losses = Losses()
         self._stored_size = (first.width, first.height)
         self._turn = Turn.of(first)
-        self._window = Window(section, Fraction(self._container.start_time or 0) * _MICROSECOND)
 
     def close(self) -> None:
         """Close the file."""

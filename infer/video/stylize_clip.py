@@ -66,7 +66,7 @@ def stylize_clip(
         time_base=info.time_base,
         pixel_aspect=info.pixel_aspect,
     )
-    writer = FilmWriter(part, settings.encoding, shown, clip.beside, cut=settings.section.start)
+    writer = FilmWriter(part, settings.encoding, shown, clip.beside)
     height, width = working_size(info, settings.height)
     wanted = Wanted(height, width, whole=view.needs_original, streams=writer.streams)
     batch = settings.batch or default_batch(engine)

@@ -1,7 +1,7 @@
 """Streams besides the pictures: copied as they are, or re-encoded where the container demands it."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,12 +13,12 @@ from av.error import FFmpegError
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
+from allaprima.images.video.protocol import Beside
+
 _log = logging.getLogger(__name__)
 
 _SOUND = {".webm": "libopus"}
 _TEXT = {".mp4": "mov_text", ".m4v": "mov_text", ".mov": "mov_text", ".webm": "webvtt", ".mkv": "srt"}
-# Matroska's muxer writes SubRip, whose decoder goes by another name.
-_ALIASES = {"srt": "subrip"}
 _TEXT_CODECS = {"ass", "ssa", "mov_text", "srt", "subrip", "text", "webvtt"}
 # FFmpeg's MPEG-TS muxer does not say what it holds.
 _TRANSPORT_STREAM = {"aac", "mp2", "mp3", "mp3float", "mp2float", "ac3", "eac3", "opus", "dca"}
@@ -48,14 +48,15 @@ class Carried:
     Args:
         container: What they go into.
         target: Its file.
-        streams: What the clip has.
+        beside: What the clip has.
     """
 
-    def __init__(self, container: OutputContainer, target: Path, streams: "Sequence[Stream]") -> None:
+    def __init__(self, container: OutputContainer, target: Path, beside: Beside) -> None:
         self._container, self._suffix = container, target.suffix.lower()
         self._held = _TRANSPORT_STREAM if self._suffix == ".ts" else container.supported_codecs
+        self._chapters = bool(beside.chapters)
         self._routes: dict[int, Route] = {}
-        for stream in streams:
+        for stream in beside.streams:
             route = self._route(stream)
             if route is not None:
                 self._routes[stream.index] = route
@@ -76,7 +77,7 @@ class Carried:
 
     def _route(self, stream: "Stream") -> Route | None:
         name = f"{stream.type} stream {stream.index}"
-        codec = stream.codec_context.name if stream.codec_context else None
+        codec = stream.codec_context.name if stream.codec_context else stream.name
         if stream.type == "attachment" and self._suffix == ".mkv":
             _tagged(self._container.add_stream_from_template(stream), stream)
             return None  # it is whole in the header
@@ -93,9 +94,10 @@ class Carried:
         if isinstance(stream, SubtitleStream) and codec in _TEXT_CODECS and text:
             _log.info("%s: %s re-encoded as %s, since %s does not hold it", name, codec, text, self._suffix)
             return _Text(self._container, text, stream)
-        if codec != "bin_data":  # chapter titles, which are carried as chapters
-            reason = "one is painted" if stream.type == "video" else f"{self._suffix} does not hold {codec}"
-            _log.info("%s is left out: %s", name, reason)
+        if codec == "bin_data" and self._chapters:
+            return None  # their titles, which are carried as chapters
+        unheld = f"{self._suffix} does not hold {codec or 'its kind'}"
+        _log.info("%s is left out: %s", name, "one is painted" if stream.type == "video" else unheld)
         return None
 
 

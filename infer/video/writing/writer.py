@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -19,7 +18,6 @@ from .part_file import PartFile
 
 if TYPE_CHECKING:
     from av import Packet
-    from av.container.core import Chapter
 
 # A fragment with each key frame, which a killed program leaves playable, and at the end one index, as usual.
 # With fragments by time FFmpeg (8.1) ends the clip with the last frame that was encoded; the one that is
@@ -46,30 +44,21 @@ class FilmWriter:
         encoding: With what, and how, it is encoded.
         format: Size and time of the pictures.
         beside: Streams, metadata and chapters of the clip that it is made from.
-        cut: How many seconds of the clip's beginning are left out.
 
     Raises:
         ValueError: If encoder and settings, or encoder and container, do not go together.
     """
 
-    def __init__(
-        self,
-        part: PartFile,
-        encoding: Encoding,
-        format: Format,
-        beside: Beside,
-        *,
-        cut: Fraction = Fraction(0),
-    ) -> None:
+    def __init__(self, part: PartFile, encoding: Encoding, format: Format, beside: Beside) -> None:
         self._part = part
         suffix = part.target.suffix.lower()
         options = {**_CONTAINER_OPTIONS.get(suffix, {}), "flush_packets": "1"}
         self._container = av.open(str(part.path), "w", container_options=options)
         self._container.metadata.update(kept_metadata(beside.metadata))
-        self._container.set_chapters(list(_moved_chapters(beside.chapters, cut)))
+        self._container.set_chapters(list(beside.chapters))
         self._pictures = self._encoder(encoding, format)
         self._container.streams.video[0].metadata.update(kept_metadata(beside.pictures))
-        self._carried = Carried(self._container, part.target, beside.streams)
+        self._carried = Carried(self._container, part.target, beside)
         self._last: Pixels | None = None
         self.count = 0
         """How many frames have been given to the encoder."""
@@ -152,11 +141,3 @@ class FilmWriter:
             raise OSError(
                 f"cannot write '{self._part.path}': {(error.strerror or str(error)).lower()}"
             ) from error
-
-
-def _moved_chapters(chapters: "Iterable[Chapter]", cut: Fraction) -> "Iterator[Chapter]":
-    for chapter in chapters:
-        ticks = round(cut / chapter["time_base"]) if chapter["time_base"] else 0
-        if chapter["end"] > ticks:
-            start, end = max(0, chapter["start"] - ticks), chapter["end"] - ticks
-            yield {**chapter, "start": start, "end": end}

@@ -114,6 +114,18 @@ def test_a_subtitle_on_show_when_the_section_starts_is_shown_from_there(tmp_path
     assert [(packet.pts, packet.duration) for packet in packets] == [(0, 140)]
 
 
+@pytest.mark.parametrize(("start", "expected"), [("0", (40, 160)), ("0.1", (0, 100))])
+def test_a_subtitle_on_show_when_the_section_ends_is_shown_until_there(
+    tmp_path: Path, start: str, expected: tuple[int, int]
+) -> None:
+    path = make_clip(tmp_path / "a.mkv", Making(subtitles="srt"))  # from 40 to 240 ms
+    clip = open_clip(path, section=Section(Fraction(start), Fraction(1, 5)))
+    packets = [
+        packet for item in read(clip, streams=[1]) if isinstance(item, Packets) for packet in item.packets
+    ]
+    assert [(packet.pts, packet.duration) for packet in packets] == [expected]
+
+
 def test_a_damaged_frame_is_repeated(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mp4", Making(options={"crf": "2", "bf": "0", "g": "1"}))
     damage(path, 5)

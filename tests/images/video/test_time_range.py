@@ -1,10 +1,14 @@
 """Times as people write them, and which part of a clip they name."""
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pytest
 
 from allaprima.images.video.time_range import Section, Window, parse_time
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter
 
 
 @pytest.mark.parametrize(
@@ -34,3 +38,24 @@ def test_a_whole_clip_keeps_its_times() -> None:
     window = Window(Section(), begin=Fraction(10))
     assert window.holds(Fraction(0))
     assert window.moved(1250, Fraction(1, 100)) == 1250
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        (Section(), [(0, 2000), (2000, 4000), (4000, 4000), (4000, 6000)]),
+        (Section(Fraction(1), Fraction(3)), [(0, 1000), (1000, 2000)]),
+        (Section(Fraction(2), Fraction(4)), [(0, 2000)]),
+        (Section(Fraction(3)), [(0, 1000), (1000, 1000), (1000, 3000)]),
+        (Section(end=Fraction(1)), [(0, 1000)]),
+        (Section(Fraction(7)), []),
+    ],
+)
+def test_chapters_are_cut_to_the_section(section: Section, expected: list[tuple[int, int]]) -> None:
+    times = [(0, 2000), (2000, 4000), (4000, 4000), (4000, 6000)]
+    chapters: list[Chapter] = [
+        {"id": 0, "start": start, "end": end, "time_base": Fraction(1, 1000), "metadata": {}}
+        for start, end in times
+    ]
+    cut = Window(section, Fraction(0)).chapters(chapters)
+    assert [(chapter["start"], chapter["end"]) for chapter in cut] == expected

@@ -227,6 +227,35 @@ def test_metadata_and_chapters_are_kept(tmp_path: Path, suffix: str) -> None:
     assert last["start"] == 0
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_chapters_end_with_the_section(tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    millisecond = Fraction(1, 1000)
+    chapters = [
+        {"id": at, "start": at, "end": at + 160, "time_base": millisecond, "metadata": {"title": str(at)}}
+        for at in (0, 160, 320)
+    ]
+    source = make_clip(tmp_path / f"a{suffix}", Making(chapters=chapters))
+    section = Section(Fraction(12, 100), Fraction(24, 100))  # of three frames
+    target = written(source, tmp_path / f"b{suffix}", Settings(section=section))
+    with av.open(str(target)) as container:
+        kept = [
+            (chapter["start"] * chapter["time_base"], chapter["end"] * chapter["time_base"])
+            for chapter in container.chapters()
+            if chapter["time_base"]
+        ]
+        assert container.duration == 120_000
+    assert kept == [(0, Fraction(4, 100)), (Fraction(4, 100), Fraction(12, 100))]
+    assert "left out" not in caplog.text
+
+
+def test_data_that_has_no_name_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    source = make_clip(tmp_path / "a.mov", Making(metadata={"timecode": "01:00:00:00"}))
+    written(source, tmp_path / "b.mkv")
+    assert "data stream 1 is left out: .mkv does not hold its kind" in caplog.text
+
+
 def test_pixels_that_are_no_squares_stay_so(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", Making(aspect=Fraction(64, 51)))
     with av.open(str(written(source, tmp_path / "b.mp4"))) as container:
