@@ -54,9 +54,8 @@ class Worker:
 
     def paint(self, jobs: Sequence[Job], containers: Sequence[Job]) -> list[Outcome]:
         """Carry out jobs, and return what became of each picture."""
-        return [
-            _sendable(outcome) for outcome in self._painter.paint_jobs(jobs, containers, lambda share: None)
-        ]
+        outcomes = self._painter.paint_jobs(jobs, containers, lambda share: None)
+        return [_sendable(outcome) for outcome in outcomes if outcome.status != "painted"]
 
 
 def _sendable(outcome: Outcome) -> Outcome:

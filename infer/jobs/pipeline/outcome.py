@@ -1,6 +1,7 @@
 """What became of a job."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from allaprima.images.picture_files import PictureError
@@ -15,7 +16,7 @@ class Outcome:
 
     Attributes:
         job: The job.
-        status: What.
+        status: What; `painted` is what goes into a file of many that is not written yet.
         message: Why it failed.
         error: What a failed job met.
         seconds: From when its picture was read until the result was written.
@@ -24,7 +25,7 @@ class Outcome:
     """
 
     job: Job
-    status: Literal["stylized", "skipped", "failed"]
+    status: Literal["stylized", "painted", "skipped", "failed"]
     message: str = ""
     error: Exception | None = None
     seconds: float = 0
@@ -45,6 +46,24 @@ def outcome_of(job: Job, done: Done[Any, Any]) -> Outcome:
         case _:
             message = f"'{job.source}': {_first_line(error)}"
     return Outcome(job, "failed", message, error, done.seconds, done.size)
+
+
+def until_written(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Yield what became of the pictures of one file, which is written whole or not at all.
+
+    What is stylised is only `painted` until the file is there; then it is yielded again, as what it is.
+
+    Args:
+        outcomes: Ends when the file is written, and raises if it cannot be.
+    """
+    stylized: list[Outcome] = []
+    for outcome in outcomes:
+        if outcome.status == "stylized":
+            stylized.append(outcome)
+            yield replace(outcome, status="painted")
+        else:
+            yield outcome
+    yield from stylized
 
 
 def _first_line(error: Exception) -> str:

@@ -48,9 +48,10 @@ class Manifest:
         self._file.close()
 
     def recorded(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-        """Pass on what became of inputs, and record it."""
+        """Pass on what became of inputs, and record it as soon as the result is there."""
         for outcome in outcomes:
-            self._add(outcome)
+            if outcome.status != "painted":
+                self._add(outcome)
             yield outcome
 
     def _add(self, outcome: Outcome) -> None:

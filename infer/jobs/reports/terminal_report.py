@@ -45,7 +45,7 @@ def report(total: int | None, start: Start, *, max_failures: int | None, passed_
 
         for outcome in start(on_share):
             tally.add(outcome)
-            progress.update(task, advance=1, rate=tally.rate())
+            progress.update(task, completed=tally.counts.total(), rate=tally.rate())
             if outcome.status == "failed":
                 limited = isinstance(outcome.error, TooManyPixelsError)
                 hint = "; --max-pixels raises the limit" if limited else ""
@@ -67,13 +67,17 @@ class _Tally:
 
     def add(self, outcome: Outcome) -> None:
         self.counts[outcome.status] += 1
+        if outcome.status != "stylized":
+            return
+        if self.counts["painted"]:  # it was one of them, and its file is written now
+            self.counts["painted"] -= 1
         self._animations += outcome.animated
-        if outcome.status == "stylized" and outcome.size is not None:
+        if outcome.size is not None:
             self._pixels += outcome.size[0] * outcome.size[1]
 
     def rate(self) -> str:
         """Return pictures a second, and how long the rest will take."""
-        worked = self.counts["stylized"] + self.counts["failed"]
+        worked = self.counts["stylized"] + self.counts["painted"] + self.counts["failed"]
         if not worked:
             return ""
         seconds = perf_counter() - self._started
@@ -90,6 +94,8 @@ class _Tally:
             parts[0] += f" ({only_first_frames(self._animations)})"
         if self.counts["failed"]:
             parts.append(f"{self.counts['failed']} failed")
+        if self.counts["painted"]:
+            parts.append(f"{self.counts['painted']} painted in vain (the file for them is not written)")
         if self.counts["skipped"]:
             parts.append(f"{self.counts['skipped']} skipped (already there; --overwrite redoes them)")
         if self._passed_over:

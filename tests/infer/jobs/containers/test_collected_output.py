@@ -1,13 +1,17 @@
 """Pictures from anywhere into one tar or parquet file."""
 
+import os
 import tarfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pytest
 from datasets import Features, Image
 from pyarrow import parquet
 
 from allaprima.images.picture_files import read_picture
+from allaprima.infer.jobs.reports.manifest import read_manifest
 from tests.conftest import Run, largest_file, paint
 from tests.infer.jobs.conftest import encoded, expected
 
@@ -35,9 +39,67 @@ def test_a_folder_becomes_a_tar_file(style: Path, tmp_path: Path, run: Run) -> N
     assert list(found) == ["a.png", "b.png", "sub/c.jpg"]
     painted = read_picture(found["a.png"]).rgb
     np.testing.assert_array_equal(painted, expected(style, (folder / "a.png").read_bytes()))
-    assert "4 skipped" in run(*arguments)[1]
     assert run(*arguments, "--overwrite")[0] == 1
     assert members(out) == found
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".parquet"])
+def test_a_picture_that_is_not_in_the_file_is_never_skipped(
+    suffix: str, style: Path, tmp_path: Path, run: Run
+) -> None:
+    folder, out = make_folder(tmp_path / "in"), tmp_path / f"out{suffix}"
+    paint(20, 20, 1).save(folder / os.fsdecode(b"\xff.png"))
+    arguments = ("stylize", style, folder, "-o", out, "--engine", "eager")
+    assert run(*arguments)[0] == 1
+    paint(20, 20, 1).save(folder / "bad.png")
+    code, said, error = run(*arguments)
+    assert code == 1
+    assert said == "0 pictures stylised, 1 failed, 4 skipped (already there; --overwrite redoes them)\n"
+    assert f"bad.png': '{out}' is there without it; --overwrite makes it anew" in error
+    assert run(*arguments, "--overwrite")[0] == 0
+    assert "0 pictures stylised, 5 skipped" in run(*arguments)[1]
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".parquet"])
+def test_a_file_of_something_else_is_told(suffix: str, style: Path, tmp_path: Path, run: Run) -> None:
+    folder, out = make_folder(tmp_path / "in"), tmp_path / f"out{suffix}"
+    out.write_bytes(b"something else" * 100)
+    code, said, error = run("stylize", style, folder, "-o", out)
+    assert (code, said) == (1, "0 pictures stylised, 1 failed\n")
+    assert f"'{out}' is there, but no job's result, or damaged" in error
+    parquet.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
+    error = run("stylize", style, folder, "-o", tmp_path / "other.parquet")[2]
+    assert "no job's result" in error
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".parquet"])
+def test_without_a_picture_no_file_is_written(suffix: str, style: Path, tmp_path: Path, run: Run) -> None:
+    folder, out = make_folder(tmp_path / "in"), tmp_path / f"out{suffix}"
+    arguments = ("stylize", style, folder, "-o", out, "--engine", "eager")
+    code, said, error = run(*arguments, "--max-pixels", 10)
+    assert (code, said) == (1, "0 pictures stylised, 4 failed\n")
+    assert error.count("\n") == 4
+    assert not out.exists()
+    assert "3 pictures stylised, 1 failed" in run(*arguments)[1]
+
+
+@pytest.mark.parametrize("into_file", [True, False])
+def test_a_job_that_stops_claims_no_result(into_file: bool, style: Path, tmp_path: Path, run: Run) -> None:
+    folder = make_folder(tmp_path / "in")
+    with tarfile.open(tmp_path / "in.tar", "w") as shard:
+        for name in ("a.png", "b.gif", "bad.png"):
+            shard.add(folder / name, name)
+    out = tmp_path / "out.tar"
+    given = folder if into_file else tmp_path / "in.tar"
+    code, said, error = run("stylize", style, given, "-o", out, "--fail-fast", "--engine", "eager")
+    assert code == 1
+    assert said == "0 pictures stylised, 1 failed, 2 painted in vain (the file for them is not written)\n"
+    assert "the rest is not done" in error
+    assert not out.exists()
+    assert [line.get("outcome") for line in read_manifest(tmp_path / "out.tar.manifest.jsonl")] == [
+        None,
+        "failed",
+    ]
 
 
 def test_a_folder_becomes_a_parquet_file(style: Path, tmp_path: Path, run: Run) -> None:
@@ -73,7 +135,8 @@ def test_a_full_disk_leaves_no_half_file(style: Path, tmp_path: Path, run: Run) 
     folder, out = make_folder(tmp_path / "in"), tmp_path / "out.tar"
     (folder / "bad.png").unlink()
     with largest_file(4000):
-        code, _, error = run("stylize", style, folder, "-o", out, "--engine", "eager")
+        code, said, error = run("stylize", style, folder, "-o", out, "--engine", "eager")
     assert code == 1
+    assert said.startswith("0 pictures stylised, 1 failed, 3 painted in vain")
     assert "out.tar' is not written" in error
     assert {path.name for path in tmp_path.iterdir()} == {"in", "out.tar.manifest.jsonl"}
