@@ -1,6 +1,5 @@
 """Tar files of pictures, such as WebDataset's shards: a shard in, a shard out."""
 
-import io
 import lzma
 import os
 import tarfile
@@ -11,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from allaprima.bounded_tar import BoundedTarFile
-from allaprima.images.picture_files import Picture, encode_picture, picture_suffixes, read_picture
+from allaprima.images.picture_files import Picture, encode_picture, read_picture
 from allaprima.infer.jobs.pipeline.outcome import Outcome, outcome_of
 from allaprima.infer.jobs.pipeline.run_pipeline import Work, run_pipeline
 from allaprima.infer.jobs.pipeline.stylize_stream import PictureStylizer
 from allaprima.infer.jobs.planning.job import Job
-from allaprima.infer.jobs.planning.targets import writable_suffix
 from allaprima.infer.jobs.storage.local_copies import local_copy, written_whole
+
+from .tar_result import TarResult, is_picture, painted_name
 
 LARGEST_MEMBER = 1 << 28
 """Bytes, with what comes before it; a few kilobytes of a compressed file may claim any number of them."""
@@ -37,8 +37,8 @@ def stylize_tar(
 ) -> Iterator[Outcome]:
     """Paint the pictures of a tar file into another one, and yield what became of each.
 
-    All else in it is copied, in its place; a picture that fails is left out. The result is there whole or not
-    at all.
+    All else in it is copied, in its place; a picture that fails is left out, and hard links to it are. The
+    result is there whole or not at all.
 
     Args:
         stylizer: What stylises.
@@ -55,11 +55,9 @@ def stylize_tar(
     def read(item: _Item) -> Picture:
         return read_picture(item.picture[1], max_pixels=max_pixels)
 
-    def write(item: _Item, picture: Picture) -> Member:
-        name = Path(item.picture[0].name)
-        name = name.with_suffix(writable_suffix(name.suffix, suffix))
-        data = encode_picture(picture, name, quality=quality)
-        return _renamed(item.picture[0], name, len(data)), data
+    def write(item: _Item, picture: Picture) -> bytes:
+        name = Path(painted_name(item.picture[0].name, suffix))
+        return encode_picture(picture, name, quality=quality)
 
     rest: list[Member] = []
     try:
@@ -68,19 +66,31 @@ def stylize_tar(
             written_whole(job.target) as temporary,
             tarfile.open(temporary, "w") as out,
         ):
-            work = Work[_Item, Member](read, write, lambda item, _: item.picture, _bytes_of)
+            result = TarResult(out, suffix)
+            work = Work[_Item, bytes](read, write, lambda item, _: b"", _bytes_of)
             for done in run_pipeline(_items(source, rest), work, stylizer):
-                members = [] if isinstance(done.result, Exception) else [done.result]
-                for info, data in [*done.item.before, *members]:
-                    out.addfile(info, io.BytesIO(data))
-                name = done.item.picture[0].name
-                yield outcome_of(Job(job.source / name, job.target / name), done)
-            for info, data in rest:
-                out.addfile(info, io.BytesIO(data))
+                yield from _copied(done.item.before, result, job)
+                info, data = done.item.picture[0], done.result
+                name = info.name if isinstance(data, Exception) else result.add_picture(info, data)
+                yield outcome_of(Job(job.source / info.name, job.target / name), done)
+            yield from _copied(rest, result, job)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ValueError(
             f"'{job.source}' is no tar file, or cut short ({error}); no result of it is kept"
         ) from error
+
+
+def _copied(members: list[Member], result: TarResult, job: Job) -> Iterator[Outcome]:
+    """Copy members, and yield what became of pictures that are links, and of links that cannot be kept."""
+    for info, data in members:
+        source = job.source / info.name
+        try:
+            name = result.add_copy(info, data)
+        except ValueError as error:
+            yield Outcome(Job(source, job.target / info.name), "failed", f"'{source}': {error}", error)
+            continue
+        if info.islnk() and is_picture(info.name):
+            yield Outcome(Job(source, job.target / name), "stylized")
 
 
 def _bytes_of(item: _Item) -> int:
@@ -92,19 +102,20 @@ def _items(source: Path, rest: list[Member]) -> Iterator[_Item]:
     held = 0
     with _opened(source) as shard:
         for info in shard:
-            file = shard.extractfile(info) if info.isfile() else None
-            if file is None:
+            if not (info.isfile() or info.isdir() or info.islnk() or info.issym() or info.isdev()):
                 continue
-            held += info.size + tarfile.BLOCKSIZE
+            file = shard.extractfile(info) if info.isfile() else None
+            size = info.size if file else 0  # a link may tell that of its target
+            held += size + tarfile.BLOCKSIZE
             if held > LARGEST_MEMBER:
                 raise ValueError(
                     f"'{source}/{info.name}', with what comes between it and the picture before, has more "
                     f"than {LARGEST_MEMBER} bytes"
                 )
-            member = (info, file.read())
-            if len(member[1]) != info.size:
+            member = (info, file.read() if file else b"")
+            if len(member[1]) != size:
                 raise tarfile.ReadError("unexpected end of data")
-            if Path(info.name).suffix.lower() in picture_suffixes():
+            if file and is_picture(info.name):
                 yield _Item(member, rest.copy())
                 rest.clear()
                 held = 0
@@ -126,9 +137,3 @@ def _opened(source: Path) -> Iterator[tarfile.TarFile]:
         BoundedTarFile.open(fileobj=file, mode="r|") as shard,
     ):
         yield shard
-
-
-def _renamed(info: tarfile.TarInfo, name: Path, size: int) -> tarfile.TarInfo:
-    renamed = tarfile.TarInfo(name.as_posix())
-    renamed.mtime, renamed.mode, renamed.size = info.mtime, info.mode, size
-    return renamed

@@ -34,11 +34,16 @@ def check_folder(output: Location, *, into_folder: bool) -> None:
         raise ValueError(f"output '{output}' is the name of a picture; several pictures need a folder")
 
 
+def long_name(name: str, suffix: str) -> str:
+    """Return what the result of a.jpg is called where a.png is another's: a.jpg.png."""
+    return name + suffix
+
+
 def with_distinct_targets(jobs: list[Job]) -> list[Job]:
-    """Where a.jpg and a.png would both become a.png, call the former a.jpg.png."""
+    """Where a.jpg and a.png would both become a.png, call the former as `long_name` says."""
     count = Counter(job.target for job in jobs)
     return [
-        replace(job, target=job.target.with_name(job.source.name + job.target.suffix))
+        replace(job, target=job.target.with_name(long_name(job.source.name, job.target.suffix)))
         if count[job.target] > 1 and job.source.name != job.target.name
         else job
         for job in jobs

@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from allaprima.images.picture_files import read_picture
 from allaprima.infer.jobs.containers import parquet_shards
+from allaprima.infer.jobs.reports.manifest import read_manifest
 from tests.conftest import Run
 from tests.infer.jobs.conftest import encoded, expected
 from tests.repeated_values import memory_taken, write_repeated
@@ -55,6 +56,73 @@ def test_a_shard_comes_out_as_a_shard(style: Path, tmp_path: Path, run: Run) -> 
     for name in ("0.png", "deep/3.png"):
         np.testing.assert_array_equal(read_picture(results[name]).rgb, expected(style, contents[name]))
     assert "1 skipped" in run(*arguments)[1]
+
+
+def test_no_member_of_a_shard_replaces_another(style: Path, tmp_path: Path, run: Run) -> None:
+    contents = {"./a.gif": encoded(1, "gif"), "a.png": encoded(2), "a.png.png": encoded(3), "a.txt": b"x"}
+    source = make_tar(tmp_path / "a.tar", contents)
+    assert run("stylize", style, source, "-o", tmp_path / "out", "--engine", "eager")[0] == 0
+    results = members(tmp_path / "out" / "a.tar")
+    assert list(results) == ["a.png", "a.png.png", "a.png.png.png", "a.txt"]
+    for name, seed in {"a.png": 1, "a.png.png": 2, "a.png.png.png": 3}.items():
+        painted = read_picture(results[name]).rgb
+        data = encoded(seed, "gif") if seed == 1 else encoded(seed)
+        np.testing.assert_array_equal(painted, expected(style, data))
+    lines = list(read_manifest(tmp_path / "out.manifest.jsonl"))[1:]
+    assert [Path(line["output"]).name for line in lines] == ["a.png", "a.png.png", "a.png.png.png"]
+
+
+def add(shard: tarfile.TarFile, name: str, kind: bytes, linkname: str = "") -> None:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, linkname, 5  # which GNU cpio tells of links, too
+    info.pax_headers = {"path": name, "linkpath": linkname} if linkname else {}
+    shard.addfile(info)
+
+
+def test_links_lead_to_what_their_targets_became(style: Path, tmp_path: Path, run: Run) -> None:
+    contents = {"deep/a.gif": encoded(1, "gif"), "b.png": encoded(2), "bad.png": b"no picture", "b.txt": b"x"}
+    source = make_tar(tmp_path / "a.tar", contents)
+    with tarfile.open(source, "a") as shard:
+        add(shard, "empty", tarfile.DIRTYPE)
+        add(shard, "hard.gif", tarfile.LNKTYPE, "deep/a.gif")
+        add(shard, "hard.txt", tarfile.LNKTYPE, "b.txt")
+        add(shard, "deep/a.png", tarfile.LNKTYPE, "hard.gif")
+        add(shard, "c.gif", tarfile.SYMTYPE, "deep/a.gif")
+        add(shard, "latest", tarfile.SYMTYPE, "d.gif")
+        add(shard, "soft.txt", tarfile.SYMTYPE, "b.txt")
+        add(shard, "hard to soft.txt", tarfile.LNKTYPE, "soft.txt")
+    code, said, error = run("stylize", style, source, "-o", tmp_path / "out", "--engine", "eager")
+    assert (code, error.count("\n")) == (1, 1)
+    assert said.startswith("4 pictures stylised, 1 failed")
+    with tarfile.open(tmp_path / "out" / "a.tar") as result:
+        links = {info.name: info.linkname for info in result if info.islnk() or info.issym()}
+        names = result.getnames()
+        hard = result.extractfile("deep/a.png.png")
+        assert hard is not None
+        painted = read_picture(hard.read()).rgb
+    np.testing.assert_array_equal(painted, expected(style, contents["deep/a.gif"]))
+    assert names == ["deep/a.png", "b.png", "b.txt", "empty", *links]
+    assert links == {
+        "hard.png": "deep/a.png",
+        "hard.txt": "b.txt",
+        "deep/a.png.png": "hard.png",
+        "c.png": "deep/a.png",
+        "latest": "d.png",
+        "soft.txt": "b.txt",
+        "hard to soft.txt": "soft.txt",
+    }
+
+
+def test_hard_links_to_what_is_not_there_have_failed(style: Path, tmp_path: Path, run: Run) -> None:
+    source = make_tar(tmp_path / "a.tar", {"a.png": encoded(1), "bad.png": b"no picture", "a.txt": b"x"})
+    links = {"1.png": "bad.png", "2.png": "later.png", "3.png": "a.txt", "4": "a.png"}
+    with tarfile.open(source, "a") as shard:
+        for name, target in links.items():
+            add(shard, name, tarfile.LNKTYPE, target)
+    code, said, error = run("stylize", style, source, "-o", tmp_path / "out")
+    assert (code, said) == (1, "1 picture stylised, 5 failed\n")
+    assert "a.tar/1.png': it is a hard link to 'bad.png', which failed" in error
+    assert list(members(tmp_path / "out" / "a.tar")) == ["a.png", "a.txt"]
 
 
 def test_a_tar_that_is_cut_short_leaves_nothing(style: Path, tmp_path: Path, run: Run) -> None:
