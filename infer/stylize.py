@@ -188,7 +188,9 @@ class Stylizer:
     @property
     def settings(self) -> dict[str, str | float | None]:
         """What results depend on, but for the style: the engine that runs it, its precision, the size."""
-        engine = self._engine.engine if isinstance(self._engine, BoundedEngine) else self._engine
+        tiles, engine = "auto", self._engine
+        if isinstance(engine, BoundedEngine):
+            tiles, engine = engine.tiles, engine.engine
         name = type(engine).__name__.removesuffix("Engine").lower()
         precision = getattr(engine, "precision", None)
         settings = {
@@ -197,8 +199,12 @@ class Stylizer:
             "max_side": self._max_side,
             "detail": self._detail,
         }
-        colours = {"color": (self._color, "style"), "background": (self._background, WHITE)}
-        return settings | {name: value for name, (value, usual) in colours.items() if value != usual}
+        others = {
+            "color": (self._color, "style"),
+            "background": (self._background, WHITE),
+            "tiles": (tiles, "auto"),
+        }
+        return settings | {name: value for name, (value, usual) in others.items() if value != usual}
 
     def stream(self, batches: Iterable[list[Picture]]) -> Iterator[list[Picture]]:
         """Yield pictures stylised, in order; those of a batch are of one size.

@@ -56,7 +56,7 @@ def load_bounded_engine(
         return whole
 
     make_painter = partial(_painter, path, engine, device, precision, tiles, budget)
-    return BoundedEngine(whole, make_painter, budget, color=color, background=background)
+    return BoundedEngine(whole, make_painter, budget, color=color, background=background, tiles=tiles)
 
 
 def _painter(

@@ -17,7 +17,7 @@ from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
 from allaprima.infer.engines.memory import PictureTooLargeError, free_memory
 from allaprima.infer.engines.protocol import BaseEngine, checked_size
 
-from .memory_budget import Budget
+from .memory_budget import Budget, Tiles
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +34,7 @@ class BoundedEngine:
         budget: The memory that may be taken.
         color: Of what `paint_file` paints; all else is for the caller to colour.
         background: Of that too, as for `Stylizer`.
+        tiles: How the painter comes by statistics, for whoever asks.
     """
 
     def __init__(
@@ -44,7 +45,9 @@ class BoundedEngine:
         *,
         color: ColorChoice = "style",
         background: str = WHITE,
+        tiles: Tiles = "auto",
     ) -> None:
+        self.tiles: Tiles = tiles
         self.engine, self._make_painter, self._budget = engine, make_painter, budget
         self._colours: dict[str, Any] = {"color": color, "background": background}
 

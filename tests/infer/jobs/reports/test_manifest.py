@@ -54,6 +54,16 @@ def test_a_job_goes_on_where_it_stopped_and_not_with_another_style(
     assert run(*arguments)[0] == 0
 
 
+def test_a_job_does_not_go_on_with_other_tiles(style: Path, tmp_path: Path, run: Run) -> None:
+    folder = make_pictures(tmp_path / "in", 1)
+    arguments = ("stylize", style, folder, "-o", tmp_path / "out", "--engine", "eager", "--tiles")
+    assert run(*arguments, "fast")[0] == 0
+    code, _, error = run(*arguments, "exact")
+    assert code == 2
+    assert "painted otherwise: tiles was fast and is exact" in error
+    assert run(*arguments, "fast")[0] == 0
+
+
 def test_odd_names_are_painted_told_and_recorded(style: Path, tmp_path: Path, run: Run) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
