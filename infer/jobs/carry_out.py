@@ -52,6 +52,8 @@ def carry_out(
     settings = job_settings(style_file, **painter.settings, quality=writing.quality)
     path = manifest_path(plan.output, plan.part)
     with open_manifest(path, settings, anew=writing.overwrite) as manifest:
+        if not writing.overwrite:
+            manifest.refuse_results_of_others(plan.jobs)
 
         def recorded(on_share: OnShare) -> Iterator[Outcome]:
             return manifest.recorded(start(on_share))

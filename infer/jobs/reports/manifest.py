@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -12,7 +12,9 @@ from allaprima import __version__
 from allaprima.checksum import sha256_of
 from allaprima.images.folders import RECORD
 from allaprima.infer.jobs.pipeline.outcome import Outcome
-from allaprima.infer.jobs.storage.url import Location, Url
+from allaprima.infer.jobs.planning.job import Job
+from allaprima.infer.jobs.storage.local_copies import already_there
+from allaprima.infer.jobs.storage.url import Location, Url, location
 from allaprima.models.bundled_styles import find_style
 
 
@@ -46,6 +48,31 @@ class Manifest:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+    def refuse_results_of_others(self, jobs: Sequence[Job]) -> None:
+        """Raise ValueError if a result that is there was painted of a picture of another name than the job's.
+
+        So it is where a.gif became a.png, and an a.png has come since, whose result has that name now.
+        Folders do not count: pictures may have moved since, or be reached by another path.
+        """
+        wanted = {_absolute(str(job.target)): job for job in jobs}
+        others: dict[Location, tuple[Job, str]] = {}
+        for line in read_manifest(self._path):
+            job = wanted.get(_absolute(line["output"])) if line.get("outcome") == "stylized" else None
+            if job is None:
+                continue
+            if Path(line["input"]).name == job.source.name:
+                others.pop(job.target, None)
+            else:
+                others[job.target] = job, line["input"]
+        there = already_there([*others])
+        for target, (job, painted) in others.items():
+            if target not in there:
+                continue
+            raise ValueError(
+                f"'{target}' was painted of '{painted}', and the result of '{job.source}' has that name now; "
+                "move it away and start again, choose another output, or start anew with --overwrite"
+            )
 
     def recorded(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """Pass on what became of inputs, and record it as soon as the result is there."""
@@ -109,6 +136,11 @@ def manifest_path(output: Location, shard: tuple[int, int] | None) -> Location:
     else:
         whole = Path(os.path.normpath(output.absolute()))
     return whole.with_name(f"{whole.name}{part}{RECORD}")
+
+
+def _absolute(text: str) -> str:
+    place = location(text)
+    return str(place) if isinstance(place, Url) else os.path.abspath(place)  # noqa: PTH100 (without `..`, too)
 
 
 def _last_settings(path: Path) -> dict[str, Any] | None:

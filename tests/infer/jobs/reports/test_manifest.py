@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from allaprima.infer.jobs.reports.manifest import read_manifest
 from allaprima.models.style_file import StyleHeader, save_style
 from tests.conftest import Run, paint, small_network
@@ -62,6 +64,30 @@ def test_a_job_does_not_go_on_with_other_tiles(style: Path, tmp_path: Path, run:
     assert code == 2
     assert "painted otherwise: tiles was fast and is exact" in error
     assert run(*arguments, "fast")[0] == 0
+
+
+def test_a_result_of_another_picture_is_not_passed_over(
+    style: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    paint(20, 20, 1).save(folder / "a.gif")
+    assert run("stylize", style, folder, "-o", out, "--engine", "eager")[0] == 0
+    first = (out / "a.png").read_bytes()
+    paint(20, 20, 2).save(folder / "a.png")
+    arguments = ("stylize", style, "in", "-o", "out", "--engine", "eager")
+    code, said, error = run(*arguments)
+    assert (code, said) == (2, "")
+    assert f"'out/a.png' was painted of '{folder / 'a.gif'}', and the result of 'in/a.png' has that" in error
+    assert "move it away and start again" in error
+    assert [path.name for path in out.iterdir()] == ["a.png"]
+    (out / "a.png").unlink()
+    assert "2 pictures stylised" in run(*arguments)[1]
+    assert (out / "a.gif.png").read_bytes() == first
+    folder.rename(tmp_path / "moved")
+    code, said, _ = run("stylize", style, tmp_path / "moved", "-o", out, "--engine", "eager")
+    assert (code, "2 skipped" in said) == (0, True)
 
 
 def test_odd_names_are_painted_told_and_recorded(style: Path, tmp_path: Path, run: Run) -> None:
