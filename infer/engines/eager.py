@@ -103,10 +103,6 @@ class EagerEngine(BaseEngine):
             raise
         yield from pipeline.rest()
 
-    def free_memory(self) -> int | None:
-        """Return the bytes that can still be had on the device, or None where nothing tells."""
-        return free_memory_on(self.device)
-
     @torch.inference_mode()
     def _run(self, content_images: NDArray[Any]) -> NDArray[Any]:
         images = torch.from_numpy(_writeable(content_images)).to(self.device)
@@ -117,6 +113,9 @@ class EagerEngine(BaseEngine):
 
     def _stylized(self, images: Tensor) -> Tensor:
         return self._on_floats(images.to(self.device).float()).contiguous()
+
+    def _free_on_device(self) -> int | None:
+        return free_memory_on(self.device)
 
     def _memory_for(self, count: int, height: int, width: int) -> memory.WithinMemory:
         needed = self.memory_needed(count, height, width)

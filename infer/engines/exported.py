@@ -21,7 +21,7 @@ from allaprima.models.network_settings import NetworkSettings
 from allaprima.no_telemetry import import_without_telemetry
 from allaprima.terminal import one_line
 
-from .protocol import BaseEngine
+from .protocol import BaseEngine, checked_size
 
 
 class ExportSettings(BaseModel):
@@ -68,6 +68,8 @@ class ExportedEngine(BaseEngine):
     """
 
     bytes_per_pixel_and_width: int
+    keeps_memory = False
+    """Whether the runtime keeps what a picture takes for the next one, where nothing else can have it."""
 
     def __init__(self, path: Path, *, device: str = "auto", precision: PrecisionChoice = "auto") -> None:
         self._path, self._header = path, _read_header(path)
@@ -131,6 +133,10 @@ class ExportedEngine(BaseEngine):
             content_images = as_floats(content_images) if given_bytes else as_bytes(content_images)
         stylized = self._run_batches(np.ascontiguousarray(content_images))
         self._check_result(content_images, stylized)
+        if self.keeps_memory:
+            count, height, width = checked_size(content_images)
+            needed = self.memory_needed(self._model.batch or count, height, width)
+            self._kept = max(self._kept, needed)
         if given_bytes != takes_bytes:
             return as_bytes(stylized) if given_bytes else as_floats(stylized)
         return stylized

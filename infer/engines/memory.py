@@ -6,6 +6,7 @@ from types import TracebackType
 import psutil
 
 from allaprima.freed_memory import give_back_freed_memory
+from allaprima.models.network_settings import MINIMUM_SIZE
 from allaprima.out_of_memory import names_memory
 
 from .cgroup_memory import free_in_groups
@@ -59,10 +60,12 @@ class WithinMemory:
         side = int(max(height, width) * share**0.5 * 0.97) // 10 * 10
         fitting = [max(1, round(length * side / max(height, width))) for length in (width, height)]
         pictures = "" if count == 1 else f"{count} pictures of "
-        known = "" if free is None else f", {free / 1e9:.1f} GB are free"
+        known = "" if free is None else f", {max(free, 0) / 1e9:.1f} GB are free"
+        advice = f"{fitting[0]}x{fitting[1]} would fit: --max-side {side}"
+        if side < MINIMUM_SIZE:
+            advice = "no picture would fit: free memory, or give a larger --memory if you gave one"
         return PictureTooLargeError(
-            f"{pictures}{width}x{height} needs about {needed / 1e9:.1f} GB{known}; "
-            f"{fitting[0]}x{fitting[1]} would fit: --max-side {side}"
+            f"{pictures}{width}x{height} needs about {needed / 1e9:.1f} GB{known}; {advice}"
         )
 
 

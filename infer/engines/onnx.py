@@ -21,6 +21,7 @@ class OnnxEngine(ExportedEngine):
     # 829 bytes a pixel at width 32 and 1920x1080, 1294 at 512x512, 1458 at 2048x2048, as blocks happen to
     # be used again; onnxruntime 1.32 in float32.
     bytes_per_pixel_and_width = 44
+    keeps_memory = True
 
     def _load(self, path: Path, device: str) -> Model:
         ort = import_runtime("onnxruntime", "onnx")

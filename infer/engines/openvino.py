@@ -27,6 +27,7 @@ class OpenVinoEngine(ExportedEngine):
 
     # 324 bytes a pixel at width 32 and 1920x1080, 334 at 512x512; OpenVINO 2026.4 in float32.
     bytes_per_pixel_and_width = 9
+    keeps_memory = True
 
     def _load(self, path: Path, device: str) -> Model:
         target, core = openvino_device(device), openvino_core()

@@ -1,7 +1,7 @@
 """What an engine is, and what all of them do around their runtime."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,6 +50,8 @@ class BaseEngine(ABC):
     def __init__(self, bytes_per_pixel_and_width: int, network: NetworkSettings, precision: str) -> None:
         keep_when_forked(self)
         self.precision = precision
+        self._left: Callable[[int], int] | None = None
+        self._kept = 0  # of earlier pictures, and used again
         self._bytes_per_pixel = bytes_per_pixel(bytes_per_pixel_and_width, network)
 
     def __call__(self, content_images: NDArray[Any], /) -> NDArray[Any]:
@@ -62,8 +64,17 @@ class BaseEngine(ABC):
         return count * height * width * self._bytes_per_pixel
 
     def free_memory(self) -> int | None:
-        """Return the bytes that can still be had where it computes, or None where nothing tells."""
-        return memory.free_memory()
+        """Return the bytes that may still be taken where it computes, or None where nothing tells."""
+        free = self._free_on_device()
+        return free if free is None or self._left is None else self._left(free)
+
+    def limit_memory(self, left: Callable[[int], int]) -> None:
+        """Take less than what is free.
+
+        Args:
+            left: Returns which of the bytes that are free may be taken.
+        """
+        self._left = left
 
     def stream(self, batches: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
         """Yield each batch stylised, in order, such as the frames of a film.
@@ -82,9 +93,13 @@ class BaseEngine(ABC):
     def _run(self, content_images: NDArray[Any]) -> NDArray[Any]:
         """Stylise what has been checked."""
 
+    def _free_on_device(self) -> int | None:
+        return memory.free_memory()
+
     def _memory_for(self, count: int, height: int, width: int) -> memory.WithinMemory:
         needed = self.memory_needed(count, height, width)
-        return memory.WithinMemory((count, height, width), needed, memory.free_memory, look_first=True)
+        look_first = needed > self._kept
+        return memory.WithinMemory((count, height, width), needed, self.free_memory, look_first=look_first)
 
 
 def bytes_per_pixel(per_pixel_and_width: int, network: NetworkSettings) -> int:

@@ -95,7 +95,7 @@ def stylize(
         max_pixels: Refuse to read pictures with more pixels than this. By default PNG, JPEG and TIFF have no
             limit, and what has to be decoded whole one of 89 million.
         memory: How much the process may take at its peak, such as 2G; by default what is free. Pictures that
-            need more are painted in tiles.
+            need more are painted in tiles, or by an exported file refused.
         tiles: exact paints in tiles what it paints in one piece, by way of a disk; fast takes the statistics
             of a reduced picture, which shows; auto is exact where the disk has room.
         batch: Pictures of one size that are computed at once; more than one is for GPUs.

@@ -34,7 +34,7 @@ def load_bounded_engine(
 
     Tiles run in PyTorch, compiled with the engine `compiled` and eager with all others, in half precision
     where that is asked for or, on CUDA, by itself. An exported file has no weights to take apart: it stays
-    as it is, and refuses what does not fit.
+    as it is, and refuses what does not fit in the budget.
 
     Args:
         path: As for `load_engine`.
@@ -53,6 +53,7 @@ def load_bounded_engine(
     """
     whole = load_engine(path, engine=engine, device=device, precision=precision, trust=trust)
     if not is_style_file(path):
+        whole.limit_memory(budget.left)
         return whole
 
     make_painter = partial(_painter, path, engine, device, precision, tiles, budget)

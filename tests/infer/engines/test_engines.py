@@ -240,6 +240,18 @@ def test_unusable_pictures_are_explained(
         engine(pictures(1, 600, 900))
 
 
+@pytest.mark.parametrize("name", ["onnx_file", "openvino_file"])
+def test_memory_that_a_runtime_keeps_is_for_its_next_picture(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    engine = load_engine(request.getfixturevalue(name), device="cpu")
+    engine(pictures(1, 100, 200))
+    engine.limit_memory(lambda free: 0)
+    assert engine(pictures(1, 100, 200)).shape == (1, 100, 200, 3)
+    with pytest.raises(PictureTooLargeError, match="220x100 needs about"):
+        engine(pictures(1, 100, 220))
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_runtime_out_of_memory_is_explained(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch

@@ -4,10 +4,12 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
 
+from allaprima.freed_memory import give_back_freed_memory
 from allaprima.images.picture_files import read_picture
 from allaprima.infer import Stylizer
 from allaprima.infer.engines.memory import PictureTooLargeError
@@ -169,4 +171,24 @@ def test_a_full_disk_is_told_and_leaves_nothing(
 
 
 def test_an_exported_file_has_no_tiles(static_bytes_onnx_file: Path) -> None:
-    assert Stylizer.load(static_bytes_onnx_file, memory=TINY_BUDGET).large_pictures is None
+    stylizer = Stylizer.load(static_bytes_onnx_file, memory=TINY_BUDGET)
+    assert stylizer.large_pictures is None
+    with pytest.raises(
+        PictureTooLargeError, match=r"0\.0 GB are free; no picture would fit: free memory, or"
+    ):
+        stylizer(paint(24, 32, seed=3))
+
+
+def test_an_exported_file_refuses_what_the_budget_has_no_room_for(
+    pt2_file: Path, tmp_path: Path, run: Run
+) -> None:
+    paint(1000, 1500, seed=3).save(tmp_path / "large.png")
+    paint(40, 50, seed=3).save(tmp_path / "small.png")
+    give_back_freed_memory()
+    budget = (psutil.Process().memory_info().rss + 150 * 10**6) // 10**6
+    code, _, error = run("stylize", pt2_file, tmp_path, "-o", tmp_path / "out", "--memory", f"{budget}M")
+    assert code == 1
+    assert "large.png" in error
+    assert "1500x1000 needs about 0.2 GB" in error
+    assert "would fit: --max-side" in error
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["small.png"]
