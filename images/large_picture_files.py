@@ -51,6 +51,8 @@ _MODES = {
     ("rgb16", 4): "RGBA",
     ("grey16", 1): "I;16",
 }
+_WITHOUT_OPACITY = {"RGBA": "RGB", "LA": "L"}
+"""What a mode is where the last band is something else, as TIFF files may say."""
 
 
 class NotInStripsError(PictureError):
@@ -65,6 +67,8 @@ class PictureFacts:
         height: Rows, of the upright picture.
         width: Columns.
         format: What Pillow calls its format.
+        mode: What Pillow calls its colours.
+        transparent: Whether it has opacity, and not only a band more than its colours.
         orientation: Of EXIF, 1 to 8.
         icc_profile: Its colour profile, or None.
         gamma: From `gamma_of`.
@@ -73,6 +77,8 @@ class PictureFacts:
     height: int
     width: int
     format: str
+    mode: str
+    transparent: bool
     orientation: int
     icc_profile: bytes | None
     gamma: float | None = None
@@ -97,7 +103,16 @@ def picture_facts(source: Path | bytes) -> PictureFacts:
             if turned in _TURNED:
                 width, height = height, width
             profile = image.info.get("icc_profile")
-            return PictureFacts(height, width, str(image.format), turned, profile, gamma_of(image))
+            return PictureFacts(
+                height,
+                width,
+                str(image.format),
+                image.mode,
+                image.has_transparency_data,
+                turned,
+                profile,
+                gamma_of(image),
+            )
     except MemoryError:
         raise
     except Exception as error:  # decoders of damaged data raise nearly every type
@@ -106,8 +121,8 @@ def picture_facts(source: Path | bytes) -> PictureFacts:
 
 
 def reads_strips(facts: PictureFacts) -> bool:
-    """Return whether pictures of that format can be read strip by strip."""
-    return facts.format in _LOADERS
+    """Return whether pictures of that kind can be read strip by strip; libvips refuses LAB of 8 bits."""
+    return facts.format in _LOADERS and facts.mode != "LAB"
 
 
 @contextmanager
@@ -135,6 +150,8 @@ def read_strips(source: Path, facts: PictureFacts) -> Iterator[Iterator[Picture]
         if mode is None or image.format not in ("uchar", "ushort"):
             kind = f"{image.bands} bands of {image.format} in {image.interpretation}"
             raise NotInStripsError(f"picture '{source}' cannot be read in strips: it has {kind}")
+        if mode in _WITHOUT_OPACITY and not facts.transparent:
+            image, mode = image.extract_band(0, n=image.bands - 1), _WITHOUT_OPACITY[mode]
         if facts.orientation != 1:
             image = image.copy()
             image.set_type(pyvips.GValue.gint_type, "orientation", facts.orientation)

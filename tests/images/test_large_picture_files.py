@@ -1,6 +1,7 @@
 """Strips of a picture are what the whole picture is."""
 
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,44 @@ def assert_same(path: Path) -> None:
 def test_strips_are_the_picture(name: str, mode: str, bands: int, tmp_path: Path) -> None:
     Image.frombytes(mode, (WIDTH, HEIGHT), noise(bands).tobytes()).save(tmp_path / name)
     assert_same(tmp_path / name)
+
+
+def save_with_extra_band(path: Path, bands: int, kind: int) -> None:
+    """Write a TIFF file that says its last band is 0, anything, or 1, opacity multiplied into the colours."""
+    mode = {2: "LA", 4: "RGBA"}[bands]
+    pixels = noise(bands)
+    if kind == 1:
+        pixels[..., :-1] = np.minimum(pixels[..., :-1], pixels[..., -1:])
+    Image.frombytes(mode, (WIDTH, HEIGHT), pixels.tobytes()).save(path)
+    opacity, other = (struct.pack("<HHIH", 338, 3, 1, value) for value in (2, kind))
+    content = path.read_bytes()
+    assert content.count(opacity) == 1
+    path.write_bytes(content.replace(opacity, other))
+
+
+@pytest.mark.parametrize("bands", [2, 4])
+def test_an_extra_band_that_is_no_opacity_is_dropped(bands: int, tmp_path: Path) -> None:
+    save_with_extra_band(tmp_path / "a.tif", bands, kind=0)
+    assert by_strips(tmp_path / "a.tif").alpha is None
+    assert_same(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("bands", [4])
+def test_colours_that_were_multiplied_by_their_opacity_are_as_before(bands: int, tmp_path: Path) -> None:
+    save_with_extra_band(tmp_path / "a.tif", bands, kind=1)
+    whole, strips = read_picture(tmp_path / "a.tif"), by_strips(tmp_path / "a.tif")
+    stored = np.asarray(noise(bands), float)
+    expected = np.minimum(stored[..., :-1], stored[..., -1:]) * 255 / stored[..., -1:].clip(1)
+    seen = stored[..., -1] > 0
+    for picture in (whole, strips):
+        assert picture.alpha is not None
+        np.testing.assert_array_equal(picture.alpha, stored[..., -1])
+        assert np.abs(picture.rgb[seen] - expected[seen]).max() <= 1
+
+
+def test_lab_is_for_others(tmp_path: Path) -> None:
+    Image.frombytes("LAB", (WIDTH, HEIGHT), noise(3).tobytes()).save(tmp_path / "a.tif")
+    assert not reads_strips(picture_facts(tmp_path / "a.tif"))
 
 
 def test_palettes_and_16_bits(tmp_path: Path) -> None:

@@ -106,9 +106,12 @@ def test_what_is_hidden_takes_no_part_in_tiles_either(
         np.testing.assert_allclose(tiled.rgb[30:50, 40:].reshape(-1, 3).mean(0), (0, 200, 0), atol=2)
 
 
-@pytest.mark.parametrize("suffix", [".webp", ".gif"])
-def test_what_is_decoded_whole_is_painted_too(suffix: str, style: Path, tmp_path: Path, run: Run) -> None:
-    paint(40, 50, seed=3).save(tmp_path / f"a{suffix}")
+@pytest.mark.parametrize(("suffix", "mode"), [(".webp", "RGB"), (".gif", "RGB"), (".tif", "LAB")])
+def test_what_is_decoded_whole_is_painted_too(
+    suffix: str, mode: str, style: Path, tmp_path: Path, run: Run
+) -> None:
+    pixels = paint(40, 50, seed=3).tobytes()
+    Image.frombytes(mode, (50, 40), pixels).save(tmp_path / f"a{suffix}")
     target = tmp_path / "b.webp"
     assert run("stylize", style, tmp_path / f"a{suffix}", "-o", target, "--memory", "1M")[0] == 0
     assert read_picture(target).rgb.shape == (40, 50, 3)
