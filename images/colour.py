@@ -84,6 +84,8 @@ def alpha_channel(image: Image.Image) -> Image.Image | None:
     if image.mode[0] in "IF":
         transparent = np.asarray(image) == image.info["transparency"]
         return Image.fromarray(np.where(transparent, 0, 255).astype(np.uint8))
+    if image.mode == "La":  # which Pillow converts to nothing else
+        image = image.convert("LA")
     return image.convert("RGBA").getchannel("A")
 
 
