@@ -14,6 +14,7 @@ from PIL import Image
 
 from allaprima.freed_memory import give_back_freed_memory
 from allaprima.infer.engines.protocol import check_sides
+from allaprima.models.network_settings import MINIMUM_SIZE
 from allaprima.unfinished_files import scratch_folder
 
 from .feature_maps import Map, MemoryMap
@@ -91,8 +92,12 @@ _SAID = {
 
 
 def _reduced(source: Map) -> MemoryMap:
-    """Return a picture, averaged over blocks, with a longer side of at most `REDUCED_SIDE`."""
-    factor = -(-max(source.height, source.width) // REDUCED_SIDE)
+    """Return a picture, averaged over blocks, with a longer side of at most `REDUCED_SIDE`.
+
+    A narrow picture stays longer: its shorter side keeps the pixels that the network needs.
+    """
+    shorter, longer = sorted((source.height, source.width))
+    factor = min(-(-longer // REDUCED_SIDE), shorter // MINIMUM_SIZE)
     strips = []
     for top in range(0, source.height - factor + 1, factor * max(1, 128 // factor)):
         bottom = min(top + factor * max(1, 128 // factor), source.height // factor * factor)

@@ -135,6 +135,16 @@ def test_the_way_is_chosen_by_the_disk_and_said(
     assert "statistics of a reduced picture" in info_line("fast", 1e12)
 
 
+@pytest.mark.parametrize("size", [(18, 5000), (5000, 18)])
+def test_statistics_of_a_narrow_picture_are_taken_too(size: tuple[int, int], style: Path) -> None:
+    image = paint(*size, seed=3)
+    fast, exact = (
+        Stylizer.load(style, engine="eager", device="cpu", memory=TINY_BUDGET, tiles=tiles)(image)
+        for tiles in ("fast", "exact")
+    )
+    assert np.abs(np.asarray(fast, int) - np.asarray(exact, int)).max() <= 1
+
+
 def test_what_is_too_small_is_painted_in_tiles_too(style: Path, tmp_path: Path, run: Run) -> None:
     image = paint(8, 200, seed=1)
     whole = np.asarray(Stylizer.load(style, engine="eager", device="cpu")(image), int)
