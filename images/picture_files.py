@@ -275,6 +275,11 @@ def encode_picture(picture: Picture, name: Path, *, quality: int = DEFAULT_QUALI
     return encoded.getvalue()
 
 
+def is_same_format(suffix: str, other: str) -> bool:
+    """Return whether two of `WRITABLE_SUFFIXES` stand for one format, as .jpg and .jpeg do."""
+    return _ENCODERS[suffix].format == _ENCODERS[other].format
+
+
 def suffix_of(content: bytes) -> str:
     """Return a suffix of the format that a picture is in, or nothing where it cannot be written.
 

@@ -13,6 +13,7 @@ from allaprima.images.picture_files import (
     PictureError,
     encode_picture,
     identify,
+    is_same_format,
     read_picture,
     suffix_of,
 )
@@ -76,7 +77,7 @@ def plan_piped(
     if output != STANDARD:
         check_suffix(output, WRITABLE_SUFFIXES)  # no folder: the picture has no name
         check_outputs([output], overwrite=overwrite)
-        if suffix not in (None, output.suffix.lower()):
+        if suffix is not None and not is_same_format(output.suffix.lower(), suffix):
             raise ValueError(f"output '{output}' contradicts format '{suffix}'; give one of the two")
         return Piped(source, output, output)
     if sys.stdout.isatty():

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from allaprima.images.folders import files_below, is_called_picture, others_than_pictures, say_passed_over
-from allaprima.images.picture_files import WRITABLE_SUFFIXES, picture_suffixes
+from allaprima.images.picture_files import WRITABLE_SUFFIXES, is_same_format, picture_suffixes
 from allaprima.infer.jobs.storage.url import Location, Url, path_below, real_location
 
 from .job import Job
@@ -54,12 +54,13 @@ def plan_jobs(
 
 
 def _job_for_file(source: Location, output: Location, suffix: str | None) -> Job:
-    if output.suffix.lower() not in WRITABLE_SUFFIXES:
+    own = output.suffix.lower()
+    if own not in WRITABLE_SUFFIXES:
         raise ValueError(
             f"output '{output}' is of an unknown format; expected one of {', '.join(WRITABLE_SUFFIXES)}, or "
             f"of a folder a slash at its end: '{output}{os.sep}'"
         )
-    if suffix is not None and output.suffix.lower() != suffix:
+    if suffix is not None and not is_same_format(own, suffix):
         raise ValueError(f"output '{output}' contradicts format '{suffix}'; give one of the two")
     return Job(source, output)
 

@@ -57,6 +57,7 @@ def test_one_end_may_be_a_file(pipe: Pipe, tmp_path: Path) -> None:
     assert code == 0
     assert pipe(encoded("JPEG"), "-", "-o", tmp_path / "b.png") == (0, b"1 picture stylised\n", "")
     assert (read_picture(tmp_path / "b.png").rgb == read_picture(out).rgb).all()
+    assert pipe(encoded("JPEG"), "-", "-o", tmp_path / "b.jpeg", "--format", "jpg")[0] == 0
     code, _, error = pipe(encoded("JPEG"), "-", "-o", tmp_path / "b.png")
     assert code == 2
     assert "is there already: --overwrite replaces it" in error

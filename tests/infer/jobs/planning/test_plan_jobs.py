@@ -74,6 +74,14 @@ def test_file_named_outright_is_tried_whatever_its_suffix(tmp_path: Path) -> Non
     assert targets(tmp_path, jobs) == ["out/clip.png", "out/photo.png"]
 
 
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("b.jpeg", ".jpg"), ("b.JPG", ".jpeg"), ("b.tif", ".tiff"), ("b.png", ".png")]
+)
+def test_a_format_may_be_named_by_its_other_suffix(tmp_path: Path, name: str, suffix: str) -> None:
+    jobs = plan_jobs([tmp_path / "a.jpg"], tmp_path / name, suffix=suffix)
+    assert targets(tmp_path, jobs) == [name]
+
+
 def test_unwritable_formats_change(tmp_path: Path) -> None:
     touch(tmp_path / "in", "a.gif", "b.bmp", "c.HEIC", "d.tif")
     jobs = plan_jobs([tmp_path / "in"], tmp_path / "out")
