@@ -5,12 +5,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from allaprima.did_you_mean import check_choice
 from allaprima.images.background import WHITE, background_colour
 from allaprima.images.colour import ColorChoice, with_colours_of
 from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, Picture, read_picture
@@ -56,8 +57,8 @@ class Stylizer:
             there, and that is behind it in a format without transparency: `white`, `black`, `#rrggbb`.
 
     Raises:
-        ValueError: If `background` is no colour, `max_side` is below 1, `detail` below 0, or there is a
-            `detail` without `max_side`.
+        ValueError: If `background` is no colour, `color` none of its choices, `max_side` or `batch` below 1,
+            `detail` below 0, or there is a `detail` without `max_side`.
     """
 
     def __init__(
@@ -76,6 +77,9 @@ class Stylizer:
             raise ValueError(f"detail is {detail}; expected at least 0")
         if detail and max_side is None:
             raise ValueError("detail is lost, and can be brought back, only with a max_side; give one")
+        if batch < 1:
+            raise ValueError(f"batch is {batch}; expected at least 1")
+        check_choice("color", color, get_args(ColorChoice))
         self.batch = batch
         self._engine = engine
         self._max_side = max_side
@@ -121,8 +125,8 @@ class Stylizer:
 
         Raises:
             OSError: If the file cannot be read.
-            ValueError: If it is not a style file, the engine does not fit it or is not installed, or the
-                device is absent.
+            ValueError: If it is not a style file, the engine does not fit it or is not installed, the
+                device is absent, or another argument none of its choices.
         """
         colours: dict[str, Any] = {"color": color, "background": background_colour(background)}
         ready = load_bounded_engine(

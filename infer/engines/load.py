@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from allaprima.did_you_mean import suggestion
+from allaprima.did_you_mean import check_choice
 from allaprima.infer.engine_table import (
     ENGINES,
     EngineChoice,
@@ -102,8 +102,7 @@ def runnable(file: Path, engine: EngineRecord, device: str, precision: Precision
 
 def engine_named(name: str) -> EngineRecord:
     """Return an engine, or raise ValueError with those that there are."""
-    if name not in ENGINES:
-        raise ValueError(f"unknown engine '{name}'; expected {', '.join(ENGINES)}{suggestion(name, ENGINES)}")
+    check_choice("engine", name, ENGINES)
     return ENGINES[name]
 
 

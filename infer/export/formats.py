@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from allaprima.did_you_mean import suggestion
+from allaprima.did_you_mean import check_choice
 from allaprima.infer.engine_table import FORMATS, ExportFormat, FormatName
 from allaprima.infer.precision import Precision
 from allaprima.output_path_checks import check_outputs
@@ -109,8 +109,7 @@ def _check_newest(opset: int) -> None:
 
 def format_named(name: str) -> ExportFormat:
     """Return a format, or raise ValueError with those that there are."""
-    if name not in FORMATS:
-        raise ValueError(f"unknown format '{name}'; expected {', '.join(FORMATS)}{suggestion(name, FORMATS)}")
+    check_choice("format", name, FORMATS)
     return FORMATS[name]
 
 

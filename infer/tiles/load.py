@@ -2,8 +2,9 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from allaprima.did_you_mean import check_choice
 from allaprima.images.background import WHITE
 from allaprima.images.colour import ColorChoice
 from allaprima.infer.engine_table import EngineChoice, is_style_file
@@ -49,8 +50,9 @@ def load_bounded_engine(
 
     Raises:
         OSError: As `load_engine`.
-        ValueError: As `load_engine`.
+        ValueError: As `load_engine`, or if `tiles` is none of its choices.
     """
+    check_choice("tiles", tiles, get_args(Tiles))
     whole = load_engine(path, engine=engine, device=device, precision=precision, trust=trust)
     if not is_style_file(path):
         whole.limit_memory(budget.left)

@@ -218,6 +218,20 @@ def test_detail_needs_what_loses_it() -> None:
         Stylizer(Identity(), max_side=32, detail=-1)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("color", "kep", r"unknown color 'kep'; expected style, keep \(did you mean keep\?\)"),
+        ("tiles", "foo", "unknown tiles 'foo'; expected auto, exact, fast$"),
+        ("batch", 0, "batch is 0; expected at least 1"),
+    ],
+)
+def test_what_is_no_choice_is_refused_when_a_style_is_loaded(name: str, value: Any, message: str) -> None:
+    options: dict[str, Any] = {"engine": "eager", "device": "cpu", name: value}
+    with pytest.raises(ValueError, match=message):
+        Stylizer.load("great-wave", **options)
+
+
 def test_max_side_leaves_small_and_thin_pictures_alone() -> None:
     engine = Identity()
     stylizer = Stylizer(engine, max_side=32)
