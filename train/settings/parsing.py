@@ -138,9 +138,8 @@ def _named_wholes(values: Mapping[str, Any]) -> dict[str, set[str]]:
 
     Weights stay as the file states them, but for those that are its own preset's, which a run writes down.
     """
-    presets: tuple[PresetName, ...] = get_args(PresetName)
-    own = [preset for preset in presets if preset == values.get("loss_preset")]
-    decided = preset_settings(own[0]) if own else {}
+    own: Any = values.get("loss_preset")
+    decided = preset_settings(own) if own in get_args(PresetName) else {}
     weights = marked(LossSettings, Mark.WEIGHT)
     stated = {name for name in weights if values.get(name) != decided.get(name)}
     return {
