@@ -24,8 +24,8 @@ def device(accelerator: str) -> torch.device:
         ValueError: If PyTorch finds none of that kind.
     """
     kind = device_type(accelerator)
-    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not found[kind]:
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present[kind]:
         raise ValueError(f"PyTorch finds no {kind} device here; without --accelerator it takes what there is")
     return torch.device(kind, int(os.environ.get("LOCAL_RANK", 0))) if kind == "cuda" else torch.device(kind)
 

@@ -112,8 +112,8 @@ def advice(curve: list[tuple[int, float]], *, style_size: int | None, style_side
 def nothing_left(steps: int | None, max_time: timedelta | None) -> str:
     """Return what to do about a resumed run that had reached its limits already."""
     limits = {"max-steps": steps, "max-time": None if max_time is None else format_duration(max_time)}
-    given = [f"--{name} {limit}" for name, limit in limits.items() if limit is not None]
-    return f"the run was at its end already ({' or '.join(given)}): to go on, raise that with --resume"
+    flags = [f"--{name} {limit}" for name, limit in limits.items() if limit is not None]
+    return f"the run was at its end already ({' or '.join(flags)}): to go on, raise that with --resume"
 
 
 def _fall_over_second_half(curve: list[tuple[int, float]]) -> float | None:

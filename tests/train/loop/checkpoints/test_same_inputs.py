@@ -7,6 +7,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from allaprima.train.loop.checkpoints.same_inputs import SameInputs
 from allaprima.train.loop.limits import DivergenceGuard, RunLimits
+from allaprima.train.loop.time_estimate import Outlook
 from allaprima.train.run_folder import RunFolder
 from allaprima.train.settings.config import TrainConfig
 from allaprima.train.trainer import build_trainer
@@ -18,6 +19,7 @@ def test_callbacks_keep_the_names_of_their_states() -> None:
         "RunLimits": RunLimits(6, timedelta(hours=1)),
         "DivergenceGuard": DivergenceGuard(10),
         "SameInputs": SameInputs("0" * 64),
+        "Outlook": Outlook(RunLimits(6, None), 250),
     }
     assert {name: callback.state_key for name, callback in callbacks.items()} == {
         name: name for name in callbacks
@@ -30,4 +32,4 @@ def test_nothing_else_keeps_a_state(tmp_path: Path) -> None:
     trainer = build_trainer(TrainConfig(accelerator="cpu"), RunFolder(tmp_path), [SameInputs("0" * 64)])
     own = [callback for callback in trainer.callbacks if not isinstance(callback, ModelCheckpoint)]  # type: ignore[attr-defined]
     named = {type(callback).__name__ for callback in own if callback.state_dict()}
-    assert named == {"RunLimits", "DivergenceGuard", "SameInputs"}
+    assert named == {"RunLimits", "DivergenceGuard", "SameInputs", "Outlook"}
