@@ -13,7 +13,6 @@ from allaprima.images.picture_files import (
     PictureError,
     encode_picture,
     identify,
-    is_same_format,
     read_picture,
     suffix_of,
 )
@@ -21,7 +20,7 @@ from allaprima.output_path_checks import check_outputs, check_suffix
 from allaprima.terminal import complain, say
 
 from .pipeline.stylize_stream import FAILURES, PictureStylizer
-from .planning.targets import writable_suffix
+from .planning.targets import check_format, writable_suffix
 from .reports.terminal_report import only_first_frames
 from .storage.url import Location, Url
 
@@ -77,8 +76,7 @@ def plan_piped(
     if output != STANDARD:
         check_suffix(output, WRITABLE_SUFFIXES)  # no folder: the picture has no name
         check_outputs([output], overwrite=overwrite)
-        if suffix is not None and not is_same_format(output.suffix.lower(), suffix):
-            raise ValueError(f"output '{output}' contradicts format '{suffix}'; give one of the two")
+        check_format(output, suffix)
         return Piped(source, output, output)
     if sys.stdout.isatty():
         raise ValueError("a picture would be written to the terminal: name an output, or redirect it")

@@ -4,11 +4,18 @@ import os
 from collections.abc import Callable, Sequence
 
 from allaprima.images.folders import files_below, is_called_picture, others_than_pictures, say_passed_over
-from allaprima.images.picture_files import WRITABLE_SUFFIXES, is_same_format, picture_suffixes
+from allaprima.images.picture_files import WRITABLE_SUFFIXES, picture_suffixes
 from allaprima.infer.jobs.storage.url import Location, Url, path_below, real_location
 
 from .job import Job
-from .targets import check_folder, check_targets, is_collection, with_distinct_targets, writable_suffix
+from .targets import (
+    check_folder,
+    check_format,
+    check_targets,
+    is_collection,
+    with_distinct_targets,
+    writable_suffix,
+)
 
 
 def plan_jobs(
@@ -54,14 +61,12 @@ def plan_jobs(
 
 
 def _job_for_file(source: Location, output: Location, suffix: str | None) -> Job:
-    own = output.suffix.lower()
-    if own not in WRITABLE_SUFFIXES:
+    if output.suffix.lower() not in WRITABLE_SUFFIXES:
         raise ValueError(
             f"output '{output}' is of an unknown format; expected one of {', '.join(WRITABLE_SUFFIXES)}, or "
             f"of a folder a slash at its end: '{output}{os.sep}'"
         )
-    if suffix is not None and not is_same_format(own, suffix):
-        raise ValueError(f"output '{output}' contradicts format '{suffix}'; give one of the two")
+    check_format(output, suffix)
     return Job(source, output)
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
-from allaprima.images.picture_files import WRITABLE_SUFFIXES
+from allaprima.images.picture_files import WRITABLE_SUFFIXES, is_same_format
 from allaprima.images.tiff_kinds import RAW_SUFFIXES
 from allaprima.infer.jobs.storage.url import Location, real_location
 
@@ -24,6 +24,12 @@ def writable_suffix(own: str, suffix: str | None) -> str:
     if (suffix is None and lower in WRITABLE_SUFFIXES) or lower == suffix:
         return own
     return suffix or _SUFFIX_INSTEAD.get(lower, ".png")
+
+
+def check_format(output: Location, suffix: str | None) -> None:
+    """Raise ValueError if the name of a result is of another format than the one that is asked for."""
+    if suffix is not None and not is_same_format(output.suffix.lower(), suffix):
+        raise ValueError(f"output '{output}' contradicts format '{suffix}'; give one of the two")
 
 
 def check_folder(output: Location, *, into_folder: bool) -> None:
