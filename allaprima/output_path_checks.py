@@ -8,7 +8,7 @@ from .atomic import require_writable
 
 
 def check_outputs(
-    paths: Iterable[Path | None], *, overwrite: bool, inputs: Iterable[Path | None] = ()
+    paths: Iterable[Path | None], *, overwrite: bool, inputs: Sequence[Path | None] = ()
 ) -> None:
     """Raise now if a file could not be written later, or would replace one that is to stay.
 
@@ -20,15 +20,17 @@ def check_outputs(
     Raises:
         FileNotFoundError: If a folder does not exist.
         FileExistsError: If a file is there and may not be replaced, or a folder has its name.
-        ValueError: If two files would be one.
+        ValueError: If two files would be one, or one is an input.
         OSError: If a folder cannot be written or is full, or a name is not possible there.
     """
     wanted = [path for path in paths if path is not None]
-    taken = {path.resolve(): "read from" for path in inputs if path is not None}
+    taken: set[Path] = set()
     for path in wanted:
-        if use := taken.get(path.resolve()):
-            raise ValueError(f"'{path}' cannot be written to: it is {use} already; give another name")
-        taken[path.resolve()] = "written to"
+        if path.resolve() in taken:
+            raise ValueError(f"'{path}' cannot be written to: it is written to already; give another name")
+        taken.add(path.resolve())
+        if any(are_one(path, source) for source in inputs if source is not None):
+            raise ValueError(f"output '{path}' would replace its input; give it another name")
     for path in wanted:
         if not path.absolute().parent.is_dir():
             raise FileNotFoundError(f"cannot write '{path}': there is no folder '{path.parent}'")
@@ -41,6 +43,14 @@ def check_outputs(
             raise FileExistsError(f"cannot write '{path}': it is a folder")
         if path.exists() and not overwrite:
             raise FileExistsError(f"'{path}' is there already: --overwrite replaces it")
+
+
+def are_one(path: Path, other: Path) -> bool:
+    """Return whether two names lead to one file that is there, through links of any kind."""
+    try:
+        return path.samefile(other)
+    except OSError:  # one is not there, or cannot be
+        return False
 
 
 def check_suffix(path: Path, suffixes: Sequence[str]) -> None:

@@ -59,6 +59,7 @@ def measure(config: TrainConfig, *, steps: int, warmup: int) -> dict[str, Any]:
         module = StyleTransferModule(network, loss, config, temporal_consistency(config))
         module.suit(device.type)
         trainer = build_trainer(config, RunFolder(folder / "run"), callbacks=[clock])
+        trainer.limit_val_batches = 0
         with without_advice():
             trainer.fit(module, datamodule=data)
     seconds = statistics.median(map(sum, zip(clock.waits, clock.steps, strict=True)))
@@ -111,15 +112,14 @@ def _now(device: torch.device) -> float:
 
 
 def _shortened(config: TrainConfig, folder: Path, steps: int) -> TrainConfig:
-    """Return the settings for a run of a few steps without validation and checkpoints.
+    """Return the settings for a run of a few steps without checkpoints.
 
     With next to no learning rate, since an objective of random weights may well diverge.
     """
-    never = 10**9
     changes = {"cache_dir": config.cache_dir or folder, "max_steps": steps, "max_time": None, "lr": 1e-9}
     if config.loss_network == "auto":
         changes["loss_network"] = "vgg19"
-    return config.model_copy(update={**changes, "validate_every": never, "checkpoint_every": never})
+    return config.model_copy(update={**changes, "checkpoint_every": 10**9})
 
 
 def make_photographs(folder: Path) -> str:

@@ -17,6 +17,7 @@ from allaprima.infer.network.normalization import in_best_layout
 from allaprima.infer.precision import PrecisionChoice
 from allaprima.models.style_file import load_style
 from allaprima.models.transformer import TransformerNetwork
+from allaprima.present_devices import present_devices
 
 from . import memory
 from .gpu_pipeline import CudaPipeline
@@ -150,11 +151,7 @@ def _writeable(array: NDArray[Any]) -> NDArray[Any]:
 
 def resolve_device(name: str) -> torch.device:
     """Return a device that is there, or raise ValueError naming those that are."""
-    present = ["cpu"]
-    if torch.backends.mps.is_available():
-        present.insert(0, "mps")
-    if torch.cuda.is_available():
-        present.insert(0, "cuda")
+    present = present_devices()
     if name == "auto":
         return torch.device(present[0])
     try:

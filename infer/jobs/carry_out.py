@@ -51,9 +51,7 @@ def carry_out(
         return report(plan.total, start, max_failures=max_failures)
     settings = job_settings(style_file, **painter.settings, quality=writing.quality)
     path = manifest_path(plan.output, plan.part)
-    with open_manifest(path, settings, anew=writing.overwrite) as manifest:
-        if not writing.overwrite:
-            manifest.refuse_results_of_others(plan.jobs)
+    with open_manifest(path, settings, plan, anew=writing.overwrite) as manifest:
 
         def recorded(on_share: OnShare) -> Iterator[Outcome]:
             return manifest.recorded(start(on_share))

@@ -35,8 +35,11 @@ def test_no_file_is_written_twice_or_over_what_is_read(
     style.touch()
     with pytest.raises(ValueError, match=r"out.png' cannot be written to: it is written to already"):
         check_outputs((Path("out.png"), None, tmp_path / "out.png"), overwrite=True)
-    with pytest.raises(ValueError, match=r"'style.png' cannot be written to: it is read from already"):
+    with pytest.raises(ValueError, match=r"output 'style.png' would replace its input; give it another name"):
         check_outputs((Path("out.png"), Path("style.png")), overwrite=True, inputs=(None, style))
+    (tmp_path / "link.png").hardlink_to(style)
+    with pytest.raises(ValueError, match=r"output 'link.png' would replace its input"):
+        check_outputs((Path("link.png"),), overwrite=True, inputs=(style,))
 
 
 def test_suffixes() -> None:

@@ -5,16 +5,13 @@ from contextlib import AbstractContextManager
 
 import torch
 
+from allaprima.present_devices import present_devices
 from allaprima.train.settings.config import OptimizerSettings, Precision, TrainConfig
 
 
 def device_type(accelerator: str) -> str:
     """Return `cpu`, `cuda` or `mps`, resolving `auto` to the best one there is."""
-    if accelerator != "auto":
-        return accelerator
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    return present_devices()[0] if accelerator == "auto" else accelerator
 
 
 def device(accelerator: str) -> torch.device:
@@ -24,9 +21,8 @@ def device(accelerator: str) -> torch.device:
         ValueError: If PyTorch finds none of that kind.
     """
     kind = device_type(accelerator)
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present[kind]:
-        raise ValueError(f"PyTorch finds no {kind} device here; without --accelerator it takes what there is")
+    if kind not in (present := present_devices()):
+        raise ValueError(f"accelerator '{kind}' is not available; this machine has: {', '.join(present)}")
     return torch.device(kind, int(os.environ.get("LOCAL_RANK", 0))) if kind == "cuda" else torch.device(kind)
 
 

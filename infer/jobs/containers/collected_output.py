@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from allaprima.images.large_picture_files import PictureFacts
-from allaprima.infer.jobs.pipeline.outcome import Outcome, outcome_of, until_written
+from allaprima.infer.jobs.pipeline.outcome import Outcome, not_in_file, outcome_of, until_written
 from allaprima.infer.jobs.pipeline.run_pipeline import Work, run_pipeline
 from allaprima.infer.jobs.pipeline.stylize_files import FileWork
 from allaprima.infer.jobs.pipeline.stylize_stream import FAILURES, PictureStylizer
@@ -87,8 +87,7 @@ def _skipped(jobs: Sequence[Job], output: Location, target: Location) -> Iterato
         if text_of(_name_in_file(job, output)) in names:
             yield Outcome(job, "skipped")
         else:
-            missing = f"'{job.source}': '{target}' is there without it; --overwrite makes it anew"
-            yield Outcome(job, "failed", missing)
+            yield not_in_file(job, target)
 
 
 def _name_in_file(job: Job, output: Location) -> str:

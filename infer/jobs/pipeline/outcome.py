@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from allaprima.images.picture_files import PictureError
 from allaprima.infer.jobs.planning.job import Job
+from allaprima.infer.jobs.storage.url import Location
 
 from .run_pipeline import Done
 
@@ -46,6 +47,11 @@ def outcome_of(job: Job, done: Done[Any, Any]) -> Outcome:
         case _:
             message = f"'{job.source}': {_first_line(error)}"
     return Outcome(job, "failed", message, error, done.seconds, done.size)
+
+
+def not_in_file(job: Job, file: Location) -> Outcome:
+    """Return that a picture has failed, since the file of many for its result is there without it."""
+    return Outcome(job, "failed", f"'{job.source}': '{file}' is there without it; --overwrite makes it anew")
 
 
 def until_written(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:

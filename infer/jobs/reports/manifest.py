@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -11,11 +11,14 @@ from typing import Any, Self
 from allaprima import __version__
 from allaprima.checksum import sha256_of
 from allaprima.images.folders import RECORD
-from allaprima.infer.jobs.pipeline.outcome import Outcome
+from allaprima.infer.jobs.pipeline.outcome import Outcome, not_in_file
 from allaprima.infer.jobs.planning.job import Job
+from allaprima.infer.jobs.planning.plan import Plan
 from allaprima.infer.jobs.storage.local_copies import already_there
 from allaprima.infer.jobs.storage.url import Location, Url, location
 from allaprima.models.bundled_styles import find_style
+
+from .earlier_runs import EarlierRuns, read_earlier_runs
 
 
 class Manifest:
@@ -26,18 +29,23 @@ class Manifest:
     Args:
         path: The file; lines are added to it, and its folder is made.
         settings: What the results depend on, from `job_settings`.
+        plan: What is to be done.
         anew: Paint everything again, so that it does not matter what was painted before.
         name: What messages call it, if not by its path.
 
     Raises:
-        ValueError: If results beside it were painted otherwise; the message says how to start anew.
+        ValueError: If results beside it were painted otherwise, or of other pictures that had their names;
+            the message says how to start anew.
         OSError: If it cannot be written.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any], *, anew: bool, name: str | None = None) -> None:
+    def __init__(
+        self, path: Path, settings: dict[str, Any], plan: Plan, *, anew: bool, name: str | None = None
+    ) -> None:
         self._name = name or str(path)
-        if not anew and (before := _last_settings(path)) is not None:
-            _refuse_other_settings(self._name, before, settings)
+        self._before = EarlierRuns() if anew else read_earlier_runs(path, plan)
+        _refuse_other_settings(self._name, self._before.settings, settings)
+        _refuse_results_of_others(self._before.other_sources)
         self._path, self._file = path, self._opened(path)
         if self._file.tell() and not _ends_with_a_line(path):
             self._file.write(b"\n")  # the process was killed while it wrote, or the disk was full
@@ -49,37 +57,18 @@ class Manifest:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def refuse_results_of_others(self, jobs: Sequence[Job]) -> None:
-        """Raise ValueError if a result that is there was painted of a picture of another name than the job's.
-
-        So it is where a.gif became a.png, and an a.png has come since, whose result has that name now.
-        Folders do not count: pictures may have moved since, or be reached by another path.
-        """
-        wanted = {_absolute(str(job.target)): job for job in jobs}
-        others: dict[Location, tuple[Job, str]] = {}
-        for line in read_manifest(self._path):
-            job = wanted.get(_absolute(line["output"])) if line.get("outcome") == "stylized" else None
-            if job is None:
-                continue
-            if Path(line["input"]).name == job.source.name:
-                others.pop(job.target, None)
-            else:
-                others[job.target] = job, line["input"]
-        there = already_there([*others])
-        for target, (job, painted) in others.items():
-            if target not in there:
-                continue
-            raise ValueError(
-                f"'{target}' was painted of '{painted}', and the result of '{job.source}' has that name now; "
-                "move it away and start again, choose another output, or start anew with --overwrite"
-            )
-
     def recorded(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-        """Pass on what became of inputs, and record it as soon as the result is there."""
+        """Pass on what became of inputs, and record it as soon as the result is there.
+
+        A file of many pictures that is skipped is followed by those it was written without, as failures.
+        """
         for outcome in outcomes:
             if outcome.status != "painted":
                 self._add(outcome)
             yield outcome
+            if outcome.status == "skipped":
+                for source in self._before.left_out.get(outcome.job, ()):
+                    yield not_in_file(Job(location(source), outcome.job.target), outcome.job.target)
 
     def _add(self, outcome: Outcome) -> None:
         line = {
@@ -115,16 +104,6 @@ def job_settings(style_file: Path, **settings: Any) -> dict[str, Any]:
     return {"style": style_file.name, "style_sha256": sha256_of(style_file), **settings}
 
 
-def read_manifest(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield a manifest's lines, without those that were not finished."""
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                continue
-
-
 def manifest_path(output: Location, shard: tuple[int, int] | None) -> Location:
     """Return where the record of a job lies: beside its output folder, one for each shard.
 
@@ -138,19 +117,9 @@ def manifest_path(output: Location, shard: tuple[int, int] | None) -> Location:
     return whole.with_name(f"{whole.name}{part}{RECORD}")
 
 
-def _absolute(text: str) -> str:
-    place = location(text)
-    return str(place) if isinstance(place, Url) else os.path.abspath(place)  # noqa: PTH100 (without `..`, too)
-
-
-def _last_settings(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    settings = [line["job"] for line in read_manifest(path) if isinstance(line.get("job"), dict)]
-    return settings[-1] if settings else None
-
-
-def _refuse_other_settings(name: str, before: dict[str, Any], now: dict[str, Any]) -> None:
+def _refuse_other_settings(name: str, before: dict[str, Any] | None, now: dict[str, Any]) -> None:
+    if before is None:
+        return
     changed = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
     if not changed:
         return
@@ -159,6 +128,21 @@ def _refuse_other_settings(name: str, before: dict[str, Any], now: dict[str, Any
         f"'{name}' says that results were painted otherwise: {what}; choose another output, or start anew "
         "with --overwrite"
     )
+
+
+def _refuse_results_of_others(sources: dict[Job, str]) -> None:
+    """Raise ValueError if a result that is there was painted of a picture of another name.
+
+    So it is where a.gif became a.png, and an a.png has come since, whose result has that name now.
+    """
+    there = already_there([job.target for job in sources])
+    for job, painted in sources.items():
+        if job.target not in there:
+            continue
+        raise ValueError(
+            f"'{job.target}' was painted of '{painted}', and the result of '{job.source}' has that name now; "
+            "move it away and start again, choose another output, or start anew with --overwrite"
+        )
 
 
 def _ends_with_a_line(path: Path) -> bool:

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 from allaprima.infer.jobs.pipeline.outcome import Outcome
+from allaprima.infer.jobs.planning.plan import Plan
 from allaprima.infer.jobs.storage.url import Location, Url
 
 from .manifest import Manifest
@@ -19,8 +20,8 @@ _SECONDS = 60
 class _CopiedManifest(Manifest):
     """A manifest in a file of this machine that is copied to storage now and then."""
 
-    def __init__(self, url: Url, file: Path, settings: dict[str, Any], *, anew: bool) -> None:
-        super().__init__(file, settings, anew=anew, name=str(url))
+    def __init__(self, url: Url, file: Path, settings: dict[str, Any], plan: Plan, *, anew: bool) -> None:
+        super().__init__(file, settings, plan, anew=anew, name=str(url))
         self._url, self._copied = url, 0.0
 
     def copy(self) -> None:
@@ -35,12 +36,13 @@ class _CopiedManifest(Manifest):
 
 
 @contextmanager
-def open_manifest(where: Location, settings: dict[str, Any], *, anew: bool) -> Iterator[Manifest]:
+def open_manifest(where: Location, settings: dict[str, Any], plan: Plan, *, anew: bool) -> Iterator[Manifest]:
     """Yield the record of a job, wherever it lies.
 
     Args:
         where: From `manifest_path`.
         settings: As for `Manifest`.
+        plan: As for `Manifest`.
         anew: As for `Manifest`.
 
     Raises:
@@ -48,14 +50,14 @@ def open_manifest(where: Location, settings: dict[str, Any], *, anew: bool) -> I
         OSError: As `Manifest`.
     """
     if isinstance(where, Path):
-        with Manifest(where, settings, anew=anew) as manifest:
+        with Manifest(where, settings, plan, anew=anew) as manifest:
             yield manifest
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "manifest.jsonl"
         if where.exists():
             where.download(file)
-        with _CopiedManifest(where, file, settings, anew=anew) as copied:
+        with _CopiedManifest(where, file, settings, plan, anew=anew) as copied:
             copied.copy()  # so that it is known how results were painted, however this ends
             try:
                 yield copied

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+from allaprima.output_path_checks import are_one
+
 
 class PartFile:
     """Where a clip lies while it is written: `clip.part.mp4` beside `clip.mp4`.
@@ -66,14 +68,10 @@ class PartFile:
         self.path.unlink(missing_ok=True)
 
     def _refuse_to_replace(self, source: Path) -> None:
-        if _are_one(self.target, source):
+        if are_one(self.target, source):
             raise ValueError(f"output '{self.target}' would replace its input; give it another name")
-        if _are_one(self.path, source):
+        if are_one(self.path, source):
             raise ValueError(
                 f"output '{self.target}' is written as '{self.path}' first, which would replace its input; "
                 "give it another name"
             )
-
-
-def _are_one(path: Path, other: Path) -> bool:
-    return path.exists() and path.samefile(other)

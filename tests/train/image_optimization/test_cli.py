@@ -64,7 +64,7 @@ def test_what_is_read_is_not_replaced(
     flags = {"--output": tmp_path / "out.png", "--curve": tmp_path / "curve.json", flag: style_picture}
     code, _, error = run(photograph, *(part for pair in flags.items() for part in pair), "--overwrite")
     assert code == 2
-    assert "it is read from already" in error
+    assert "would replace its input" in error
     assert style_picture.read_bytes() == before
 
 
@@ -72,7 +72,7 @@ def test_what_is_read_is_not_replaced(
 def test_a_device_that_is_not_there(run: Run, photograph: Path, tmp_path: Path) -> None:
     code, _, error = run(photograph, "-o", tmp_path / "out.png", "--accelerator", "cuda")
     assert code == 2
-    assert "PyTorch finds no cuda device here" in error
+    assert "accelerator 'cuda' is not available; this machine has: cpu" in error
 
 
 def test_the_three_starts_differ(run: Run, photograph: Path, photographs: Path, tmp_path: Path) -> None:

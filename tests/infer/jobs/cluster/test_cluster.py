@@ -19,7 +19,7 @@ from allaprima.infer.jobs.cluster.resources import Resources
 from allaprima.infer.jobs.cluster.work_lists import WorkQueue
 from allaprima.infer.jobs.planning.job import Job
 from allaprima.infer.jobs.planning.plan import Plan, make_plan
-from allaprima.infer.jobs.reports.manifest import read_manifest
+from allaprima.infer.jobs.reports.earlier_runs import read_manifest
 from allaprima.infer.jobs.writing import Writing
 from tests.conftest import Run
 from tests.infer.jobs.conftest import make_pictures

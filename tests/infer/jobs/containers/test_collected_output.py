@@ -11,7 +11,7 @@ from datasets import Features, Image
 from pyarrow import parquet
 
 from allaprima.images.picture_files import read_picture
-from allaprima.infer.jobs.reports.manifest import read_manifest
+from allaprima.infer.jobs.reports.earlier_runs import read_manifest
 from tests.conftest import Run, largest_file, paint
 from tests.infer.jobs.conftest import encoded, expected
 

@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from allaprima.images.picture_files import read_picture
 from allaprima.infer.jobs.containers import parquet_shards
-from allaprima.infer.jobs.reports.manifest import read_manifest
+from allaprima.infer.jobs.reports.earlier_runs import read_manifest
 from tests.conftest import Run
 from tests.infer.jobs.conftest import encoded, expected
 from tests.repeated_values import memory_taken, write_repeated
@@ -55,7 +55,39 @@ def test_a_shard_comes_out_as_a_shard(style: Path, tmp_path: Path, run: Run) -> 
     assert [results[name] for name in ("0.json", "0.txt", "3.cls")] == [b"{}", b"a caption", b"7"]
     for name in ("0.png", "deep/3.png"):
         np.testing.assert_array_equal(read_picture(results[name]).rgb, expected(style, contents[name]))
-    assert "1 skipped" in run(*arguments)[1]
+
+
+@pytest.mark.parametrize("kind", ["tar", "parquet"])
+def test_pictures_a_result_lacks_are_failures_until_it_is_made_anew(
+    kind: str, style: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(*names: str) -> Path:
+        data = {name: encoded(0) if name.startswith("good") else b"no picture" for name in names}
+        if kind == "tar":
+            return make_tar(
+                tmp_path / "a.tar", {f"deep/{name}.png": content for name, content in data.items()}
+            )
+        rows = pa.table({"image": list(data.values())})
+        parquet.write_table(rows, tmp_path / "a.parquet")
+        return tmp_path / "a.parquet"
+
+    arguments = ("stylize", style, make("good", "bad", "worse"), "-o", tmp_path / "out", "--engine", "eager")
+    assert run(*arguments)[1].startswith("1 picture stylised, 2 failed")
+    monkeypatch.chdir(tmp_path)
+    make("good", "good too", "worse")
+    for _ in range(2):
+        code, said, error = run(*arguments[:3], "-o", "out", *arguments[5:])
+        assert (code, error.count("\n")) == (1, 2)
+        assert "2 failed, 1 skipped" in said
+        first = "deep/bad.png" if kind == "tar" else "row-1"
+        assert f"a.{kind}/{first}': 'out/a.{kind}' is there without it; --overwrite makes it anew" in error
+    assert run(*arguments, "--overwrite")[1].startswith("2 pictures stylised, 1 failed")
+    assert "1 failed, 1 skipped" in run(*arguments)[1]
+    make("good", "good too")
+    assert run(*arguments, "--overwrite")[0] == 0
+    code, said, error = run(*arguments)
+    assert (code, error) == (0, "")
+    assert "1 skipped" in said
 
 
 def test_no_member_of_a_shard_replaces_another(style: Path, tmp_path: Path, run: Run) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from allaprima.infer.jobs.reports.manifest import read_manifest
+from allaprima.infer.jobs.reports.earlier_runs import read_manifest
 from allaprima.models.style_file import StyleHeader, save_style
 from tests.conftest import Run, paint, small_network
 from tests.infer.jobs.conftest import make_pictures
