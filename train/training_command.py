@@ -24,7 +24,6 @@ T = TypeVar("T", bound=Trained)
 
 
 def carry_out_training(
-    command: str,
     config: Path | None,
     resume: Path | None,
     *,
@@ -35,7 +34,6 @@ def carry_out_training(
     """Begin a run or go on with one, say what became of it, and return the exit code.
 
     Args:
-        command: Name of the command.
         config: The file of settings, for a new run.
         resume: The folder of an earlier run, to go on with.
         begin: Begins a run with a file of settings.
@@ -51,7 +49,7 @@ def carry_out_training(
     try:
         trained = begin(config) if resume is None else go_on(resume)
     except FAILURES as error:
-        if (advice := failure_advice(error, command)) is None:
+        if (advice := failure_advice(error)) is None:
             raise
         complain(advice)
         return 1

@@ -277,8 +277,9 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_state(
         return {name: value * (float("nan") if calls[0] > 4 else 1) for name, value in terms.items()}
 
     monkeypatch.setattr(PerceptualLoss, "terms", poisoned)
-    with pytest.raises(DivergenceError, match="the loss is nan at step 5"):
-        start(settings, tmp_path / "run", validate_every=100, log_every=1)
+    with pytest.raises(DivergenceError, match="the loss is nan at step 5") as caught:
+        start(settings, tmp_path / "run", validate_every=100, log_every=1, lr=4e-3)
+    assert f"4.ckpt' is kept; go on from it with --resume {tmp_path / 'run'} --lr 0.001" in str(caught.value)
     kept = state(tmp_path / "run")
     assert kept["global_step"] == 4
     assert all(tensor.isfinite().all() for tensor in kept["state_dict"].values())
@@ -595,3 +596,14 @@ def test_cuda_run_in_mixed_precision(settings: dict[str, Any], tmp_path: Path) -
     assert all(
         tensor.isfinite().all() for tensor in load_style(result.style_file).network.state_dict().values()
     )
+
+
+def test_divergence_at_once_leaves_nothing_to_go_on_with(settings: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(DivergenceError, match=r"which has no checkpoint yet: start anew with --lr 2\.5e"):
+        start(settings, tmp_path / "run", max_steps=9, checkpoint_every=100, log_every=1, lr=1e30)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU computes in float16")
+def test_float16_is_refused_on_a_cpu(settings: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="precision 16-mixed is for GPUs"):
+        start(settings, tmp_path / "run", precision="16-mixed")

@@ -35,7 +35,7 @@ def config(settings: dict[str, Any], tmp_path: Path) -> Path:
     """The settings of a small run of four steps, with two sizes of the style picture."""
     values = {name: value for name, value in settings.items() if name != "style"}
     path = tmp_path / "small.yaml"
-    path.write_text(yaml.safe_dump({**values, "style_size": 40, "style_scales": 2, "max_steps": 4}))
+    path.write_text(yaml.safe_dump({**values, "style_size": 64, "style_scales": 2, "max_steps": 4}))
     return path
 
 

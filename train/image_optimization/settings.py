@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from allaprima.images.background import WHITE, Background
-from allaprima.train.settings.config import LossSettings
+from allaprima.train.settings.config import LARGEST_SEED, LossSettings
 
 PROGRAMS: Mapping[Any, Mapping[str, Any]] = {
     # img_height, 20 rounds of fmin_l_bfgs_b with maxfun=20; the history starts anew in each.
@@ -49,7 +49,7 @@ class OptimizeConfig(MinimizeSettings, LossSettings):
     '#rrggbb'."""
     scales: int = Field(default=1, ge=1)
     """Sizes to go through from coarse to fine, each twice the one before, with equal steps."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """Seed of the noise."""
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Kind of device."""

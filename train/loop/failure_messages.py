@@ -7,15 +7,12 @@ FAILURES = (RuntimeError, ConnectionResetError, ConnectionRefusedError, EOFError
 """What a run may meet; the latter of a process that was killed so recently that torch does not know."""
 
 
-def failure_advice(error: Exception, command: str) -> str | None:
+def failure_advice(error: Exception) -> str | None:
     """Return what to do about a run that diverged, or lacks memory, pictures or a compiler, or None."""
     from .limits import DivergenceError
 
     if isinstance(error, DivergenceError):
-        return (
-            f"training has diverged: {error}; go on from it with a lower learning rate: "
-            f"allaprima {command} --resume FOLDER --lr 5e-4"
-        )
+        return f"training has diverged: {error}"
     if names_memory(error):
         return f"{one_line(error)}; the device's memory is full: lower --batch-size or --crop-size"
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):

@@ -33,6 +33,11 @@ class ScheduledModule(LightningModule):
         self._peaks = [group["lr"] for group in optimizer.param_groups]
         return optimizer
 
+    @property
+    def peak_lr(self) -> float:
+        """The highest learning rate of the first group."""
+        return self._peaks[0]
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set the learning rates; a pure function of step and progress, so nothing of it is stored."""
         factor = learning_rate_factor(
@@ -45,4 +50,4 @@ class ScheduledModule(LightningModule):
         assert not isinstance(optimizer, list)
         for group, peak in zip(optimizer.param_groups, self._peaks, strict=True):
             group["lr"] = peak * factor
-        self.log("train/lr", self._peaks[0] * factor)
+        self.log("train/lr", self.peak_lr * factor)

@@ -122,4 +122,4 @@ def _fall_over_second_half(curve: list[tuple[int, float]]) -> float | None:
         return None
     last_step, last = curve[-1]
     middle = min(curve[:-1], key=lambda point: abs(point[0] - last_step / 2))[1]
-    return max(0.0, 1 - last / middle)
+    return max(0.0, 1 - last / middle) if middle > 0 else 0.0

@@ -17,16 +17,19 @@ from .field_metadata import ByPreset, File, Mark, Place, Resumable, Source, Weig
 from .loss_presets import PRESETS, PresetName
 
 DEFAULT_STEPS = 8000
+LARGEST_SEED = 2**32 - 1
+"""That every generator takes."""
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 """Arithmetic, in Lightning's words."""
 
 
 def _split(value: Any) -> Any:
-    """Return the items of `a,b` or of a list of such."""
+    """Return the items of `a,b` or of a list of such, each once."""
     items = [value] if isinstance(value, str) else value
     if isinstance(items, list | tuple):
-        return [part.strip() for item in items for part in str(item).split(",") if part.strip()]
+        parts = (part.strip() for item in items for part in str(item).split(","))
+        return [*dict.fromkeys(part for part in parts if part)]
     return items
 
 
@@ -36,7 +39,7 @@ Layers = Annotated[tuple[str, ...], BeforeValidator(_split), Field(min_length=1)
 class LossSettings(BaseModel):
     """What is compared, and what counts how much."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(allow_inf_nan=False, use_attribute_docstrings=True)
 
     loss_preset: Annotated[PresetName | None, Parameter(alias="--preset")] = None
     """A published objective with its layers, formulas and weights, instead of calibrated weights."""
@@ -75,6 +78,8 @@ class LossSettings(BaseModel):
     def _explicit_weights_come_together(self) -> Self:
         if (self.content_weight is None) != (self.style_weight is None):
             raise ValueError("content_weight and style_weight replace calibration: give both or none")
+        if self.content_weight == self.style_weight == 0:
+            raise ValueError("content_weight and style_weight are both 0: there would be nothing to learn")
         return self
 
 
@@ -87,7 +92,7 @@ def preset_settings(preset: PresetName) -> dict[str, Any]:
 class TemporalSettings(BaseModel):
     """What counts besides for films."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(allow_inf_nan=False, use_attribute_docstrings=True)
 
     temporal: float = Field(default=0.0, ge=0)
     """Steadiness from frame to frame against content and style, for video: 0.7 halves flicker. A calibrated
@@ -119,7 +124,7 @@ class DataSettings(BaseModel):
     """Keep decoded photographs on disk."""
     cache_dir: Resumable[Place[Path | None]] = None
     """Folder of that cache."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """Seed of the first weights, the order of the photographs and their crops."""
 
 
@@ -149,7 +154,7 @@ class TransformerSettings(NetworkSettings):
 class ScheduleSettings(BaseModel):
     """The learning rate and its schedule."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(allow_inf_nan=False, use_attribute_docstrings=True)
 
     warmup_steps: int = Field(default=20, ge=0)
     """Steps of linear warm-up before the cosine decay."""
@@ -199,7 +204,7 @@ class RunSettings(BaseModel):
     """Steps between logged values."""
     accelerator: Resumable[Literal["auto", "cpu", "cuda", "mps"]] = "auto"
     """Kind of device."""
-    devices: Resumable[int | Literal["auto"]] = 1
+    devices: Resumable[Annotated[int, Field(ge=1)] | Literal["auto"]] = 1
     """Devices on each machine."""
     nodes: Resumable[int] = Field(default=1, ge=1)
     """Machines."""
@@ -254,6 +259,12 @@ class TrainConfig(
     """All settings of a training run, in one flat name space; pydantic lists the last base first."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="after")
+    def _echo_fits_the_data(self) -> Self:
+        if self.stream and self.echo is not None and self.echo > 1:
+            raise ValueError("echo: the crops of a stream come once; leave out echo, or stream")
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values (strings, numbers, lists), as the YAML file holds them."""

@@ -21,7 +21,10 @@ def parse_duration(value: Any) -> timedelta:
     if not isinstance(value, str) or not re.fullmatch(r"(\d+(\.\d+)?[dhms])+", value):
         raise ValueError("expected a time such as 45s, 20m or 1h30m")
     quantities = re.findall(r"(\d+(?:\.\d+)?)([dhms])", value)
-    return timedelta(seconds=sum(float(number) * UNITS[unit] for number, unit in quantities))
+    try:
+        return timedelta(seconds=sum(float(number) * UNITS[unit] for number, unit in quantities))
+    except OverflowError:
+        raise ValueError("expected a time that ends, of less than a billion days") from None
 
 
 def plain_values(settings: BaseModel) -> dict[str, Any]:

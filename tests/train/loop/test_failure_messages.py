@@ -11,18 +11,18 @@ def test_what_cannot_be_compiled_says_how_to_go_on() -> None:
         """Stand for a compiler, whose name is in the message."""
 
     error = BackendCompilerFailed(backend, RuntimeError("Failed to find C compiler"), None)
-    advice = failure_advice(error, "train")
+    advice = failure_advice(error)
     assert advice is not None
     assert "Failed to find C compiler" in advice
     assert advice.endswith("go on with --no-compile")
 
 
 def test_full_memory_and_other_errors() -> None:
-    advice = failure_advice(torch.OutOfMemoryError("CUDA out of memory"), "train")
+    advice = failure_advice(torch.OutOfMemoryError("CUDA out of memory"))
     assert advice is not None
     assert "--batch-size" in advice
     on_a_cpu = RuntimeError(
         "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate"
     )
-    assert "--batch-size" in (failure_advice(on_a_cpu, "train") or "")
-    assert failure_advice(RuntimeError("something else"), "train") is None
+    assert "--batch-size" in (failure_advice(on_a_cpu) or "")
+    assert failure_advice(RuntimeError("something else")) is None

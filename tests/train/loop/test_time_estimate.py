@@ -53,4 +53,7 @@ def test_advice_follows_the_curve() -> None:
     assert "--style-size 768" in advice(flat, style_size=384, style_side=900)
     assert "--style-size 500" in advice(flat, style_size=384, style_side=500)
     assert advice(flat, style_size=384, style_side=384).startswith("it has learned nearly all")
+    assert advice([(100, 0.0), (200, 0.0), (400, 0.0)], style_size=None, style_side=9).startswith(
+        "it has learned"
+    )
     assert "too short" in advice([(10, 1.0)], style_size=384, style_side=900)

@@ -78,7 +78,7 @@ def test_times(text: str, seconds: int) -> None:
     assert load_config(None, {"max_time": text}).max_time == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("value", ["0s", "90", 90, "-5m", "m", True])
+@pytest.mark.parametrize("value", ["0s", "90", 90, "-5m", "m", True, "9999999999d"])
 def test_what_is_no_time(value: object) -> None:
     with pytest.raises(ConfigError, match="max_time"):
         load_config(None, {"max_time": value})
@@ -124,6 +124,27 @@ def test_settings_survive_the_run_folder(tmp_path: Path) -> None:
 def test_explicit_weights_come_together() -> None:
     with pytest.raises(ConfigError, match="give both or none"):
         load_config(None, {"content_weight": 1})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"content_weight": 0, "style_weight": 0}, "are both 0: there would be nothing to learn"),
+        ({"strength": "inf"}, "strength is 'inf'"),
+        ({"lr": "nan"}, "lr is 'nan'"),
+        ({"seed": 2**32}, "seed is 4294967296"),
+        ({"devices": -1}, "devices"),
+        ({"stream": True, "echo": 2}, "the crops of a stream come once"),
+    ],
+)
+def test_settings_nothing_good_can_come_of(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(None, changes)
+
+
+def test_a_layer_named_twice_counts_once() -> None:
+    config = load_config(None, {"content_layers": "relu4_2,relu4_2", "style_layers": ["relu1_1", "relu1_1"]})
+    assert (config.content_layers, config.style_layers) == (("relu4_2",), ("relu1_1",))
 
 
 def test_what_has_no_default_is_asked_for(tmp_path: Path) -> None:
