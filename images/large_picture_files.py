@@ -21,6 +21,7 @@ from .picture_files import (
     PictureError,
     encoder_for,
     identify,
+    is_animated,
     opened,
     orientation_of,
     pillow_limit,
@@ -72,6 +73,7 @@ class PictureFacts:
         orientation: Of EXIF, 1 to 8.
         icc_profile: Its colour profile, or None.
         gamma: From `gamma_of`.
+        animated: Whether it is only the first frame of its file.
     """
 
     height: int
@@ -82,6 +84,7 @@ class PictureFacts:
     orientation: int
     icc_profile: bytes | None
     gamma: float | None = None
+    animated: bool = False
 
     @property
     def pixels(self) -> int:
@@ -112,6 +115,7 @@ def picture_facts(source: Path | bytes) -> PictureFacts:
                 turned,
                 profile,
                 gamma_of(image),
+                is_animated(image),
             )
     except MemoryError:
         raise

@@ -231,13 +231,17 @@ def read_picture(
             if min_side is not None:
                 image.draft(None, (min_side, min_side))
             picture = Picture.from_image(image, name=f"picture{name}")
-            animated = image.format in _ANIMATED and getattr(image, "is_animated", False)
-            return replace(picture, animated=animated)
+            return replace(picture, animated=is_animated(image))
     except MemoryError:
         raise
     except Exception as error:  # decoders of damaged data raise nearly every type
         kind = TooManyPixelsError if isinstance(error, _TOO_MANY) else PictureError
         raise kind(f"picture{name} cannot be read: {reason_of(error, max_pixels)}") from error
+
+
+def is_animated(image: Image.Image) -> bool:
+    """Return whether an opened file is an animation, and not only of several pages."""
+    return image.format in _ANIMATED and bool(getattr(image, "is_animated", False))
 
 
 def write_picture(picture: Picture, path: Path, *, quality: int = DEFAULT_QUALITY) -> None:

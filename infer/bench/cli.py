@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 from allaprima.atomic import write_whole
 from allaprima.infer.engine_table import ENGINES
 from allaprima.infer.precision import Precision
-from allaprima.output_path_checks import check_outputs
+from allaprima.output_path_checks import check_outputs, check_suffix
 from allaprima.terminal import printable
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def bench_infer(
         trust=trust,
     )
     check_outputs((json_file, plot), overwrite=True)
+    if plot:
+        check_suffix(plot, (".png", ".svg", ".pdf"))
     rows = list(_failures_printed(measure(plan)))
     conditions = circumstances(device)
     measured = [row for row in rows if "error" not in row]

@@ -1,6 +1,7 @@
 """OpenVINO: no torch needed."""
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -44,10 +45,11 @@ class OpenVinoEngine(ExportedEngine):
             compiled = core.compile_model(model, target, hints)
         except RuntimeError as error:
             raise unreadable(path, "OpenVINO", error) from error
-        count = compiled.input(0).partial_shape[0]
+        count, turn = compiled.input(0).partial_shape[0], Lock()
 
         def run(images: NDArray[Any]) -> NDArray[Any]:
-            stylized = np.array(compiled(images)[0])  # a copy: OpenVINO reuses its own
+            with turn:  # threads may share an engine, and its results lie where the next one's will
+                stylized = np.array(compiled(images)[0])
             if stylized.shape != images.shape:  # an earlier picture's: it says nothing of a failed allocation
                 raise MemoryError("OpenVINO failed to allocate memory")
             return stylized

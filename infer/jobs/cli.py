@@ -122,6 +122,8 @@ def stylize(
     from .standard_streams import STANDARD, begins_as_picture, plan_piped, read_standard_input
     from .storage.url import location
 
+    if fail_fast and max_failures is not None:
+        raise ValueError("fail_fast stops at the first failure: leave it out, or max_failures")
     suffix = f".{format.lower().removeprefix('.')}" if format else None
     part = parse_shard(shard) if shard else None
     target, piped, plan = location(output), None, None
@@ -154,6 +156,8 @@ def stylize(
         raise ValueError("address, workers and what they take are for a job on a cluster; give --cluster ray")
     if cluster is not None and piped is not None:
         raise ValueError("standard input and output are for this machine; leave out --cluster")
+    if part is not None and piped is not None:
+        raise ValueError("standard input and output are for one picture; leave out --shard")
     if cluster is not None and plan is not None and plan.into_file:
         raise ValueError(f"'{output}' is one file, which many machines cannot write; give a folder")
 

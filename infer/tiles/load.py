@@ -50,11 +50,16 @@ def load_bounded_engine(
 
     Raises:
         OSError: As `load_engine`.
-        ValueError: As `load_engine`, or if `tiles` is none of its choices.
+        ValueError: As `load_engine`, or if `tiles` is none of its choices, or chosen for an exported file.
     """
     check_choice("tiles", tiles, get_args(Tiles))
     whole = load_engine(path, engine=engine, device=device, precision=precision, trust=trust)
     if not is_style_file(path):
+        if tiles != "auto":
+            raise ValueError(
+                f"'{path}' is an exported file, which paints every picture in one piece; leave out --tiles, "
+                "or give the style file"
+            )
         whole.limit_memory(budget.left)
         return whole
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,8 @@ class BoundedEngine:
         self.tiles: Tiles = tiles
         self.engine, self._make_painter, self._budget = engine, make_painter, budget
         self._colours: dict[str, Any] = {"color": color, "background": background}
+        self._turn = Lock()
+        """Of the painter, which holds the statistics of one picture, though threads may share an engine."""
 
     def fits(self, height: int, width: int, count: int = 1) -> bool:
         """Return whether pictures of a size are painted in one piece."""
@@ -99,7 +102,8 @@ class BoundedEngine:
         from .paint_file import paint_file
 
         options: dict[str, Any] = {"quality": quality, "max_pixels": max_pixels, **self._colours}
-        yield from paint_file(self._painter, source, target, facts=facts, **options)
+        with self._turn:
+            yield from paint_file(self._painter, source, target, facts=facts, **options)
 
     @cached_property
     def _painter(self) -> "TilePainter":
@@ -124,6 +128,7 @@ class BoundedEngine:
             pixels = picture if bytes_ else picture.transpose(1, 2, 0) * np.float32(255)
             writeable = pixels if pixels.flags.writeable else pixels.copy()
             maps = MemoryMap(torch.from_numpy(writeable)), MemoryMap(torch.from_numpy(result))
-            for _ in self._painter.paint(*maps, name="picture"):
-                pass
+            with self._turn:
+                for _ in self._painter.paint(*maps, name="picture"):
+                    pass
         return painted if bytes_ else np.ascontiguousarray(painted.transpose(0, 3, 1, 2))

@@ -36,7 +36,7 @@ class ScheduledModule(LightningModule):
     @property
     def peak_lr(self) -> float:
         """The highest learning rate of the first group."""
-        return self._peaks[0]
+        return float(self._peaks[0])
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set the learning rates; a pure function of step and progress, so nothing of it is stored."""

@@ -74,7 +74,7 @@ class _Read(Generic[Item]):
 
     def done(self, result: Result | Exception) -> Done[Item, Result]:
         size = None if isinstance(self.picture, Exception) else (self.picture.height, self.picture.width)
-        animated = isinstance(self.picture, Picture) and self.picture.animated
+        animated = not isinstance(self.picture, Exception) and self.picture.animated
         return Done(self.item, result, perf_counter() - self.started, size, animated)
 
 

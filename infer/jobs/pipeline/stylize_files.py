@@ -11,6 +11,7 @@ from allaprima.images.picture_files import (
     DEFAULT_QUALITY,
     Picture,
     encode_picture,
+    encoder_for,
     read_picture,
     write_picture,
 )
@@ -85,7 +86,16 @@ class FileWork:
     on_share: Callable[[float], None]
 
     def read(self, job: Job) -> Picture | PictureFacts:
-        """Return a job's picture, or what its file says of it where it does not fit in memory."""
+        """Return a job's picture, or what its file says of it where it does not fit in memory.
+
+        Raises:
+            ValueError: If the result's format cannot hold the picture.
+        """
+        picture = self._opened(job)
+        encoder_for(Path(job.target.name), picture.height, picture.width)  # before the work
+        return picture
+
+    def _opened(self, job: Job) -> Picture | PictureFacts:
         source = job.source if isinstance(job.source, Path) else job.source.read_bytes()
         if self.large is not None:
             facts = picture_facts(source)

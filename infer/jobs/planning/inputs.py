@@ -3,6 +3,7 @@
 import glob
 import os
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -60,6 +61,7 @@ def _matches(pattern: Url) -> list[Url]:
 
 
 def _listed(names: bytes, where: str, null_separated: bool) -> list[Location]:
+    names = names.removeprefix(BOM_UTF8)  # which editors put in front
     lines = names.split(b"\0") if null_separated else names.splitlines()
     paths = [location(os.fsdecode(line)) for line in lines if line.strip()]
     if not paths:

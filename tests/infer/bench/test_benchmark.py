@@ -86,6 +86,7 @@ def test_pictures_are_always_the_same() -> None:
         (["STYLE", "--engines", "tensorrt"], "unknown engine 'tensorrt'; expected eager, compiled, onnx"),
         (["STYLE", "--precisions", "int4"], "unknown precision 'int4'; expected float32"),
         (["STYLE", "--json", "none/bench.json"], "there is no folder 'none'"),
+        (["STYLE", "--plot", "a.bmp"], "cannot write 'a.bmp': suffix must be one of .png, .svg, .pdf"),
     ],
 )
 def test_mistakes_end_with_code_2(

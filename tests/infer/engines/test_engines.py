@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -73,6 +74,16 @@ def test_exported_file_paints_as_eager(
     assert result.dtype == np.float32
     assert abs(result - expected).max() < 1e-4
     assert (images == before).all()
+
+
+@pytest.mark.parametrize("name", ["small_style", *FILES])
+def test_threads_may_share_an_engine(name: str, request: pytest.FixtureRequest) -> None:
+    engine = load_engine(request.getfixturevalue(name), device="cpu")
+    batches = [np.roll(pictures(1, 96, 96), 7 * number, axis=2) for number in range(12)]
+    expected = [engine(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        for alone, shared in zip(expected, pool.map(engine, batches), strict=True):
+            np.testing.assert_array_equal(shared, alone)
 
 
 def test_eager_paints_as_the_network(small_style: Path, eager: Engine) -> None:

@@ -49,6 +49,12 @@ def test_failures_stop_a_job_that_should(
     assert ("the rest is not done" in error) == bool(options)
 
 
+def test_two_limits_of_failures_are_refused(style: Path, tmp_path: Path, run: Run) -> None:
+    code, _, error = run("stylize", style, tmp_path, "-o", "out", "--fail-fast", "--max-failures", 5)
+    assert code == 2
+    assert "fail_fast stops at the first failure: leave it out, or max_failures" in error
+
+
 def test_the_folders_of_an_output_are_made(style: Path, tmp_path: Path, run: Run) -> None:
     folder, out = make_pictures(tmp_path / "in", 1), tmp_path / "not" / "there" / "yet"
     assert run("stylize", style, folder, "-o", out)[0] == 0

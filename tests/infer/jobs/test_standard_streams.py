@@ -88,6 +88,7 @@ def test_an_animation_is_told(pipe: Pipe) -> None:
         (encoded("PNG")[:500], ("-", "-o", "-"), 1, "error: picture cannot be read: its data is cut short"),
         (encoded("PNG"), ("-", "other.jpg", "-o", "-"), 2, "standard input and output are for one picture"),
         (encoded("PNG"), ("-", "-o", "folder"), 2, "suffix must be one of"),
+        (encoded("PNG"), ("-", "-o", "-", "--shard", "1/2"), 2, "for one picture; leave out --shard"),
         (encoded("PNG"), ("-", "-o", "-", "--format", "gif"), 2, "unknown format '.gif'"),
         (b"", ("-", "-o", "-"), 2, "there are no names in standard input"),
         (b"", ("a.jpg", "--overwite", "-o", "b.jpg"), 2, "there is no option --overwite here"),

@@ -1,6 +1,7 @@
 """Pictures that do not fit go to tiles, by every way that leads there."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,22 @@ def test_arrays_images_and_tensors_are_painted_as_in_one_piece(style: Path) -> N
     assert apart.max() <= 1
     batch = torch.rand(2, 3, 70, 90)
     torch.testing.assert_close(tiled(batch), whole(batch), atol=2e-4, rtol=0)
+
+
+def test_threads_may_share_what_paints_in_tiles(style: Path) -> None:
+    stylizer = Stylizer.load(style, device="cpu", engine="eager", memory=TINY_BUDGET)
+    images = [paint(96, 130, seed) for seed in range(6)]
+    expected = [np.asarray(stylizer(image)) for image in images]
+    with ThreadPoolExecutor(3) as pool:
+        for alone, shared in zip(expected, pool.map(stylizer, images), strict=True):
+            np.testing.assert_array_equal(np.asarray(shared), alone)
+
+
+def test_an_animation_in_tiles_is_told(style: Path, tmp_path: Path, run: Run) -> None:
+    first, *others = (paint(40, 50, seed) for seed in range(3))
+    first.save(tmp_path / "a.png", save_all=True, append_images=others)
+    _, said, _ = run("stylize", style, tmp_path / "a.png", "-o", tmp_path / "b.png", "--memory", "1M")
+    assert said.startswith("1 picture stylised (of an animation only the first frame: ")
 
 
 def test_a_file_is_painted_as_in_one_piece_and_that_is_said(style: Path, tmp_path: Path, run: Run) -> None:
@@ -186,6 +203,8 @@ def test_a_full_disk_is_told_and_leaves_nothing(
 def test_an_exported_file_has_no_tiles(static_bytes_onnx_file: Path) -> None:
     stylizer = Stylizer.load(static_bytes_onnx_file, memory=TINY_BUDGET)
     assert stylizer.large_pictures is None
+    with pytest.raises(ValueError, match="is an exported file, which paints every picture in one piece"):
+        Stylizer.load(static_bytes_onnx_file, tiles="exact")
     with pytest.raises(
         PictureTooLargeError, match=r"0\.0 GB are free; no picture would fit: free memory, or"
     ):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from allaprima.images.picture_files import Picture, read_picture, write_picture
 from allaprima.infer.jobs.pipeline.outcome import Outcome
@@ -103,6 +104,9 @@ def test_what_cannot_be_written_is_not_painted(tmp_path: Path) -> None:
     done = list(stylize_files(lambda _: pytest.fail("painted"), jobs))
     assert [outcome.status for outcome in done] == ["failed", "failed"]
     assert "file name too long" in done[0].message
+    Image.new("RGB", (65501, 16)).save(tmp_path / "wide.png")
+    [wide] = stylize_files(lambda _: pytest.fail("painted"), [Job(tmp_path / "wide.png", tmp_path / "b.jpg")])
+    assert "65501x16 pixels, and JPEG ends at 65500 a side; write .png or .tif" in wide.message
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])

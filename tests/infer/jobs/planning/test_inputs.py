@@ -2,6 +2,7 @@
 
 import io
 import os
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ def test_lists_patterns_and_names_that_are_no_text(tmp_path: Path, monkeypatch: 
     names = [b"a b.png", b"\xff\xfe.png", "\u00e4\n.png".encode()]
     Path("list.txt").write_bytes(b"\n".join(names[:2]) + b"\n")
     assert expand_inputs(["@list.txt"]) == [Path(os.fsdecode(name)) for name in names[:2]]
+    Path("marked.txt").write_bytes(BOM_UTF8 + b"a b.png\r\n")
+    assert expand_inputs(["@marked.txt"]) == [Path("a b.png")]
     stdin = io.BytesIO(b"\0".join(names) + b"\0")
     inputs = expand_inputs(["-"], null_separated=True, stdin=stdin)
     assert inputs == [Path(os.fsdecode(name)) for name in names]
