@@ -64,10 +64,10 @@ def kept_styles(folder: Path) -> list[StylePicture]:
     ]
 
 
-def kept_copy(folder: Path, sha256: str) -> Path | None:
-    """Return the file in a run's folder that a style picture with a checksum is kept in, if it is."""
+def kept_copy(folder: Path, sha256: str) -> tuple[Path, StylePicture] | None:
+    """Return the file that a style picture with a checksum is kept in, and what is known of it, if it is."""
     copies = (
-        folder / _name(number)
+        (folder / _name(number), style)
         for number, style in enumerate(kept_styles(folder), 1)
         if style.sha256 == sha256
     )

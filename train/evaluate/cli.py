@@ -116,9 +116,9 @@ def evaluate(
             record_steadiness(style_file, trained, clips)
     if content is None:
         return 0
-    picture = find_style_picture(style_file, trained, style)
     yardstick = choose_yardstick(trained.header, preset, loss_weights)
     settings = yardstick.settings
+    picture = find_style_picture(style_file, trained, style, settings.style_size)
     if height is None and preset in PROGRAMS:
         _log.warning(
             "%s adds up over pixels and belongs to pictures %d px high: compare no pictures of different "

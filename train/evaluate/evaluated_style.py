@@ -71,24 +71,38 @@ def build_yardstick(
     return build_loss(yardstick.settings, loss_network, style_image, weights=yardstick.weights)
 
 
-def find_style_picture(style_file: Path, style: Style, picture: Path | None) -> Path:
+def find_style_picture(style_file: Path, style: Style, picture: Path | None, size: int | None) -> Path:
     """Return the style picture: the given one, or that of the run whose folder holds the style file.
 
     A given picture that is not the one in the style file's header is logged and taken.
 
+    Args:
+        style_file: The style file, in its run's folder or in one below that.
+        style: What it holds.
+        picture: The style picture, if somebody has just said where it is.
+        size: Shorter side at which it is needed; None as large as it is.
+
     Raises:
-        ValueError: If none is given and none is found.
+        ValueError: If none is given and none is found, or only a copy that is too small.
     """
     header = style.header
     if picture is not None:
         if picture.is_file() and sha256_of(picture) != header.style_sha256:
             _log.warning("'%s' is not the picture that %s was trained on", picture, header.style_name)
         return picture
-    run = style_file.parent
-    with suppress(OSError, ConfigError):  # whatever else has that name
-        named = Path(str(read_yaml(run / "config.yaml").get("style")))
-        if named.is_file() and sha256_of(named) == header.style_sha256:
-            return named
-    if copy := kept_copy(run / KEPT_STYLES, header.style_sha256):
-        return copy
-    raise ValueError(f"the style picture {header.style_name} is needed: give it with --style PICTURE")
+    needed = f"the style picture {header.style_name} is needed"
+    for run in style_file.absolute().parents[:2]:  # that of many styles has a folder for their files
+        with suppress(OSError, ConfigError):  # whatever else has that name
+            named = Path(str(read_yaml(run / "config.yaml").get("style")))
+            if named.is_file() and sha256_of(named) == header.style_sha256:
+                return named
+        if kept := kept_copy(run / KEPT_STYLES, header.style_sha256):
+            copy, original = kept
+            wanted, trained_at = (
+                min(original.shorter_side, side or original.shorter_side)
+                for side in (size, header.loss.style_size)
+            )
+            if wanted <= trained_at:
+                return copy
+            needed += f" with a shorter side of {wanted} pixels, and its copy '{copy}' has {trained_at}"
+    raise ValueError(f"{needed}: give it with --style PICTURE")

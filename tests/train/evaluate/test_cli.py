@@ -14,11 +14,13 @@ from torch import Tensor
 from allaprima.images.contact_sheet import contact_sheet
 from allaprima.images.picture_files import read_picture
 from allaprima.models.loss_description import LossDescription, LossWeights
-from allaprima.models.style_file import StyleHeader, read_header, save_style
+from allaprima.models.style_file import StyleHeader, load_style, read_header, save_style
 from allaprima.models.transformer import TransformerNetwork
-from allaprima.train.evaluate.evaluated_style import choose_yardstick
+from allaprima.train.evaluate.evaluated_style import choose_yardstick, find_style_picture
+from allaprima.train.kept_style_pictures import KEPT_STYLES, keep_styles
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.settings.loss_presets import PRESETS, LossRecipe
+from allaprima.train.style_picture import read_style_picture
 
 Run = Callable[..., tuple[int, str, str]]
 WEIGHTS = {"content": {"relu2_1": 1.0}, "style": {"relu1_1": 2.0, "relu2_1": 3.0}, "tv": 0.5}
@@ -257,3 +259,51 @@ def test_a_style_that_says_nothing_of_its_training_needs_a_preset(
     code, _, errors = run(tmp_path / "old.safetensors", "--content", content, "--style", style_picture)
     assert code == 2
     assert "give --preset" in errors
+
+
+@pytest.fixture
+def lonely(style_file: Path, style_picture: Path) -> Path:
+    """The style file of a run that keeps its picture, reduced from 72 to 64 pixels; the original is gone."""
+    (style_file.parent / "config.yaml").write_text("style: gone.png\n")
+    keep_styles(style_file.parent / KEPT_STYLES, [read_style_picture(style_picture, 64)])
+    return style_file
+
+
+@pytest.mark.parametrize(
+    ("size", "suffices"), [(32, True), (64, True), (72, False), (400, False), (None, False)]
+)
+def test_a_runs_copy_of_the_style_serves_where_it_is_large_enough(
+    lonely: Path, style_picture: Path, size: int | None, suffices: bool
+) -> None:
+    style = load_style(lonely)
+    if suffices:
+        found = find_style_picture(lonely, style, None, size)
+        assert found == lonely.parent / KEPT_STYLES / "1.png"
+    else:
+        message = (
+            r"waves.png is needed with a shorter side of 72 pixels, and its copy '.*' has 64: give it with"
+        )
+        with pytest.raises(ValueError, match=message):
+            find_style_picture(lonely, style, None, size)
+        assert find_style_picture(lonely, style, style_picture, size) == style_picture
+
+
+def test_a_preset_does_not_measure_against_a_smaller_picture_than_it_asks_for(
+    run: Run, lonely: Path, content: Path
+) -> None:
+    assert run(lonely, "--content", content / "0.jpg")[0] == 0
+    code, _, errors = run(lonely, "--content", content / "0.jpg", "--preset", "lengstrom")
+    assert code == 2
+    assert "give it with --style PICTURE" in errors
+
+
+def test_a_style_in_a_folder_of_its_run_finds_the_picture(
+    run: Run, lonely: Path, content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the styles of `allaprima train-base` are."""
+    styles = lonely.parent / "styles"
+    styles.mkdir()
+    inner = lonely.rename(styles / lonely.name)
+    assert run(inner, "--content", content / "0.jpg")[0] == 0
+    monkeypatch.chdir(styles)
+    assert run(inner.name, "--content", content / "0.jpg")[0] == 0

@@ -96,7 +96,7 @@ def test_a_base_learns_several_styles_and_others_start_from_it(
 
 
 def test_each_of_its_styles_has_a_file_to_paint_with(
-    run: Run, settings: Path, photographs: Path, tmp_path: Path
+    run: Run, settings: Path, photographs: Path, small_weights_file: Path, tmp_path: Path
 ) -> None:
     base = tmp_path / "base"
     code, out, error = run("train-base", "--config", settings, "-o", base, "--warmup-steps", 0)
@@ -122,6 +122,9 @@ def test_each_of_its_styles_has_a_file_to_paint_with(
         mean = (first[name] + second[name]) / 2 if name in normalisation else first[name]
         torch.testing.assert_close(common[name], mean, rtol=1e-3, atol=1e-3)
     assert all(first[name].ndim == 1 for name in normalisation)  # normalisation alone
+    measured = ("--content", photographs / "00.jpg", "--loss-weights", small_weights_file)
+    code, _, error = run("evaluate", base / "styles" / "one.safetensors", *measured)
+    assert code == 0, error  # the run's folder holds the picture
 
 
 @pytest.mark.slow
