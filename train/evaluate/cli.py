@@ -19,13 +19,20 @@ from .report_folder import check_report_folder, write_report, write_video_report
 from .terminal_output import table_console, tracked
 
 if TYPE_CHECKING:
+    import torch
+
     from allaprima.images.pixels import Pixels
+    from allaprima.models.style_file import Style
     from allaprima.models.transformer import TransformerNetwork
     from allaprima.train.objective.perceptual_loss import PerceptualLoss
+    from allaprima.train.settings.config import LossSettings
+    from allaprima.train.style_picture import StylePicture
 
     from .against_optimizer import Comparison
     from .scores import Photograph, Scores
     from .video.measure import Videos
+
+_EVALUATIONS = 50
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +51,7 @@ def evaluate(
     preset: Annotated[PresetName | None, Parameter(alias="--loss-preset")] = None,
     loss_weights: Path | None = None,
     against: Literal["optimizer"] | None = None,
-    evaluations: Annotated[int, Parameter(validator=Number(gte=2))] = 50,
+    evaluations: Annotated[int, Parameter(validator=Number(gte=2))] = _EVALUATIONS,
     height: Annotated[int | None, Parameter(validator=Number(gte=16))] = None,
     background: str = WHITE,
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
@@ -90,6 +97,16 @@ def evaluate(
         raise ValueError(
             "--record and --beside are for clips that are painted now: give --video, and no --painted"
         )
+    of_photographs = {
+        "--style": style,
+        "--preset": preset,
+        "--loss-weights": loss_weights,
+        "--against": against,
+        "--evaluations": evaluations != _EVALUATIONS,
+        "--background": background != WHITE,
+    }
+    if content is None and (idle := [flag for flag, value in of_photographs.items() if value]):
+        raise ValueError(f"there are no photographs for {' and '.join(idle)}: give them with --content")
     background = background_colour(background)
     photographs = _photographs(content, height, background) if content is not None else []
     videos = _videos(video, painted, frames, height) if video else None
@@ -97,16 +114,16 @@ def evaluate(
         check_report_folder(output, overwrite=overwrite)
     from allaprima.models.style_file import load_style
     from allaprima.train.loop import hardware
-    from allaprima.train.objective.prepare_objective import load_loss_network
-    from allaprima.train.style_picture import read_style_picture
 
-    from .evaluated_style import build_yardstick, choose_yardstick, find_style_picture
     from .measured_videos import measure_videos, record_steadiness
     from .report import as_dict, sheet
 
     trained = load_style(style_file)
     device = hardware.device(accelerator)
     network = trained.network.to(device)
+    objective = None
+    if content is not None:  # what it lacks is said before clips are measured
+        objective = _objective(style_file, trained, style, preset, loss_weights, device)
     if videos is not None:
         compared = {} if beside is None else {beside: load_style(beside)}
         clips = measure_videos({style_file: trained, **compared}, videos, device)
@@ -114,11 +131,9 @@ def evaluate(
             say(f"written to {output}: {', '.join(write_video_report(output, clips))}")
         if record:
             record_steadiness(style_file, trained, clips)
-    if content is None:
+    if objective is None:
         return 0
-    yardstick = choose_yardstick(trained.header, preset, loss_weights)
-    settings = yardstick.settings
-    picture = find_style_picture(style_file, trained, style, settings.style_size)
+    settings, style_picture, loss = objective
     if height is None and preset in PROGRAMS:
         _log.warning(
             "%s adds up over pixels and belongs to pictures %d px high: compare no pictures of different "
@@ -126,10 +141,6 @@ def evaluate(
             preset,
             PROGRAMS[preset]["height"],
         )
-    style_picture = read_style_picture(picture, settings.style_size)
-    loss = build_yardstick(
-        trained.header, yardstick, load_loss_network(settings, device), style_picture.pixels
-    )
     with memory_advice("a smaller --height needs less"):
         scores, failures = _score(network, loss, photographs)
         comparisons = _compare(scores, loss, evaluations) if against else []
@@ -151,6 +162,30 @@ def evaluate(
     for failure in failures:
         complain(failure)
     return 1 if failures else 0
+
+
+def _objective(
+    style_file: Path,
+    trained: "Style",
+    style: Path | None,
+    preset: PresetName | None,
+    loss_weights: Path | None,
+    device: "torch.device",
+) -> tuple["LossSettings", "StylePicture", "PerceptualLoss"]:
+    """Return the settings of the objective, the style picture, and the objective of both."""
+    from allaprima.train.objective.prepare_objective import load_loss_network
+    from allaprima.train.style_picture import read_style_picture
+
+    from .evaluated_style import build_yardstick, choose_yardstick, find_style_picture
+
+    yardstick = choose_yardstick(trained.header, preset, loss_weights)
+    settings = yardstick.settings
+    picture = find_style_picture(style_file, trained, style, settings.style_size)
+    loss_network = load_loss_network(settings, device)
+    with memory_advice("a smaller style picture, given with --style, needs less"):
+        style_picture = read_style_picture(picture, settings.style_size)
+        loss = build_yardstick(trained.header, yardstick, loss_network, style_picture.pixels)
+    return settings, style_picture, loss
 
 
 def _photographs(content: Path, height: int | None, background: str) -> "list[Photograph]":

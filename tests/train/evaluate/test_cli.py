@@ -21,6 +21,7 @@ from allaprima.train.kept_style_pictures import KEPT_STYLES, keep_styles
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.settings.loss_presets import PRESETS, LossRecipe
 from allaprima.train.style_picture import read_style_picture
+from tests.conftest import more_memory
 
 Run = Callable[..., tuple[int, str, str]]
 WEIGHTS = {"content": {"relu2_1": 1.0}, "style": {"relu1_1": 2.0, "relu2_1": 3.0}, "tv": 0.5}
@@ -307,3 +308,18 @@ def test_a_style_in_a_folder_of_its_run_finds_the_picture(
     assert run(inner, "--content", content / "0.jpg")[0] == 0
     monkeypatch.chdir(styles)
     assert run(inner.name, "--content", content / "0.jpg")[0] == 0
+
+
+def test_a_style_picture_that_is_too_large_for_the_memory_is_said(
+    run: Run, style_file: Path, content: Path, tmp_path: Path
+) -> None:
+    trained = load_style(style_file)
+    loss = trained.header.loss.model_copy(update={"style_size": None})  # as presets leave it
+    save_style(style_file, trained.network, trained.header.model_copy(update={"loss": loss}))
+    Image.new("RGB", (2000, 2000)).save(tmp_path / "large.png")
+    arguments = (style_file, "--content", content / "0.jpg", "--style", tmp_path / "large.png")
+    with more_memory(500_000_000):
+        code, _, errors = run(*arguments)
+    assert code == 2
+    assert "memory does not suffice" in errors
+    assert "a smaller style picture, given with --style, needs less" in errors

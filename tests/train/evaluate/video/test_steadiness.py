@@ -306,6 +306,13 @@ def test_another_style_is_measured_beside_it_and_the_figures_kept_in_the_style_f
         ),
         (["--content", "CLIP", "--beside", "STYLE"], "give --video, and no --painted"),
         (["--video", "CLIP", "--beside", "none.safetensors"], "'none.safetensors' does not exist"),
+        (
+            ["--video", "CLIP", "--preset", "gatys", "--against", "optimizer", "--style", "none.jpg"],
+            "there are no photographs for --style and --preset and --against: give them with --content",
+        ),
+        (["--video", "CLIP", "--loss-weights", "a.pth"], "there are no photographs for --loss-weights: give"),
+        (["--video", "CLIP", "--evaluations", "9"], "there are no photographs for --evaluations: give"),
+        (["--video", "CLIP", "--background", "black"], "there are no photographs for --background: give"),
     ],
 )
 def test_mistakes(run: Run, style_file: Path, clip: Path, arguments: list[str], message: str) -> None:
@@ -313,6 +320,21 @@ def test_mistakes(run: Run, style_file: Path, clip: Path, arguments: list[str], 
     code, _, err = run("evaluate", style_file, *(names.get(word, word) for word in arguments))
     assert code == 2
     assert message in err
+
+
+def test_what_photographs_lack_is_said_before_clips_are_measured(
+    run: Run, style_file: Path, clip: Path, photographs: Path
+) -> None:
+    arguments = ["evaluate", style_file, "--video", clip, "--content", photographs / "00.jpg"]
+    for more, message in (
+        ([], "does not say what it was trained with: give --preset"),
+        (["--preset", "lengstrom"], "is needed: give it with --style PICTURE"),
+        (["--preset", "gatys", "--style", photographs / "01.jpg", "--loss-weights", "no.pth"], "no.pth"),
+    ):
+        code, out, err = run(*arguments, *more)
+        assert code == 2
+        assert message in err
+        assert "warping error" not in out
 
 
 @pytest.mark.shared
