@@ -12,6 +12,7 @@ from lightning import Trainer
 from allaprima.atomic import require_writable
 from allaprima.models.loss_description import LossWeights
 from allaprima.models.transformer import TransformerNetwork
+from allaprima.out_of_memory import memory_advice
 
 from .calibration_batches import calibration_batches
 from .data.data_module import ContentDataModule
@@ -94,13 +95,14 @@ def set_up_run(
     peak = earlier or peak_learning_rate(config, from_trained=start is not None)
     config = config.model_copy(update={"echo": echo, "lr": peak})
     data = ContentDataModule(content, config, echo=echo, progress=PreparationProgress())
-    config, losses = prepare_objectives(
-        config,
-        [style_picture.pixels for style_picture in style_pictures],
-        device,
-        partial(calibration_batches, data, config.batch_size, device),
-        weights=weights,
-    )
+    with memory_advice("lower --style-size, --batch-size or --crop-size"):
+        config, losses = prepare_objectives(
+            config,
+            [style_picture.pixels for style_picture in style_pictures],
+            device,
+            partial(calibration_batches, data, config.batch_size, device),
+            weights=weights,
+        )
     network = initial_network(start, config.transformer, config.seed)
     stored = config.model_copy(update={"lr": rate})
     return RunSetup(config, stored, losses, network, data, device, trainer, interruption)

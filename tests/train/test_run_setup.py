@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from allaprima.models.style_file import save_style
 from allaprima.train.loop.style_module import StyleTransferModule
@@ -14,6 +15,7 @@ from allaprima.train.settings.config import TrainConfig
 from allaprima.train.settings.parsing import load_config
 from allaprima.train.style_header import style_header
 from allaprima.train.style_picture import read_style_picture
+from tests.conftest import more_memory
 
 
 def set_up(settings: dict[str, Any], root: Path, **changes: Any) -> RunSetup[TrainConfig]:
@@ -50,3 +52,12 @@ def test_trained_weights_are_learned_from_at_a_lower_rate(settings: dict[str, An
     )
     assert set_up(settings, tmp_path / "trained", init=file).config.lr == 5e-3
     assert set_up(settings, tmp_path / "asked", init=file, lr=1e-3).config.lr == 1e-3
+
+
+def test_a_style_picture_that_is_too_large_for_the_memory_is_said(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    Image.new("RGB", (2000, 2000)).save(tmp_path / "large.png")
+    large = {"style": tmp_path / "large.png", "style_size": 2000}
+    with more_memory(500_000_000), pytest.raises(MemoryError, match="lower --style-size, --batch-size or"):
+        set_up(settings, tmp_path / "run", **large)

@@ -75,7 +75,7 @@ def optimize(
     try:
         with (
             asked_to_end(ending.request, lambda: f"'{output}' is not written"),
-            memory_advice("a smaller --height needs less"),
+            memory_advice("a smaller --style-size or --height needs less"),
         ):
             painting = _paint(content, style, output, config, stages, ending)
             _report(painting, output, config.steps)

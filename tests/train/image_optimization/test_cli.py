@@ -17,6 +17,7 @@ from allaprima.train.image_optimization.settings import OptimizeConfig
 from allaprima.train.loop.progress_bar import TermsBar
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.settings.parsing import parse_settings
+from tests.conftest import more_memory
 
 Run = Callable[..., tuple[int, str, str]]
 LAYERS = ("--content-layers", "relu2_1", "--style-layers", "relu1_1,relu2_1")
@@ -255,3 +256,15 @@ def test_what_stops_at_a_coarse_scale_is_written_whole(
     assert "stopped early" in printed
     assert "96x64, 2 evaluations" in printed
     assert read_picture(output).rgb.shape == (64, 96, 3)
+
+
+def test_a_style_picture_that_is_too_large_for_the_memory_is_said(
+    run: Run, photograph: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (2000, 2000)).save(tmp_path / "large.png")
+    arguments = ("--preset", "lengstrom", "--height", 64, "--style", tmp_path / "large.png")
+    with more_memory(500_000_000):
+        code, _, errors = run(photograph, "-o", tmp_path / "out.png", *arguments)
+    assert code == 2
+    assert "memory does not suffice" in errors
+    assert "a smaller --style-size or --height needs less" in errors
