@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
+from allaprima.out_of_memory import memory_advice
 from allaprima.output_path_checks import check_outputs
 from allaprima.terminal import quoted, say
 
@@ -74,7 +75,8 @@ def bench_train(
     check_outputs((json_file,), overwrite=True)
     from .benchmark import measure
 
-    measured = measure(settled, steps=steps, warmup=warmup)
+    with memory_advice("lower --batch-size, --crop-size or --style-size"):
+        measured = measure(settled, steps=steps, warmup=warmup)
     say(
         f"{measured['images_per_second']:.2f} images/s, "
         f"{100 * measured['data_wait_share']:.1f} % of the time waiting for data, "

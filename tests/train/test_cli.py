@@ -15,6 +15,7 @@ from torch import Tensor
 from allaprima.__main__ import main
 from allaprima.train.data.batches import StepBatches
 from allaprima.train.objective.temporal_consistency import TemporalConsistency
+from tests.conftest import more_memory
 
 FLAGS = ["--width", "4", "--residual-blocks", "1", "--crop-size", "32", "--loss-network", "vgg16"]
 LAYERS = ["--content-layers", "relu1_2", "--style-layers", "relu1_1"]
@@ -130,6 +131,18 @@ def test_bench_reads_what_it_is_given(
     content = ["--content", str(tmp_path / "missing")]
     assert run(monkeypatch, "bench", "train", *FLAGS, *LAYERS, "--accelerator", "cpu", *content) == 2
     assert "missing' does not exist" in capsys.readouterr().err
+
+
+def test_bench_says_what_needs_less_memory(
+    monkeypatch: pytest.MonkeyPatch, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["1024" if flag == "32" else flag for flag in FLAGS]
+    content = ["--content", str(photographs), "--cache", "off", "--workers", "0"]
+    with more_memory(400_000_000):
+        assert run(monkeypatch, "bench", "train", *flags, *LAYERS, "--accelerator", "cpu", *content) == 2
+    error = capsys.readouterr().err
+    assert "memory does not suffice" in error
+    assert "lower --batch-size, --crop-size or --style-size" in error
 
 
 def test_waiting_for_data_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, photographs: Path) -> None:

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from allaprima.atomic import write_whole
+from allaprima.out_of_memory import memory_advice
 from allaprima.output_path_checks import check_outputs
 from allaprima.terminal import complain, quoted, say
 from allaprima.train.settings.flags_from_settings import flags_of, typed_settings
@@ -54,7 +55,8 @@ def distill(
 
     _log.info("distilling into %s", settled.output)
     try:
-        result = run(settled, settled.content, interruption := Interruption())
+        with memory_advice("lower --batch-size or --crop-size"):
+            result = run(settled, settled.content, interruption := Interruption())
     except DivergenceError as error:
         complain(f"distillation has diverged: {error}; try a lower --lr")
         return 1
@@ -100,7 +102,8 @@ def bench_compact(
     from .faithfulness import summary
     from .plot import plot_judgements
 
-    judgements = judged_styles(content, styles, loss_weights, network, steps=steps, crop_size=crop_size)
+    with memory_advice("lower --crop-size"):
+        judgements = judged_styles(content, styles, loss_weights, network, steps=steps, crop_size=crop_size)
     figures = summary(judgements)
     say(f"{figures['pictures']} pictures; rank correlation of compact with VGG-19")
     for term, value in figures["rank_correlation"].items():

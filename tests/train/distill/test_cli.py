@@ -30,7 +30,7 @@ from allaprima.train.distill.student import LAYERS
 from allaprima.train.objective.prepare_objective import load_loss_network
 from allaprima.train.settings.config import LossSettings
 from allaprima.train.settings.parsing import ConfigError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, more_memory
 
 COMPACT = ROOT / "models" / "loss" / "compact.safetensors"
 MakeWeights = Callable[[str], dict[str, Tensor]]
@@ -177,6 +177,15 @@ def test_pictures_that_stop_coming_are_a_message(
     }
     assert distill(settings=settings) == 1
     assert "error: the pictures stopped coming: DataLoader worker (pid 7)" in capsys.readouterr().err
+
+
+def test_memory_that_does_not_suffice_is_a_message(vgg_file: Path, photographs: Path, tmp_path: Path) -> None:
+    settings = {
+        **{"content": str(photographs), "loss_weights": vgg_file, "output": tmp_path / "run"},
+        **{"crop_size": 1024, "batch_size": 2, "cache": "off", "workers": 0, "init": COMPACT},
+    }
+    with more_memory(700_000_000), pytest.raises(MemoryError, match="lower --batch-size or --crop-size"):
+        distill(settings=settings)
 
 
 def test_mistakes_are_named_before_anything_is_written(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from allaprima.models.loss.loss_weights import random_loss_weights
 from allaprima.train.distill.cli import bench_compact
 from allaprima.train.distill.faithfulness import STAGES, Judgement, judge, rank_correlation, summary
 from allaprima.train.distill.student import LAYERS
+from tests.conftest import more_memory
 
 MakeWeights = Callable[[str], dict[str, Tensor]]
 
@@ -88,6 +89,9 @@ def test_the_command_prints_writes_and_draws(
     assert set(figures["gram_error"]) == set(LAYERS)
     with Image.open(tmp_path / "plot.png") as plot:
         assert plot.width > 600
+    large: dict[str, Any] = {"styles": str(style_picture.parent), "crop_size": 1024}
+    with more_memory(700_000_000), pytest.raises(MemoryError, match="lower --crop-size"):
+        bench(**large)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no pictures in"):
         bench(styles=str(tmp_path / "empty"))
