@@ -43,6 +43,11 @@ def distill(
     settled = load_settings(DistillConfig, config, typed_settings(settings, unknown))
     if settled.content is None:
         raise ConfigError("content is missing: give a folder of photographs with --content FOLDER")
+    there = next(path for path in (settled.output, *settled.output.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise FileExistsError(
+            f"output '{settled.output}' cannot be made: '{there}' is a file; name a new folder with --output"
+        )
     if settled.output.exists() and any(settled.output.iterdir()):
         result = settled.output / RESULT
         hint = f"; --init {quoted(result)} goes on from its result" if result.exists() else ""

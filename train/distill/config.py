@@ -1,10 +1,10 @@
 """The settings of a distillation: their types, defaults and help."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from cyclopts import Parameter
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from allaprima.train.settings.config import DataSettings, ScheduleSettings
 from allaprima.train.settings.durations import Duration, Interval, plain_values
@@ -43,6 +43,16 @@ class DistillConfig(ScheduleSettings, DataSettings):
     """Side of the square crops in pixels."""
     lr: float = Field(default=1e-3, gt=0)
     """Peak learning rate."""
+
+    @model_validator(mode="after")
+    def _pictures_come_in_pairs(self) -> Self:
+        for name, value in {"batch_size": self.batch_size, "val_pictures": self.val_pictures}.items():
+            if value < 2:
+                raise ValueError(
+                    f"{name} is {value}; errors of Gram differences are measured between two pictures: "
+                    "give 2 or more"
+                )
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values (strings, numbers, lists), as a YAML file holds them."""

@@ -75,10 +75,10 @@ def distill(config: DistillConfig, content: str, interruption: Interruption | No
     teacher_weights = load_loss_weights("vgg19", config.loss_weights)
     teacher = LossNetwork("vgg19", LAYERS, teacher_weights)
     photographs = _pictures(content, config)
-    if min(config.batch_size, len(photographs.preview_pictures(2))) < 2:
+    if len(photographs.preview_pictures(2)) < 2:
         raise ValueError(
-            "errors of Gram differences are measured between two held-out pictures: give --batch-size 2 or "
-            "more, and at least 20 photographs, of which a tenth is held out"
+            "errors of Gram differences are measured between two held-out pictures: give at least 20 "
+            "photographs, of which a tenth is held out"
         )
     # Another seed: where the photographs serve as paintings, they should not be the very same ones.
     paintings = _pictures(config.paintings or content, config.model_copy(update={"seed": config.seed + 1}))

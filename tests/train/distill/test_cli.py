@@ -85,9 +85,16 @@ def test_a_few_steps_bring_the_errors_down(
         torch.testing.assert_close(tensor, load_loss_weights("compact", result)[name], rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize(("pictures", "batch_size"), [(19, 2), (20, 1)])
+@pytest.mark.parametrize(
+    ("pictures", "changes", "message"),
+    [
+        (19, {}, "give at least 20 photographs, of which a tenth is held out"),
+        (20, {"batch_size": 1}, r"batch_size is 1; .*: give 2 or more"),
+        (20, {"val_pictures": 1}, r"val_pictures is 1; .*: give 2 or more"),
+    ],
+)
 def test_errors_between_two_pictures_need_two(
-    vgg_file: Path, photographs: Path, tmp_path: Path, pictures: int, batch_size: int
+    vgg_file: Path, photographs: Path, tmp_path: Path, pictures: int, changes: dict[str, int], message: str
 ) -> None:
     """A picture held against itself would be without any error."""
     few = tmp_path / "few"
@@ -95,10 +102,9 @@ def test_errors_between_two_pictures_need_two(
     for path in sorted(photographs.iterdir())[:pictures]:
         shutil.copy(path, few)
     settings = {"content": str(few), "loss_weights": vgg_file, "init": COMPACT, "output": tmp_path / "run"}
-    with pytest.raises(ValueError, match="--batch-size 2 or more, and at least 20 photographs"):
-        distill(
-            settings={**settings, "crop_size": 32, "batch_size": batch_size, "cache": "off", "workers": 0}
-        )
+    small = {"crop_size": 32, "batch_size": 2, "cache": "off", "workers": 0}
+    with pytest.raises(ValueError, match=message):
+        distill(settings={**settings, **small, **changes})
     assert not (tmp_path / "run").exists()
 
 
@@ -199,3 +205,6 @@ def test_mistakes_are_named_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("a letter")
     with pytest.raises(FileExistsError, match=r"is not empty: name a new folder with --output"):
         distill(settings={"content": "photographs", "output": tmp_path})
+    for output in (tmp_path / "mine.txt", tmp_path / "mine.txt" / "run"):
+        with pytest.raises(FileExistsError, match=r"mine.txt' is a file; name a new folder with --output"):
+            distill(settings={"content": "photographs", "output": output})
