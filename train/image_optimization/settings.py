@@ -17,6 +17,9 @@ PROGRAMS: Mapping[Any, Mapping[str, Any]] = {
 }
 """What presets say of the optimisation itself."""
 
+OF_ONE_OPTIMIZER = {"lr": "adam", "line_search": "lbfgs", "restart_every": "lbfgs"}
+"""Settings that the other optimiser does without."""
+
 
 class MinimizeSettings(BaseModel):
     """How the objective is brought down."""
@@ -65,6 +68,17 @@ class OptimizeConfig(MinimizeSettings, LossSettings):
     def _every_scale_is_evaluated(self) -> Self:
         if self.steps < self.scales:
             raise ValueError(f"steps is {self.steps}; {self.scales} scales need at least {self.scales}")
+        return self
+
+    @model_validator(mode="after")
+    def _optimizer_has_what_is_given(self) -> Self:
+        stated = self.model_fields_set - PROGRAMS.get(self.loss_preset, {}).keys()
+        for name, optimizer in OF_ONE_OPTIMIZER.items():
+            if name in stated and self.optimizer != optimizer:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; it is for optimizer {optimizer}, not "
+                    f"{self.optimizer}: leave it out"
+                )
         return self
 
     @property

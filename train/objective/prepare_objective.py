@@ -108,13 +108,17 @@ def read_loss_weights(settings: Settings) -> tuple[Settings, dict[str, Tensor]]:
 def build_loss_network(settings: LossSettings, weights: Mapping[str, Tensor]) -> LossNetwork:
     """Return the frozen network of some loss settings, cut after the deepest layer they name.
 
-    Where the settings or the lineage of the weights differ from the preset's, that is logged.
+    Where the settings or the lineage of the weights differ from the preset's, that is logged, as is
+    a strength that has no effect.
 
     Raises:
         ValueError: If a layer is unknown, or the weights are not those of the network.
     """
     keep_freed_memory()  # feature maps come and go with every evaluation
     network = LossNetwork(settings.loss_network, (*settings.content_layers, *settings.style_layers), weights)
+    is_balanced = settings.strength == LossSettings.model_fields["strength"].default
+    if not is_balanced and explicit_weights(settings) is not None:
+        _log.warning("strength %g has no effect: the weights are fixed", settings.strength)
     if settings.loss_preset is not None:
         lineage = PRESETS[settings.loss_preset]().lineage
         differences = [] if lineage == network.lineage else [_difference(network.lineage)]

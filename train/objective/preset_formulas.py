@@ -28,11 +28,8 @@ def departures(settings: LossSettings) -> list[str]:
     """Return where explicit settings win over those of the preset, one sentence each."""
     if settings.loss_preset is None:
         return []
-    changed = [
+    return [
         f"{name} is {getattr(settings, name)!r} instead of {value!r}"
         for name, value in preset_settings(settings.loss_preset).items()
         if getattr(settings, name) != value
     ]
-    if settings.strength != LossSettings.model_fields["strength"].default:
-        changed.append(f"strength {settings.strength:g} has no effect: the preset's weights are fixed")
-    return changed

@@ -133,6 +133,7 @@ def test_the_seeds_program() -> None:
     assert (config.height, config.steps, config.restart_every) == (400, 400, 20)
     assert (config.optimizer, config.start) == ("lbfgs", "photograph")
     assert parse_settings(OptimizeConfig, {"loss_preset": "chollet", "steps": 7}).steps == 7
+    assert parse_settings(OptimizeConfig, {"loss_preset": "chollet", "optimizer": "adam", "lr": 1}).lr == 1
     assert target_size(np.zeros((300, 450, 3), dtype=np.uint8), config.height) == (400, 600)
 
 
@@ -144,6 +145,9 @@ def test_mistakes_get_their_message(run: Run, photograph: Path, tmp_path: Path) 
         (("--style-layers", "relu5_5"), "unknown layer 'relu5_5' (did you mean"),
         (("--steps", "0"), "steps is '0'"),
         (("--steps", "2", "--scales", "3"), "steps is 2; 3 scales need at least 3"),
+        (("--lr", "5"), "lr is 5.0; it is for optimizer adam, not lbfgs: leave it out"),
+        (("--optimizer", "adam", "--line-search", "none"), "line_search is none; it is for optimizer lbfgs"),
+        (("--optimizer", "adam", "--restart-every", "9"), "restart_every is 9; it is for optimizer lbfgs"),
         (("--start", tmp_path / "no.png"), "no.png' cannot be read: it does not exist"),
         (("--style", tmp_path / "no.jpg"), "no.jpg' cannot be read: it does not exist"),
         (("--content-weight", "inf", "--style-weight", "1"), "not finite at evaluation 1"),
@@ -153,6 +157,17 @@ def test_mistakes_get_their_message(run: Run, photograph: Path, tmp_path: Path) 
         assert code == 2, arguments
         assert message in errors
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    "weights", [("--content-weight", 1, "--style-weight", 1), ("--preset", "lengstrom"), ()]
+)
+def test_a_strength_without_effect_is_said(
+    run: Run, photograph: Path, tmp_path: Path, weights: tuple[object, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    code, *_ = run(photograph, "-o", tmp_path / "out.png", "--steps", 1, "--strength", 2, *weights)
+    assert code == 0
+    assert caplog.text.count("strength 2 has no effect: the weights are fixed") == bool(weights)
 
 
 def test_outputs_that_cannot_be_written_are_refused_at_once(
