@@ -21,6 +21,9 @@ _NO_PHOTOGRAPHS = {
 RECORD = ".manifest.jsonl"
 """What the record of a job that painted pictures ends with; it lies beside them, and is nobody's picture."""
 
+SETTINGS, CHECKPOINTS = "config.yaml", "checkpoints"
+"""What the folder of every training run holds; pictures in it are of that run, and nobody's photographs."""
+
 _NAMED = 5
 """Suffixes, the most frequent ones, when files are passed over."""
 
@@ -45,7 +48,8 @@ Name = TypeVar("Name", bound=HasSuffix)
 def files_below(folder: Path) -> list[Path]:
     """Return the files at any depth, sorted, without hidden ones, devices, pipes and systems' own folders.
 
-    Links to folders are followed. A folder that can be reached in several ways is searched once,
+    Folders of training runs are left out too, but for `folder` itself, which somebody names on purpose. Links
+    to folders are followed. A folder that can be reached in several ways is searched once,
     under its own name where it has one below `folder`, so loops end. Links to nothing are returned:
     whoever reads them can name them. What may not be searched is logged and left out.
 
@@ -68,6 +72,9 @@ def files_below(folder: Path) -> list[Path]:
             if current == folder:
                 raise
             _log.warning("leaving out folder '%s': %s", current, error.strerror)
+            continue
+        if current != folder and {SETTINGS, CHECKPOINTS} <= {entry.name for entry in listed}:
+            _log.info("leaving out folder '%s': it is that of a training run", current)
             continue
         for entry in listed:
             path = current / entry.name

@@ -1,6 +1,7 @@
 """Where a run keeps its style file, contact sheet, settings, checkpoints and logs."""
 
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+from allaprima.images.folders import CHECKPOINTS, SETTINGS
 from allaprima.terminal import quoted
 
 from .kept_style_pictures import KEPT_STYLES
@@ -43,12 +45,12 @@ class RunFolder:
     @property
     def config(self) -> Path:
         """The settings, resolved but for a learning rate that was not given."""
-        return self.root / "config.yaml"
+        return self.root / SETTINGS
 
     @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints, `STEP.ckpt`."""
-        return self.root / "checkpoints"
+        return self.root / CHECKPOINTS
 
     @property
     def logs(self) -> Path:
@@ -127,8 +129,8 @@ def create_run_folder(output: Path | None, style: Path) -> RunFolder:
         OSError: If the folder cannot be written, or the disk is nearly full.
     """
     if not is_first_process():
-        return RunFolder(output or Path("runs") / style.stem)  # the first one checks and writes for all
-    folder = RunFolder(_claim_named(output) if output else _claim_free(Path("runs") / style.stem))
+        return RunFolder(output or _usual_root(style))  # the first one checks and writes for all
+    folder = RunFolder(_claim_named(output) if output else _claim_free(_usual_root(style)))
     try:
         _check_writable(folder.root)
         folder.checkpoints.mkdir()
@@ -201,6 +203,11 @@ def _complete(config: Path) -> None:
     missing = {name: value for name, value in BEFORE_THE_SETTING.items() if name not in stored}
     if missing:
         write_yaml(config, {**stored, **missing})
+
+
+def _usual_root(style: Path) -> Path:
+    """Return `runs/STYLE`, by the name that a style has even if it is typed as `.` or `..`."""
+    return Path("runs") / Path(os.path.abspath(style)).stem  # noqa: PTH100 (resolve would follow a link)
 
 
 def _claim_named(root: Path) -> Path:

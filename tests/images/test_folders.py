@@ -54,6 +54,19 @@ def test_thumbnails_of_network_storage_are_no_photographs(tmp_path: Path) -> Non
     assert names(tmp_path) == ["a.jpg"]
 
 
+def test_folders_of_training_runs_are_left_out_unless_they_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    run = tmp_path / "runs" / "night"
+    touch(tmp_path, "a.png", "checkpoints/b.png", "c/config.yaml", "runs/d.png")
+    touch(run, "config.yaml", "checkpoints/4.ckpt", "contact-sheet.png", "style-pictures/1.png")
+    (tmp_path / "linked").symlink_to(run)
+    assert names(tmp_path) == ["a.png", "c/config.yaml", "checkpoints/b.png", "runs/d.png"]
+    assert caplog.messages == [f"leaving out folder '{run}': it is that of a training run"]
+    assert "contact-sheet.png" in names(run)
+
+
 def test_links_are_followed_once_and_loops_are_not(tmp_path: Path) -> None:
     touch(tmp_path, "in/real/a.png", "elsewhere/b.png")
     folder = tmp_path / "in"

@@ -441,6 +441,19 @@ def test_changed_pictures_are_reported_on_resuming(
     assert "the photographs changed since this run began" in caplog.text
 
 
+def test_a_run_among_its_photographs_does_not_learn_from_itself(
+    settings: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.chdir(shutil.copytree(settings["content"], tmp_path / "photographs"))
+    first = train_style(load_config(None, {**settings, "content": ".", "max_steps": 2}))
+    assert first.folder == Path("runs/waves")
+    assert resume(first.folder, max_steps=4).steps == 4
+    assert "changed since" not in caplog.text
+
+
 @pytest.mark.parametrize("as_typed", ["relative", "absolute"])
 def test_a_run_is_resumed_wherever_its_files_are(
     as_typed: str, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run

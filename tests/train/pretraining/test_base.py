@@ -155,6 +155,17 @@ def test_what_is_compiled_for_one_style_serves_all(
     assert sum(change > 1e-2 for change in changes.values()) > 5  # it has learned
 
 
+def test_a_base_in_its_own_folder_of_styles_learns_those_alone(
+    run: Run, settings: Path, styles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(styles)
+    for name in ("styles", "styles-2"):
+        code, _, error = run("train-base", "--config", settings, "--styles", ".", "--max-steps", 1)
+        assert code == 0, error
+        files = (styles / "runs" / name / "styles").iterdir()
+        assert sorted(file.name for file in files) == ["one.safetensors", "two.safetensors"]
+
+
 def test_two_styles_of_one_name_are_refused(run: Run, settings: Path, styles: Path, tmp_path: Path) -> None:
     copy(styles / "one.png", styles / "ONE.jpg")
     code, _, error = run("train-base", "--config", settings, "-o", tmp_path / "base")
