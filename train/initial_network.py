@@ -10,6 +10,7 @@ from allaprima.models.style_file import load_style, read_header
 from allaprima.models.transformer import TransformerNetwork
 
 from .reproducing_command import network_flags
+from .settings.config import BASE, RANDOM
 
 
 def initial_file(init: Path | None, settings: NetworkSettings) -> Path | None:
@@ -24,14 +25,14 @@ def initial_file(init: Path | None, settings: NetworkSettings) -> Path | None:
         FileNotFoundError: If there is no such file or style.
         ValueError: If it is no style file, of another network, or there is no base for such a network.
     """
-    if init is None or str(init) == "base":
+    if init in (None, BASE):
         base = base_for(settings)
         if base is None and init is not None:
             raise ValueError(
                 f"there is no base for this network ({settings}): leave out --init, or name a style file"
             )
         return base
-    if str(init) == "none":
+    if init == RANDOM:
         return None
     stored = read_header(init).network
     if stored != settings:

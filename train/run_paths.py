@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from .settings.config import BASE, RANDOM
 from .settings.field_metadata import Mark, marked
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -20,7 +21,11 @@ def with_absolute_places(settings: Settings, root: Path) -> Settings:
         settings: The settings; names of bundled styles and of data sets on the hub stay what they are.
         root: The run's folder.
     """
-    whole = {name: _whole(value) for name, value in _places(settings, but=()).items() if _is_there(value)}
+    whole = {
+        name: _whole(value)
+        for name, value in _places(settings, but=()).items()
+        if (_is_style_file(value) if name == "init" else _is_there(value))
+    }
     return settings.model_copy(update={**whole, "output": root.absolute()})
 
 
@@ -55,6 +60,11 @@ def _places(settings: BaseModel, but: Iterable[str]) -> dict[str, Path | str]:
 
 def _whole(value: Path | str) -> Path | str:
     return type(value)(os.path.abspath(os.path.expanduser(value)))  # noqa: PTH100, PTH111 (a pattern stays one)
+
+
+def _is_style_file(value: Path | str) -> bool:
+    """Return whether it is none of the program's own names, which a folder called so does not change."""
+    return value not in (BASE, RANDOM) and Path(value).expanduser().is_file()
 
 
 def _is_there(value: Path | str) -> bool:

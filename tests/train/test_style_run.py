@@ -381,6 +381,17 @@ def test_a_run_may_start_from_another_style(settings: dict[str, Any], tmp_path: 
     resume(tmp_path / "again", max_steps=2)  # the checkpoint has what is needed
 
 
+def test_a_run_from_random_weights_is_repeated_beside_a_folder_called_none(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("none").mkdir()
+    settings |= {"init": "none", "max_steps": 1}
+    first = start(settings, Path("first"))
+    again = train_style(load_config(first.folder / "config.yaml", {"output": "again"}))
+    assert_same_weights(first.folder, again.folder)
+
+
 def test_explicit_weights_switch_calibration_off(settings: dict[str, Any], tmp_path: Path) -> None:
     result = start(settings, tmp_path / "run", content_weight=3, style_weight=5, tv_weight=7, strength=9)
     loss = read_header(result.style_file).loss

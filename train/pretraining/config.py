@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict
 
-from allaprima.train.settings.config import TrainConfig
+from allaprima.train.settings.config import RANDOM, TrainConfig
 from allaprima.train.settings.field_metadata import File, Resumable
 
 
@@ -13,7 +13,7 @@ class BaseConfig(TrainConfig):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    init: File[Path | None] = Path("none")
+    init: File[Path | None] = RANDOM
     """Style file or bundled style to start from; `none` for random weights."""
     styles: Resumable[File[Path | None]] = None
     """Folder of the style pictures."""

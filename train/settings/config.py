@@ -20,6 +20,9 @@ DEFAULT_STEPS = 8000
 LARGEST_SEED = 2**32 - 1
 """That every generator takes."""
 
+BASE, RANDOM = Path("base"), Path("none")
+"""What `init` may be instead of a style: the package's network for new styles, and random weights."""
+
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 """Arithmetic, in Lightning's words."""
 
