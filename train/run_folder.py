@@ -111,6 +111,7 @@ class RunFolder:
     def discard_unused(self) -> None:
         """Remove the folder again if no run began in it and nothing else is there."""
         if is_first_process() and not self.config.exists():
+            shutil.rmtree(self.styles, ignore_errors=True)
             with suppress(OSError):
                 self.checkpoints.rmdir()
             with suppress(OSError):
@@ -176,6 +177,8 @@ def open_run(
     folder, checkpoint = _resumable(root)
     stored = load_settings(kind, folder.config)
     settings = load_settings(kind, folder.config, changes)
+    if settings.output and settings.output.resolve() == root.resolve():  # that is no change
+        settings = settings.model_copy(update={"output": stored.output})
     differences = {name for name in changes if getattr(settings, name) != getattr(stored, name)}
     if refused := sorted(differences - marked(kind, Mark.RESUMABLE)):
         raise ConfigError(

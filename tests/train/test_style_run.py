@@ -21,10 +21,12 @@ from torch import Tensor
 
 from allaprima.models.loss_description import LossWeights
 from allaprima.models.style_file import load_style, read_header
+from allaprima.train.kept_style_pictures import keep_styles
 from allaprima.train.loop.limits import DivergenceError
-from allaprima.train.run_folder import create_run_folder, open_run_folder
+from allaprima.train.run_folder import create_run_folder, new_run, open_run_folder
 from allaprima.train.settings.config import TrainConfig
 from allaprima.train.settings.parsing import ConfigError, load_config
+from allaprima.train.style_picture import read_style_picture
 from allaprima.train.style_run import resume_style, train_style
 from allaprima.train.style_training_steps import TrainedStyle
 from tests.conftest import Run
@@ -507,6 +509,18 @@ def test_the_style_picture_may_be_named_anew_but_not_exchanged(
         resume(finished, style=str(tmp_path / "missing.png"))
 
 
+def test_a_run_is_resumed_in_its_own_folder_and_no_other(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    moved = finished.rename(tmp_path / "moved")
+    (tmp_path / "linked").symlink_to(tmp_path)
+    for output in ("moved", "linked/moved", str(moved)):
+        assert open_run_folder(Path("moved"), {"output": output})[1].output == moved
+    with pytest.raises(ConfigError, match="output cannot change when 'moved' is resumed"):
+        open_run_folder(Path("moved"), {"output": "another"})
+
+
 def test_a_run_of_before_reads_its_style_picture_again(finished: Path) -> None:
     shutil.rmtree(finished / "style-pictures")
     assert resume(finished, max_steps=7).steps == 7
@@ -593,6 +607,15 @@ def test_a_folder_is_given_back_if_no_run_began(tmp_path: Path) -> None:
     folder.save_config(TrainConfig())
     folder.discard_unused()
     assert folder.checkpoints.is_dir()
+
+
+def test_a_run_that_ends_with_its_style_kept_and_no_settings_gives_its_folder_back(
+    style_picture: Path, tmp_path: Path
+) -> None:
+    with suppress(SystemExit), new_run(tmp_path / "run", style_picture) as folder:
+        keep_styles(folder.styles, [read_style_picture(style_picture, 384)])
+        raise SystemExit
+    assert not (tmp_path / "run").exists()
 
 
 def test_folders_that_cannot_be_used_fail_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
