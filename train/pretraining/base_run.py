@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allaprima.images.folders import pictures_below
-from allaprima.train.kept_style_pictures import styles_to_go_on_with
+from allaprima.train.kept_style_pictures import kept_styles, styles_to_go_on_with
 from allaprima.train.run_folder import new_run, open_run
 from allaprima.train.settings.parsing import ConfigError, required_content
 from allaprima.train.style_picture import read_style_picture
@@ -59,11 +59,9 @@ def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> "Traine
     folder, config, checkpoint = open_run(BaseConfig, root, changes or {})
     content = required_content(config)
     assert config.styles is not None
-    files = pictures_below(config.styles) if config.styles.is_dir() else []
     named = "styles" in (changes or {})
+    files = _pictures_in(config.styles) if named or not kept_styles(folder.styles) else []
     styles = styles_to_go_on_with(folder.styles, files, config.style_size, named=named)
-    if not styles:
-        raise ValueError(f"styles '{config.styles}' holds no pictures")
     with folder.in_use():
         from .base_training_steps import train_base_in_folder  # torch and Lightning
 
@@ -74,11 +72,19 @@ def _required_inputs(config: BaseConfig) -> tuple[list[Path], str]:
     """Return the style pictures and the photographs, which have no default."""
     if config.styles is None or config.content is None:
         raise ConfigError("give a folder of style pictures with --styles and photographs with --content")
-    styles = pictures_below(config.styles)
-    if not styles:
-        raise ValueError(f"styles '{config.styles}' holds no pictures")
+    styles = _pictures_in(config.styles)
     names: dict[str, Path] = {}
     for style in styles:
         if (other := names.setdefault(style.stem.lower(), style)) is not style:
             raise ValueError(f"'{other}' and '{style}' would be one style: give them names of their own")
     return styles, config.content
+
+
+def _pictures_in(styles: Path) -> list[Path]:
+    """Return the style pictures of a folder, or raise ConfigError if there are none."""
+    if not styles.is_dir():
+        problem = "is no folder" if styles.exists() else "does not exist"
+        raise ConfigError(f"styles '{styles}' {problem}; give a folder of style pictures")
+    if not (files := pictures_below(styles)):
+        raise ConfigError(f"styles '{styles}' holds no pictures")
+    return files

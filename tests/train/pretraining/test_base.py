@@ -196,6 +196,19 @@ def test_a_resumed_base_keeps_its_objective(run: Run, settings: Path, tmp_path: 
     assert "strength cannot change when" in error
 
 
+def test_a_base_is_resumed_without_its_folder_of_styles_and_with_one_that_is_there(
+    run: Run, settings: Path, styles: Path, tmp_path: Path
+) -> None:
+    base, moved = tmp_path / "base", tmp_path / "moved"
+    assert run("train-base", "--config", settings, "-o", base, "--max-steps", 1)[0] == 0
+    styles.rename(moved)
+    assert run("train-base", "--resume", base, "--max-steps", 2)[0] == 0
+    code, _, error = run("train-base", "--resume", base, "--styles", styles, "--max-steps", 3)
+    assert code == 2
+    assert f"styles '{styles}' does not exist" in error
+    assert run("train-base", "--resume", base, "--styles", moved, "--max-steps", 3)[0] == 0
+
+
 def test_each_style_has_its_own_normalisation(run: Run, settings: Path, tmp_path: Path) -> None:
     assert run("train-base", "--config", settings, "-o", tmp_path / "base", "--warmup-steps", 0)[0] == 0
     state = torch.load(tmp_path / "base" / "checkpoints" / "4.ckpt", weights_only=True)["state_dict"]
@@ -213,6 +226,10 @@ def test_missing_or_empty_folders_are_named(run: Run, settings: Path, tmp_path: 
     )
     assert code == 2
     assert "holds no pictures" in error
+    for name, problem in (("missing", "does not exist"), ("base.yaml", "is no folder")):
+        code, _, error = run("train-base", "--config", settings, "--styles", tmp_path / name)
+        assert code == 2
+        assert f"styles '{tmp_path / name}' {problem}; give a folder of style pictures" in error
     code, _, error = run("train-base", "--content", tmp_path)
     assert code == 2
     assert "--styles" in error
