@@ -11,12 +11,12 @@ from allaprima.models.network_presets import NETWORKS
 from allaprima.models.network_settings import NetworkSettings
 
 from .data.sources import names_data_set
-from .settings.config import TrainConfig
+from .settings.config import RunConfig
 from .settings.durations import plain_values
 from .settings.field_metadata import Mark, marked
 
 
-def training_command(config: TrainConfig, command: str = "train") -> str:
+def training_command(config: RunConfig, command: str = "train") -> str:
     """Return the `allaprima train` line of these settings, as far as they are not the defaults.
 
     Or that of another command whose settings are a kind of these.

@@ -18,11 +18,11 @@ from .kept_style_pictures import KEPT_STYLES
 from .loop.checkpoints.files import checkpoint_to_resume, newest_whole
 from .rank_zero import is_first_process
 from .run_paths import with_absolute_places, with_moved_places
-from .settings.config import TrainConfig
+from .settings.config import RunConfig, TrainConfig
 from .settings.field_metadata import Mark, marked
 from .settings.parsing import ConfigError, load_settings, read_yaml, write_yaml
 
-Settings = TypeVar("Settings", bound=TrainConfig)
+Settings = TypeVar("Settings", bound=RunConfig)
 
 BEFORE_THE_SETTING = {"optimizer": "adam", "upsampling": "nearest"}
 """What runs were that do not say."""
@@ -104,7 +104,7 @@ class RunFolder:
             return f"nothing is kept in '{self.root}', which has no checkpoint yet"
         return f"'{newest}' is kept; go on from it with --resume {quoted(self.root)}"
 
-    def save_config(self, config: TrainConfig) -> None:
+    def save_config(self, config: RunConfig) -> None:
         """Write the settings as YAML, paths as they are from everywhere."""
         write_yaml(self.config, with_absolute_places(config, self.root).to_dict())
 

@@ -27,11 +27,11 @@ from .objective.perceptual_loss import PerceptualLoss
 from .objective.prepare_objective import check_loss_layers, prepare_objectives
 from .rank_zero import is_first_process
 from .run_folder import RunFolder
-from .settings.config import TrainConfig
+from .settings.config import RunConfig
 from .style_picture import StylePicture, joint_checksum
 from .trainer import build_trainer
 
-Config = TypeVar("Config", bound=TrainConfig)
+Config = TypeVar("Config", bound=RunConfig)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from allaprima.models.style_file import StyleHeader
 
 from .objective.perceptual_loss import PerceptualLoss
 from .reproducing_command import training_command
-from .settings.config import LossSettings, TrainConfig
+from .settings.config import LossSettings, RunConfig
 from .settings.field_metadata import Mark, marked
 from .style_picture import StylePicture
 
@@ -27,7 +27,7 @@ THUMBNAIL_SIDE = 128
 
 def style_header(
     style_picture: StylePicture,
-    config: TrainConfig,
+    config: RunConfig,
     objective: PerceptualLoss,
     *,
     steps: int,

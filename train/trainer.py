@@ -22,7 +22,7 @@ from .loop.tensor_cores import TensorCores
 from .loop.tensorboard_metrics import ImageRate, Previews
 from .loop.time_estimate import Outlook
 from .run_folder import RunFolder
-from .settings.config import TrainConfig
+from .settings.config import RunConfig
 from .settings.parsing import ConfigError
 
 
@@ -41,7 +41,7 @@ class Fit:
     """Steps and held-out totals of the whole run, in order."""
 
 
-def build_trainer(config: TrainConfig, folder: RunFolder, callbacks: Iterable[Callback] = ()) -> Trainer:
+def build_trainer(config: RunConfig, folder: RunFolder, callbacks: Iterable[Callback] = ()) -> Trainer:
     """Return Lightning's trainer with this project's callbacks and further ones.
 
     Args:

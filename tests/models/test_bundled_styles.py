@@ -65,7 +65,7 @@ def test_its_command_is_one_and_trains_such_a_network(name: str) -> None:
     assert words[0] == "allaprima"
     assert words[1] in ("train", "train-base")
     _, bound, _ = build_app().parse_args(words[1:], exit_on_error=False)
-    kind = TrainConfig if words[1] == "train" else BaseConfig
+    kind: type[TrainConfig | BaseConfig] = TrainConfig if words[1] == "train" else BaseConfig
     config = load_settings(
         kind, None, typed_settings(bound.arguments.get("settings"), bound.arguments.get("unknown", {}))
     )

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import torch
 
 from allaprima.present_devices import present_devices
-from allaprima.train.settings.config import OptimizerSettings, Precision, TrainConfig
+from allaprima.train.settings.config import OptimizerSettings, Precision, RunConfig
 
 
 def device_type(accelerator: str) -> str:
@@ -57,7 +57,7 @@ def not_compiled() -> AbstractContextManager[None]:
     return context
 
 
-def echo(settings: TrainConfig, device: str) -> int:
+def echo(settings: RunConfig, device: str) -> int:
     """Return how often each crop is learned from: those of a stream come once.
 
     Features of photographs are a sixth of a step on a CPU.

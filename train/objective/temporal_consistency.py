@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from allaprima.train.settings.config import TrainConfig
+from allaprima.train.settings.config import RunConfig
 
 from .perceptual_loss import PerceptualLoss
 from .recalled_features import ContentFeatures
@@ -67,7 +67,7 @@ class TemporalConsistency:
         return self.weight * mean_where_visible(difference.square(), grid) / UNSTEADY**2
 
 
-def temporal_consistency(settings: TrainConfig) -> TemporalConsistency | None:
+def temporal_consistency(settings: RunConfig) -> TemporalConsistency | None:
     """Return the term that some settings ask for, or None where it does not count."""
     return TemporalConsistency(settings.temporal, settings.seed) if settings.temporal else None
 

@@ -233,13 +233,20 @@ class FileSettings(BaseModel):
     """Written into the style file."""
 
 
-class InputSettings(BaseModel):
-    """What to learn from, and where to put it."""
+class StyleSettings(BaseModel):
+    """What to learn."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     style: Resumable[File[Path | None]] = None
     """The style picture."""
+
+
+class InputSettings(BaseModel):
+    """What to learn from, and where to put it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     content: Resumable[Source[str | None]] = None
     """Photographs: a folder (clips in it give a frame a second), parquet or tar files, or the name of a data
     set on the hub."""
@@ -249,7 +256,7 @@ class InputSettings(BaseModel):
     """Run folder; runs/NAME-OF-STYLE if not given."""
 
 
-class TrainConfig(
+class RunConfig(
     FileSettings,
     OptimizerSettings,
     TransformerSettings,
@@ -259,7 +266,10 @@ class TrainConfig(
     RunSettings,
     InputSettings,
 ):
-    """All settings of a training run, in one flat name space; pydantic lists the last base first."""
+    """The settings of every training run, whatever it learns, in one flat name space.
+
+    Pydantic lists the last base first.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -272,3 +282,7 @@ class TrainConfig(
     def to_dict(self) -> dict[str, Any]:
         """Return plain values (strings, numbers, lists), as the YAML file holds them."""
         return plain_values(self)
+
+
+class TrainConfig(RunConfig, StyleSettings):
+    """All settings of a run that trains a style."""

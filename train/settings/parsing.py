@@ -14,7 +14,7 @@ from allaprima.did_you_mean import suggestion
 from allaprima.models.network_settings import NetworkSettings
 from allaprima.terminal import ProblemsError, one_line
 
-from .config import LossSettings, TrainConfig, preset_settings
+from .config import LossSettings, RunConfig, TrainConfig, preset_settings
 from .field_metadata import Mark, marked
 from .loss_presets import PresetName
 from .packaged_configs import find_config
@@ -94,7 +94,7 @@ def required_inputs(config: TrainConfig) -> tuple[Path, str]:
     return config.style, content
 
 
-def required_content(config: TrainConfig) -> str:
+def required_content(config: RunConfig) -> str:
     """Return the photographs, or raise ConfigError if they are not given."""
     if config.content is None:
         raise ConfigError("content is missing: give a folder of photographs with --content FOLDER")

@@ -233,3 +233,17 @@ def test_missing_or_empty_folders_are_named(run: Run, settings: Path, tmp_path: 
     code, _, error = run("train-base", "--content", tmp_path)
     assert code == 2
     assert "--styles" in error
+
+
+def test_one_style_is_no_setting_of_a_base_though_runs_of_before_wrote_it_down(
+    run: Run, settings: Path, style_picture: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    code, _, error = run("train-base", "--config", settings, "--style", style_picture, "-o", base)
+    assert code == 2
+    assert "style is not a setting (did you mean styles?)" in error
+    assert run("train-base", "--config", settings, "-o", base, "--max-steps", 1)[0] == 0
+    config = base / "config.yaml"
+    config.write_text(f"style: null\n{config.read_text()}")
+    code, _, error = run("train-base", "--resume", base, "--max-steps", 2)
+    assert code == 0, error
