@@ -90,12 +90,6 @@ def bench_train(
 
 
 def _report(trained: "TrainedStyle") -> None:
-    if trained.interrupted:
-        resume = f"allaprima train --resume {quoted(trained.folder)}"
-        say(f"stopped after {trained.steps} steps; go on with: {resume}")
-    terms = ", ".join(f"{name} {value:.3f}" for name, value in trained.validation.items())
-    say(f"trained {trained.steps} steps; on held-out photographs: {terms}")
-    say(trained.advice)
     say(f"contact sheet: {trained.contact_sheet}")
     say(f"style file:    {trained.style_file}")
     say(f"paint with it: allaprima stylize {quoted(trained.style_file)} photo.jpg -o painted.jpg")

@@ -44,12 +44,44 @@ def style_header(
         validation: Terms on crops of held-out photographs.
         command: Which command trained it.
     """
+    header = run_header(
+        config,
+        style_picture.path.name,
+        style_picture.sha256,
+        describe_loss(config, objective.loss_network, objective.weights),
+        steps=steps,
+        validation=validation,
+        command=command,
+    )
+    return header.model_copy(update={"style_thumbnail": _thumbnail(style_picture.on(config.background))})
+
+
+def run_header(
+    config: RunConfig,
+    name: str,
+    sha256: str,
+    loss: LossDescription,
+    *,
+    steps: int,
+    validation: Mapping[str, float],
+    command: str,
+) -> StyleHeader:
+    """Return the header of what a run has made, be it of one style or several.
+
+    Args:
+        config: The settings of the run.
+        name: What to call the style.
+        sha256: Checksum of its picture or pictures.
+        loss: What it was trained against.
+        steps: Steps trained.
+        validation: Terms on crops of held-out photographs.
+        command: Which command trained it.
+    """
     return StyleHeader(
         dtype=config.dtype,
-        style_name=style_picture.path.name,
-        style_sha256=style_picture.sha256,
-        style_thumbnail=_thumbnail(style_picture.on(config.background)),
-        loss=describe_loss(config, objective.loss_network, objective.weights),
+        style_name=name,
+        style_sha256=sha256,
+        loss=loss,
         steps=steps,
         validation={name: round(value, 6) for name, value in validation.items()},
         versions={

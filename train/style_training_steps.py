@@ -21,7 +21,6 @@ from .kept_style_pictures import keep_styles
 from .loop.checkpoints.content import loss_weights_in
 from .loop.hardware import not_compiled
 from .loop.style_module import StyleTransferModule
-from .loop.time_estimate import advice, nothing_left
 from .objective.perceptual_loss import PerceptualLoss
 from .objective.temporal_consistency import temporal_consistency
 from .rank_zero import is_first_process
@@ -98,9 +97,7 @@ def train_style_in_folder(
             steps=result.steps,
             validation=result.validation,
             interrupted=result.is_interrupted,
-            advice=advice(result.curve, style_size=config.style_size, style_side=style_picture.shorter_side)
-            if result.made
-            else nothing_left(config.steps, config.max_time),
+            advice=result.advice(config, style_picture.shorter_side),
             exit_code=run.interruption.exit_code,
         )
         if run.trainer.is_global_zero:

@@ -20,7 +20,7 @@ from .loop.quiet_lightning import without_advice
 from .loop.scheduled_module import ScheduledModule
 from .loop.tensor_cores import TensorCores
 from .loop.tensorboard_metrics import ImageRate, Previews
-from .loop.time_estimate import Outlook
+from .loop.time_estimate import Outlook, advice, nothing_left
 from .run_folder import RunFolder
 from .settings.config import RunConfig
 from .settings.parsing import ConfigError
@@ -39,6 +39,17 @@ class Fit:
     is_interrupted: bool
     curve: list[tuple[int, float]]
     """Steps and held-out totals of the whole run, in order."""
+
+    def advice(self, config: RunConfig, style_side: int) -> str:
+        """Return what would help most now.
+
+        Args:
+            config: The settings of the run.
+            style_side: Shorter side of the style picture as it is, of several of the smallest.
+        """
+        if not self.made:
+            return nothing_left(config.steps, config.max_time)
+        return advice(self.curve, style_size=config.style_size, style_side=style_side)
 
 
 def build_trainer(config: RunConfig, folder: RunFolder, callbacks: Iterable[Callback] = ()) -> Trainer:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from allaprima.terminal import complain
+from allaprima.terminal import complain, quoted, say
 
 from .loop.failure_messages import FAILURES, failure_advice
 from .rank_zero import is_first_process
@@ -13,6 +13,31 @@ from .settings.parsing import ConfigError
 
 class Trained(Protocol):
     """What a run has made."""
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        ...
+
+    @property
+    def validation(self) -> dict[str, float]:
+        """Terms on crops of held-out photographs."""
+        ...
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was asked to end before its time."""
+        ...
+
+    @property
+    def advice(self) -> str:
+        """What would help most, from the run's own held-out curve."""
+        ...
 
     @property
     def exit_code(self) -> int:
@@ -38,7 +63,7 @@ def carry_out_training(
         resume: The folder of an earlier run, to go on with.
         begin: Begins a run with a file of settings.
         go_on: Goes on with the run of a folder.
-        report: Says what was made; called in the first of the run's processes.
+        report: Says where what was made is; called in the first of the run's processes.
 
     Raises:
         ConfigError: If both a file of settings and an earlier run are given.
@@ -54,5 +79,15 @@ def carry_out_training(
         complain(advice)
         return 1
     if is_first_process():
+        _say_how_it_ended(command, trained)
         report(trained)
     return trained.exit_code
+
+
+def _say_how_it_ended(command: str, trained: Trained) -> None:
+    if trained.interrupted:
+        resume = f"allaprima {command} --resume {quoted(trained.folder)}"
+        say(f"stopped after {trained.steps} steps; go on with: {resume}")
+    terms = ", ".join(f"{name} {value:.3f}" for name, value in trained.validation.items())
+    say(f"trained {trained.steps} steps; on held-out photographs: {terms}")
+    say(trained.advice)

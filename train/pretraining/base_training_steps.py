@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from allaprima.models.style_file import StyleHeader, save_style
+from allaprima.models.style_file import save_style
 from allaprima.train.kept_style_pictures import keep_styles
 from allaprima.train.objective.perceptual_loss import PerceptualLoss
 from allaprima.train.objective.temporal_consistency import temporal_consistency
 from allaprima.train.rank_zero import is_first_process
-from allaprima.train.reproducing_command import training_command
 from allaprima.train.run_folder import RunFolder
 from allaprima.train.run_setup import set_up_run
-from allaprima.train.style_header import describe_loss, style_header
+from allaprima.train.style_header import describe_loss, run_header, style_header
 from allaprima.train.style_picture import StylePicture, joint_checksum
 from allaprima.train.trainer import Fit, fit
 
@@ -27,9 +26,16 @@ COMMAND = "train-base"
 class TrainedBase:
     """What a run has made."""
 
+    folder: Path
     file: Path
     styles: Path
     """The folder of the styles that it has learned, a style file for each."""
+    steps: int
+    validation: dict[str, float]
+    """Terms on crops of held-out photographs, the mean of all styles."""
+    interrupted: bool
+    advice: str
+    """What would help most, from the base's own held-out curve."""
     exit_code: int
     """What a program that made it should end with: 143 or 129 if SIGTERM or SIGHUP ended it early."""
 
@@ -64,9 +70,26 @@ def train_base_in_folder(
         folder.save_config(run.stored)
     with run.interruption.listening(folder.kept):
         result = fit(run.trainer, run.interruption, module, run.data, folder, checkpoint)
-        trained = TrainedBase(trained_base, folder.root / "styles", run.interruption.exit_code)
+        trained = TrainedBase(
+            folder=folder.root,
+            file=trained_base,
+            styles=folder.root / "styles",
+            steps=result.steps,
+            validation=_terms_of("", result),
+            interrupted=result.is_interrupted,
+            advice=result.advice(config, min(style_picture.shorter_side for style_picture in style_pictures)),
+            exit_code=run.interruption.exit_code,
+        )
         if run.trainer.is_global_zero:
-            header = _header(config, style_pictures, losses, result)
+            header = run_header(
+                config,
+                f"base of {len(style_pictures)} styles",
+                joint_checksum(style_pictures),
+                describe_loss(config, losses[0].loss_network, None),
+                steps=trained.steps,
+                validation=trained.validation,
+                command=COMMAND,
+            )
             save_style(trained.file, module.common_network(), header)
             _write_styles(trained.styles, style_pictures, config, module, result)
     return trained
@@ -94,19 +117,3 @@ def _terms_of(style: str, result: Fit) -> dict[str, float]:
         name.removeprefix(style): value for name, value in result.validation.items() if name.startswith(style)
     }
     return {name: value for name, value in terms.items() if "/" not in name}
-
-
-def _header(
-    config: BaseConfig, style_pictures: Sequence[StylePicture], losses: Sequence[PerceptualLoss], result: Fit
-) -> StyleHeader:
-    return StyleHeader(
-        dtype=config.dtype,
-        style_name=f"base of {len(style_pictures)} styles",
-        style_sha256=joint_checksum(style_pictures),
-        loss=describe_loss(config, losses[0].loss_network, None),
-        steps=result.steps,
-        validation={name: round(value, 6) for name, value in _terms_of("", result).items()},
-        command=training_command(config, COMMAND),
-        licence=config.licence,
-        author=config.author,
-    )

@@ -1,5 +1,7 @@
 """A base: many styles in one network, which new styles start from."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copy
@@ -7,10 +9,12 @@ from shutil import copy
 import pytest
 import torch
 import yaml
+from torch import Tensor
 from torch._dynamo.utils import counters
 
 from allaprima.models.style_file import load_style, read_header
 from allaprima.models.transformer import TransformerNetwork
+from allaprima.train.pretraining.multi_style_module import BaseModule
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -59,6 +63,10 @@ def test_a_base_learns_several_styles_and_others_start_from_it(
     header = read_header(result)
     assert header.style_name == "base of 2 styles"
     assert header.steps == 4
+    assert header.versions["torch"] == torch.__version__
+    assert header.created.endswith("+00:00")
+    assert f"trained 4 steps; on held-out photographs: content {header.validation['content']:.3f}, " in out
+    assert "more steps would help most" in out
     assert header.validation["total"] > 0
     assert (header.loss.loss_network, header.loss.content_layers) == ("vgg19", ("relu2_1",))
     assert header.command.startswith("allaprima train-base ")
@@ -187,6 +195,27 @@ def test_a_resumed_base_is_the_one_that_was_never_stopped(run: Run, settings: Pa
         if not name.startswith(("averaged", "network", "styles")):
             continue
         torch.testing.assert_close(kept[1][name], tensor, rtol=0, atol=2e-2)
+
+
+def test_a_base_that_is_ended_early_or_at_its_end_says_how_to_go_on(
+    run: Run, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, base = BaseModule.training_step, tmp_path / "base"
+
+    def interrupted(self: BaseModule, batch: Tensor, batch_idx: int) -> Tensor:
+        if self.global_step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseModule, "training_step", interrupted)
+        code, out, _ = run("train-base", "--config", settings, "-o", base)
+    assert code == 0
+    assert f"stopped after 2 steps; go on with: allaprima train-base --resume {base}" in out
+    assert "trained 2 steps; " in out
+    code, out, _ = run("train-base", "--resume", base, "--max-steps", 2)
+    assert code == 0
+    assert "the run was at its end already (--max-steps 2): to go on, raise that with --resume" in out
 
 
 def test_a_resumed_base_keeps_its_objective(run: Run, settings: Path, tmp_path: Path) -> None:
