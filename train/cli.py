@@ -43,6 +43,7 @@ def train(
     """
     overrides = typed_settings(settings, unknown)
     return carry_out_training(
+        "train",
         config,
         resume,
         begin=lambda file: train_style(load_config(file, overrides)),

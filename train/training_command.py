@@ -49,6 +49,7 @@ T = TypeVar("T", bound=Trained)
 
 
 def carry_out_training(
+    command: str,
     config: Path | None,
     resume: Path | None,
     *,
@@ -59,6 +60,7 @@ def carry_out_training(
     """Begin a run or go on with one, say what became of it, and return the exit code.
 
     Args:
+        command: Name of the command.
         config: The file of settings, for a new run.
         resume: The folder of an earlier run, to go on with.
         begin: Begins a run with a file of settings.

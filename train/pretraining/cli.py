@@ -40,6 +40,7 @@ def train_base(
     """
     overrides = typed_settings(settings, unknown)
     return carry_out_training(
+        "train-base",
         config,
         resume,
         begin=lambda file: train_base_network(load_settings(BaseConfig, file, overrides)),
