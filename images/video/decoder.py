@@ -35,7 +35,8 @@ class Decoder:
 
     def __init__(self, stream: VideoStream, rate: Fraction) -> None:
         self._context = stream.codec_context
-        self._context.thread_type = "AUTO"
+        if not self._context.is_open:
+            self._context.thread_type = "AUTO"
         assert stream.time_base is not None
         self._lasting = max(1, round(1 / rate / stream.time_base))
         self._gaps = Gaps()

@@ -42,12 +42,22 @@ class Window:
     """
 
     def __init__(self, section: Section, begin: Fraction) -> None:
+        self._begin = begin
         self.start = begin + section.start if section.start else None
         self.end = None if section.end is None else begin + section.end
 
     def holds(self, seconds: Fraction) -> bool:
         """Return whether a time of the file's clock is inside."""
         return (self.start is None or seconds >= self.start) and not self.is_past(seconds)
+
+    def approaches(self) -> Iterator[Fraction]:
+        """Yield from when to read so as not to miss the start: from there, then ever earlier."""
+        back = Fraction(0)
+        while self.start is not None:
+            yield self.start - back
+            if self.start - back < self._begin - 1:
+                return
+            back = 2 * back or Fraction(2)
 
     def is_past(self, seconds: Fraction, margin: int = 0) -> bool:
         """Return whether a time is after the end, by so many seconds."""

@@ -97,7 +97,33 @@ class VideoFile:
                 yield item
 
     def _items_of(self, streams: set[int]) -> "Iterator[Shown | Packet[Any]]":
-        """Yield what the file holds, from the key frame before the section's start until after its end."""
+        """Yield what the file holds, from a frame at or before the section's start until after its end.
+
+        Containers without an index, MPEG's streams, are sought to where no frame can be decoded for a while.
+        """
+        items, held = self._items_from_here(streams), []
+        for time in self._window.approaches():
+            if self._seek(time):
+                items = self._items_from_here(streams)
+                held = list(_until_first_frame(items))
+                if held and self._is_early(held[-1]):
+                    break
+        yield from held
+        yield from items
+
+    def _seek(self, time: Fraction) -> bool:
+        """Go to a time of the file's clock; return whether the file can."""
+        try:
+            self._container.seek(int(time / _MICROSECOND))
+        except FFmpegError:
+            return False
+        return True
+
+    def _is_early(self, item: "Shown | Packet[Any]") -> bool:
+        assert self._window.start is not None
+        return isinstance(item, Shown) and item.pts * self.info.time_base <= self._window.start
+
+    def _items_from_here(self, streams: set[int]) -> "Iterator[Shown | Packet[Any]]":
         decoder = Decoder(self._video, self.info.rate)
         over = False
         for packet in self._packets(streams):
@@ -118,8 +144,6 @@ class VideoFile:
 
     def _packets(self, streams: set[int]) -> "Iterator[Packet[Any]]":
         """Yield packets; note it if the file ends before its end."""
-        if self._window.start is not None:
-            self._container.seek(int(self._window.start / _MICROSECOND))
         count = 0
         try:
             for packet in self._container.demux([self._video, *self._among(streams)]):
@@ -146,6 +170,14 @@ class VideoFile:
                     *(self.info.path, *self._stored_size, *size),
                 )
             self.losses.resized += 1
+
+
+def _until_first_frame(items: "Iterator[Shown | Packet[Any]]") -> "Iterator[Shown | Packet[Any]]":
+    """Yield items up to the first frame that was decoded."""
+    for item in items:
+        yield item
+        if isinstance(item, Shown) and not item.instead:
+            return
 
 
 def _read(frame: VideoFrame, reader: RgbReader, whole: RgbReader | None) -> tuple[Any, Any]:

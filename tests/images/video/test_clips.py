@@ -19,7 +19,7 @@ from allaprima.images.video import (
     Wanted,
     open_clip,
 )
-from tests.images.video.conftest import LASTING, TICK, Making, make_clip, picture, read_packets
+from tests.images.video.conftest import LASTING, RATE, TICK, Making, make_clip, picture, read_packets
 
 UNEVEN = [512, 1024, 700, 512, 2000, 512, 512, 900, 512, 512, 512, 1536]
 
@@ -103,6 +103,27 @@ def test_a_section_is_read_to_the_frame(tmp_path: Path) -> None:
     for packet, (time, _) in zip(packets, whole, strict=True):
         assert packet.pts is not None
         assert packet.pts * packet.time_base + section.start == time
+
+
+@pytest.mark.parametrize("apart", [12, 100])
+def test_a_section_of_a_transport_stream_is_read_to_the_frame(tmp_path: Path, apart: int) -> None:
+    """Whatever seeking lands on: behind the start there may be no other key frame."""
+    options = {"crf": "2", "bf": "2", "g": str(apart), "sc_threshold": "0"}
+    pictures = [picture(index) for index in range(100)]
+    path = make_clip(tmp_path / "a.ts", Making(pictures, options=options, sound="mp2"))
+    for first in (3, 30, 61):
+        section = Section(Fraction(first, RATE), Fraction(first + 25, RATE))
+        clip = open_clip(path, section=section)
+        items = read(clip, streams=[1])
+        frames = [item for item in items if isinstance(item, Frame)]
+        assert len(frames) == 25
+        assert frames[0].pts * clip.info.time_base < Fraction(1, RATE)
+        shown = [abs(frames[0].picture.astype(int) - picture(first + k)).mean() for k in (-3, 0, 3)]
+        assert shown[1] == min(shown)
+        packets = [packet for item in items if isinstance(item, Packets) for packet in item.packets]
+        sound = [packet.pts or 0 for packet in packets]
+        assert sound == sorted(set(sound))
+        clip.close()
 
 
 def test_a_subtitle_on_show_when_the_section_starts_is_shown_from_there(tmp_path: Path) -> None:
