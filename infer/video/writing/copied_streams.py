@@ -6,24 +6,33 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from av import AudioResampler, AudioStream, Packet
+from av import AudioStream, Packet
 from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
-from av.error import FFmpegError
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
 from allaprima.images.video.protocol import Beside
 
+from .sound import EncodedSound, SoundFormat, is_unnamed, named_layout
+
 _log = logging.getLogger(__name__)
 
-_SOUND = {".webm": "libopus"}
+_PCM = {f"pcm_{kind}" for kind in ("s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f64le")}
+_MPEG = {"aac", "ac3", "eac3", "mp2", "mp3"}
+# What sound each holds, by FFmpeg's names of codecs; its muxers list more than they write, or nothing.
+_SOUND = {
+    ".mp4": {*_MPEG, "alac", "dts", "flac", "opus", "vorbis", *_PCM},
+    ".m4v": {"aac", "ac3", "alac"},
+    ".mov": {*_MPEG, "alac", "pcm_alaw", "pcm_mulaw", "pcm_s8", "pcm_u8", *_PCM},
+    ".mkv": {*_MPEG, "alac", "dts", "flac", "opus", "pcm_u8", "truehd", "tta", "vorbis", "wavpack", *_PCM},
+    ".webm": {"opus", "vorbis"},
+    ".ts": {*_MPEG, "dts", "opus"},
+}
+_ENCODERS = {".webm": "libopus"}
+"""Of sound that a container does not hold; elsewhere AAC."""
 _TEXT = {".mp4": "mov_text", ".m4v": "mov_text", ".mov": "mov_text", ".webm": "webvtt", ".mkv": "srt"}
 _TEXT_CODECS = {"ass", "ssa", "mov_text", "srt", "subrip", "text", "webvtt"}
-# FFmpeg's MPEG-TS muxer does not say what it holds.
-_TRANSPORT_STREAM = {"aac", "mp2", "mp3", "mp3float", "mp2float", "ac3", "eac3", "opus", "dca"}
-_SILENT = {".gif", ".webp"}
-_OPUS_RATE = 48_000
 # Left by the program that wrote the clip, and wrong for the new one.
 _STALE = ("encoder", "duration", "bps", "number_of_frames", "number_of_bytes", "vendor_id")
 
@@ -53,7 +62,6 @@ class Carried:
 
     def __init__(self, container: OutputContainer, target: Path, beside: Beside) -> None:
         self._container, self._suffix = container, target.suffix.lower()
-        self._held = _TRANSPORT_STREAM if self._suffix == ".ts" else container.supported_codecs
         self._chapters = bool(beside.chapters)
         self._routes: dict[int, Route] = {}
         for stream in beside.streams:
@@ -81,23 +89,37 @@ class Carried:
         if stream.type == "attachment" and self._suffix == ".mkv":
             _tagged(self._container.add_stream_from_template(stream), stream)
             return None  # it is whole in the header
-        if codec in self._held and isinstance(stream, AudioStream | SubtitleStream):
+        if self._holds(stream):
             copy = _tagged(self._container.add_stream_from_template(stream), stream)
             return _Copy(copy, None if self._suffix == ".ts" else _unwrapping(stream))
-        if isinstance(stream, AudioStream) and self._suffix not in _SILENT:
-            encoder = _SOUND.get(self._suffix, "aac")
+        if encoded := self._encoded(stream):
+            encoder = _tagged(encoded.stream, stream).codec_context.name
             _log.info(
                 "%s: %s re-encoded as %s, since %s does not hold it", name, codec, encoder, self._suffix
             )
-            return _Sound(self._container, encoder, stream)
-        text = _TEXT.get(self._suffix)
-        if isinstance(stream, SubtitleStream) and codec in _TEXT_CODECS and text:
-            _log.info("%s: %s re-encoded as %s, since %s does not hold it", name, codec, text, self._suffix)
-            return _Text(self._container, text, stream)
+            return encoded
         if codec == "bin_data" and self._chapters:
             return None  # their titles, which are carried as chapters
         unheld = f"{self._suffix} does not hold {codec or 'its kind'}"
         _log.info("%s is left out: %s", name, "one is painted" if stream.type == "video" else unheld)
+        return None
+
+    def _holds(self, stream: "Stream") -> bool:
+        if isinstance(stream, AudioStream) and stream.codec_context:
+            return stream.codec_context.codec.canonical_name in _SOUND.get(self._suffix, ())
+        return (
+            isinstance(stream, SubtitleStream)
+            and stream.codec_context.name in self._container.supported_codecs
+        )
+
+    def _encoded(self, stream: "Stream") -> "EncodedSound | _Text | None":
+        """Return what makes of a stream something that the container holds, or None if there is nothing."""
+        if isinstance(stream, AudioStream) and stream.codec_context and self._suffix in _SOUND:
+            format = SoundFormat.nearest(_ENCODERS.get(self._suffix, "aac"), stream)
+            return EncodedSound(self._container, format, stream) if format else None
+        text = _TEXT.get(self._suffix)
+        if isinstance(stream, SubtitleStream) and stream.codec_context.name in _TEXT_CODECS and text:
+            return _Text(self._container, text, stream)
         return None
 
 
@@ -113,6 +135,8 @@ def _unwrapping(stream: "Stream") -> BitStreamFilterContext | None:
 class _Copy:
     def __init__(self, stream: Any, unwrapping: BitStreamFilterContext | None) -> None:
         self._stream, self._unwrapping = stream, unwrapping
+        if isinstance(stream, AudioStream) and is_unnamed(stream.layout):
+            stream.codec_context.layout = named_layout(stream.layout)
 
     def packets(self, packet: "Packet[Any]") -> "Iterator[Packet[Any]]":
         for bare in self._unwrapping.filter(packet) if self._unwrapping else [packet]:
@@ -123,52 +147,23 @@ class _Copy:
         yield from ()
 
 
-class _Sound:
-    def __init__(self, container: OutputContainer, encoder: str, source: AudioStream) -> None:
-        self._source = source
-        rate = _OPUS_RATE if encoder == "libopus" else source.codec_context.sample_rate
-        self._stream: Any = container.add_stream(encoder, rate=rate, layout=source.codec_context.layout)
-        context: Any = self._stream.codec_context
-        self._resampler = AudioResampler(context.format, context.layout, rate)
-        _tagged(self._stream, source)
-
-    def packets(self, packet: "Packet[Any]") -> "Iterator[Packet[Any]]":
-        try:
-            frames = self._source.codec_context.decode(packet)
-        except FFmpegError as error:  # a player would leave it out too
-            _log.debug("damaged sound: %s", error)
-            return
-        for frame in frames:
-            for resampled in self._resampler.resample(frame):
-                yield from self._stream.encode(resampled)
-
-    def rest(self) -> "Iterator[Packet[Any]]":
-        for frame in self._source.codec_context.decode(None):
-            for resampled in self._resampler.resample(frame):
-                yield from self._stream.encode(resampled)
-        for resampled in self._resampler.resample(None):
-            yield from self._stream.encode(resampled)
-        yield from self._stream.encode(None)
-
-
 class _Text:
     def __init__(self, container: OutputContainer, encoder: str, source: SubtitleStream) -> None:
         self._source = source
-        self._stream: Any = container.add_stream(encoder)
-        context: Any = self._stream.codec_context
+        self.stream: Any = container.add_stream(encoder)
+        context: Any = self.stream.codec_context
         context.time_base = Fraction(1, 1000)
         text: Any = source.codec_context
         text.open(strict=False)
         context.subtitle_header = text.subtitle_header
-        _tagged(self._stream, source)
 
     def packets(self, packet: "Packet[Any]") -> "Iterator[Packet[Any]]":
         shown = self._source.codec_context.decode2(packet)
         if shown is None or not len(shown):  # MP4 has empty packets between its subtitles
             return
-        text = self._stream.codec_context.encode_subtitle(shown)
+        text = self.stream.codec_context.encode_subtitle(shown)
         text.pts = text.dts = packet.pts
-        text.duration, text.time_base, text.stream = packet.duration, packet.time_base, self._stream
+        text.duration, text.time_base, text.stream = packet.duration, packet.time_base, self.stream
         yield text
 
     def rest(self) -> "Iterator[Packet[Any]]":

@@ -47,6 +47,7 @@ class FilmWriter:
 
     Raises:
         ValueError: If encoder and settings, or encoder and container, do not go together.
+        OSError: If the container refuses what it is to hold.
     """
 
     def __init__(self, part: PartFile, encoding: Encoding, format: Format, beside: Beside) -> None:
@@ -59,6 +60,8 @@ class FilmWriter:
         self._pictures = self._encoder(encoding, format)
         self._container.streams.video[0].metadata.update(kept_metadata(beside.pictures))
         self._carried = Carried(self._container, part.target, beside)
+        with self._explained():
+            self._container.start_encoding()  # now, not when the first frame is painted
         self._last: Pixels | None = None
         self.count = 0
         """How many frames have been given to the encoder."""

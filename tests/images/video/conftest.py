@@ -53,6 +53,8 @@ class Making:
     rotation: int = 0
     aspect: Fraction = Fraction(1)
     sound: str | None = None
+    layout: str = "mono"
+    sound_rate: int = SOUND_RATE
     subtitles: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     chapters: Sequence[dict[str, Any]] = ()
@@ -111,8 +113,9 @@ def _frames(making: Making) -> Iterator[Any]:
 def _sound(container: Any, making: Making) -> list[Any]:
     if making.sound is None:
         return []
-    stream = container.add_stream(making.sound, rate=48_000 if making.sound == "libopus" else SOUND_RATE)
-    stream.codec_context.layout = "mono"
+    rate = 48_000 if making.sound == "libopus" else making.sound_rate
+    stream = container.add_stream(making.sound, rate=rate)
+    stream.codec_context.layout = making.layout
     stream.metadata["language"] = "eng"
     seconds = len(making.pictures) / RATE
     time = np.arange(round(SOUND_RATE * seconds)) / SOUND_RATE

@@ -35,12 +35,12 @@ BEST = Encoding(crf=1)
 UNEVEN = [512, 1024, 700, 512, 2000, 512, 512, 900, 512, 512, 512, 1536]
 
 
-def written(source: Path, target: Path, settings: Settings | None = None) -> Path:
-    """Send a clip through an engine that changes nothing."""
+def written(source: Path, target: Path, settings: Settings | None = None, engine: Any = None) -> Path:
+    """Send a clip through an engine, by default one that changes nothing."""
     settings = settings or Settings()
     clip = open_clip(source, section=settings.section)
     with PartFile(target, overwrite=False) as part:
-        stylize_clip(Identity(), clip, part, settings)
+        stylize_clip(engine or Identity(), clip, part, settings)
     clip.close()
     assert [path.name for path in target.parent.glob("*.part.*")] == []
     return target
