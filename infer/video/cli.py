@@ -118,7 +118,7 @@ def _run(engine: Any, clip: "Clip", part: "PartFile", settings: "Settings") -> i
         with ending_on_signals(part.kept), shown_progress(clip.info, settings.section) as advance:
             frames = stylize_clip(engine, clip, part, settings, on_frame=advance)
     except FilmStoppedError as stopped:
-        return _tell_end(stopped, part)
+        return _tell_end(stopped)
     seconds = perf_counter() - started
     say(f"{frames} frames stylised in {seconds:.1f} s, {frames / seconds:.1f} a second")
     return _tell_losses(clip)
@@ -135,19 +135,19 @@ def _tell_losses(clip: "Clip") -> int:
     return 1 if losses.damaged or losses.cut_short else 0
 
 
-def _tell_end(stopped: "FilmStoppedError", part: "PartFile") -> int:
+def _tell_end(stopped: "FilmStoppedError") -> int:
     """Tell why work ended early, and where what was written is; return the exit code."""
     from sys import stderr
 
     from .progress import AskedToEndError
 
-    kept = f"'{part.path}' has the first {stopped.frames} frames and plays" if stopped.kept else ""
     cause = stopped.cause
     if isinstance(cause, AskedToEndError):
-        say(f"interrupted; {kept or 'nothing was written'}", file=stderr)
+        say(f"interrupted; {stopped.kept or 'nothing was written'}", file=stderr)
         return 128 + cause.number
     if not isinstance(cause, ValueError | OSError | MemoryError):
         raise cause
     complain(cause)
-    say(*([kept] if kept else []), file=stderr)
+    if stopped.kept:
+        say(stopped.kept, file=stderr)
     return 2

@@ -40,11 +40,11 @@ Result = Painted | Repeat | Packets
 
 
 class FilmStoppedError(Exception):
-    """Work on a clip ended early; `cause` says why, and the part file plays if `kept`."""
+    """Work on a clip ended early; `cause` says why, and `kept` what is there, or nothing."""
 
-    def __init__(self, cause: BaseException, frames: int, *, kept: bool) -> None:
+    def __init__(self, cause: BaseException, kept: str) -> None:
         super().__init__(str(cause))
-        self.cause, self.frames, self.kept = cause, frames, kept
+        self.cause, self.kept = cause, kept
 
 
 def stylize_film(
@@ -88,7 +88,7 @@ def stylize_film(
     except BaseException as error:
         done.finish()
         cause = writing.join_quietly() or error
-        raise FilmStoppedError(cause, writer.count, kept=writer.stop()) from cause
+        raise FilmStoppedError(cause, writer.stop()) from cause
     finally:
         read.abandon()
         reading.join()

@@ -28,7 +28,7 @@ class VideoFileOutput:
     """
 
     def __init__(self, part: PartFile, size: tuple[int, int], rate: Fraction, displayed: Displayed) -> None:
-        self._part, self._displayed = part, displayed
+        self._displayed = displayed
         self._writer = FilmWriter(part, Encoding(), Format(*size, rate, _MILLISECOND), Beside())
         self._lasting = max(1, round(1 / rate / _MILLISECOND))
         self._began: float | None = None
@@ -58,5 +58,5 @@ class VideoFileOutput:
         """
         if self._writer.count and not self._failed:
             self._writer.finish()
-        elif self._writer.stop():
-            _log.warning("'%s' has the first %d pictures and plays", self._part.path, self._writer.count)
+        elif kept := self._writer.stop():
+            _log.warning("%s", kept)

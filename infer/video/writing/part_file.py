@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+from allaprima.images.video import ClipError, open_clip
 from allaprima.output_path_checks import are_one
 
 
@@ -52,10 +53,16 @@ class PartFile:
             self.path.unlink()
 
     def kept(self) -> str:
-        """Say what is there while it is written."""
-        if self.path.exists() and self.path.stat().st_size:
-            return f"'{self.path}' plays as far as it was written"
-        return "nothing was written"
+        """Say what is there while it is written, or after that failed."""
+        return f"'{self.path}' plays as far as it was written" if self.plays() else "nothing was written"
+
+    def plays(self) -> bool:
+        """Return whether a frame of what is there can be decoded."""
+        try:
+            open_clip(self.path).close()
+        except (ClipError, OSError):
+            return False
+        return True
 
     def complete(self) -> None:
         """Give the file its final name."""

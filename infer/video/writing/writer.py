@@ -106,16 +106,18 @@ class FilmWriter:
             self._end()
         self._part.complete()
 
-    def stop(self) -> bool:
-        """End the part where it is; return whether it holds anything, else it is removed."""
+    def stop(self) -> str:
+        """End the part where it is; return what to say of it, or nothing where it was removed."""
         with suppress(OSError, FFmpegError):
             if self.count:
                 self._end()
-        with suppress(FFmpegError):
+                return f"'{self._part.path}' has the first {self.count} frames and plays"
+        with suppress(OSError, FFmpegError):
             self._container.close()
-        if not self.count:
-            self._part.remove()
-        return self.count > 0
+        if self.count and self._part.plays():  # without what the encoder still had
+            return self._part.kept()
+        self._part.remove()
+        return ""
 
     def _encoder(self, encoding: Encoding, format: Format) -> PictureEncoder:
         codec = resolve(encoding, self._part.target)

@@ -263,6 +263,6 @@ def test_what_was_written_before_the_disk_was_full_plays(
     _, err = done.communicate()
     assert done.returncode == 2
     assert f"error: cannot write '{part}': file too large\n" in err
-    assert f"'{part}' has the first " in err
+    assert f"'{part}' plays as far as it was written\n" in err
     assert not (tmp_path / "b.mp4").exists()
     assert 20 < count(part) < 800

@@ -14,6 +14,7 @@ from allaprima.infer.video.pipeline import FilmStoppedError
 from allaprima.infer.video.stylize_clip import Settings, default_batch, stylize_clip, working_size
 from allaprima.infer.video.writing import Encoding
 from allaprima.infer.video.writing.part_file import PartFile
+from tests.conftest import largest_file
 from tests.images.video.conftest import Identity, Making, make_clip, picture, read_frames
 
 
@@ -135,12 +136,26 @@ def test_what_was_written_before_an_error_plays(tmp_path: Path, error: BaseExcep
     with pytest.raises(FilmStoppedError) as stopped:
         run(Recording(7, error), source, target)
     assert stopped.value.cause is error
-    assert (stopped.value.frames, stopped.value.kept) == (7, True)
+    assert stopped.value.kept == f"'{tmp_path / f'b.part{suffix}'}' has the first 7 frames and plays"
     assert not target.exists()
     clip = open_clip(tmp_path / f"b.part{suffix}")
     frames = [item for item in clip.items(Wanted(48, 64)) if not isinstance(item, Packets)]
     assert len(frames) == 7
     assert threading.active_count() <= before
+
+
+@pytest.mark.parametrize(("size", "plays"), [(3_000, False), (300_000, True)])
+def test_no_more_is_promised_than_got_onto_the_disk(tmp_path: Path, size: int, plays: bool) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (120, 48, 64, 3), dtype=np.uint8)
+    source, part = make_clip(tmp_path / "a.mp4", Making(list(noise))), tmp_path / "b.part.mp4"
+    settings = Settings(encoding=Encoding(crf=1))
+    with largest_file(size), pytest.raises(FilmStoppedError, match="file too large") as stopped:
+        run(Identity(), source, tmp_path / "b.mp4", settings)
+    assert part.exists() == plays
+    assert stopped.value.kept == (f"'{part}' plays as far as it was written" if plays else "")
+    if plays:
+        frames = [item for item in open_clip(part).items(Wanted(48, 64)) if not isinstance(item, Packets)]
+        assert 0 < len(frames) < 120
 
 
 def test_nothing_is_left_of_what_never_began(tmp_path: Path) -> None:
@@ -171,7 +186,7 @@ def test_errors_of_reading_end_it_too(tmp_path: Path) -> None:
         pytest.raises(FilmStoppedError, match="no room") as stopped,
     ):
         stylize_clip(Identity(), Failing(), part, Settings())
-    assert stopped.value.frames == 4
+    assert "has the first 4 frames and plays" in stopped.value.kept
 
 
 def test_working_sizes() -> None:
