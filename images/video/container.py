@@ -23,18 +23,26 @@ _USUAL_RATE = Fraction(25)
 _PROTOCOL_OPTIONS = {"protocol_whitelist": "file,crypto,data"}  # a playlist must not open the network
 
 
+def ffmpeg_name(path: Path) -> str:
+    """Return a file's name from the root on: FFmpeg takes what comes before a colon for a protocol."""
+    return str(path.absolute())
+
+
 def open_container(path: Path, hwaccel: HWAccel | None = None) -> InputContainer:
     """Open a file.
 
     Raises:
         ClipError: If FFmpeg makes nothing of it.
-        OSError: If it cannot be read.
     """
     try:
         return av.open(
-            str(path), "r", container_options=_PROTOCOL_OPTIONS, metadata_errors="replace", hwaccel=hwaccel
+            ffmpeg_name(path),
+            "r",
+            container_options=_PROTOCOL_OPTIONS,
+            metadata_errors="replace",
+            hwaccel=hwaccel,
         )
-    except ValueError as error:  # FFmpeg's InvalidDataError, and data that is cut short
+    except (FFmpegError, ValueError) as error:
         raise unreadable(path, error) from error
 
 
@@ -45,7 +53,7 @@ def open_with_hardware(path: Path) -> InputContainer:
             container = open_container(path, HWAccel(device, allow_software_fallback=True))
             video = pictures_of(container, path)
             frame = next(container.decode(video))
-        except (FFmpegError, StopIteration):  # a driver, but no device
+        except (ClipError, FFmpegError, StopIteration):  # a driver, but no device
             continue
         if video.codec_context.is_hwaccel and frame.format.name:
             container.close()

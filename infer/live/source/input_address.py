@@ -8,6 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from allaprima.images.video import ClipError
+from allaprima.images.video.container import ffmpeg_name
 
 _STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https")
 # What a stream may lead to; no file of this machine, whatever its playlist says.
@@ -56,7 +57,7 @@ def parse_place(text: str) -> Place:
         raise ClipError(f"input '{text}' is a folder; expected a video file, camera:0 or a URL")
     if not path.exists():
         raise FileNotFoundError(f"input '{text}' does not exist; expected a video file, camera:0 or a URL")
-    return Place("file", text, text, options={"protocol_whitelist": "file,crypto,data"})
+    return Place("file", text, ffmpeg_name(path), options={"protocol_whitelist": "file,crypto,data"})
 
 
 def _stream(text: str) -> Place:

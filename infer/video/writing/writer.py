@@ -8,6 +8,7 @@ import av
 from av.error import FFmpegError
 
 from allaprima.images.pixels import Pixels
+from allaprima.images.video.container import ffmpeg_name
 from allaprima.images.video.protocol import Beside, Packets, Repeat
 
 from .animations import GifEncoder, WebpEncoder, correct_last_duration
@@ -54,7 +55,7 @@ class FilmWriter:
         self._part = part
         suffix = part.target.suffix.lower()
         options = {**_CONTAINER_OPTIONS.get(suffix, {}), "flush_packets": "1"}
-        self._container = av.open(str(part.path), "w", container_options=options)
+        self._container = av.open(ffmpeg_name(part.path), "w", container_options=options)
         self._container.metadata.update(kept_metadata(beside.metadata))
         self._container.set_chapters(list(beside.chapters))
         self._pictures = self._encoder(encoding, format)

@@ -263,5 +263,13 @@ def test_files_that_are_no_clips_are_explained(tmp_path: Path) -> None:
         open_clip(tmp_path / "none.mp4")
 
 
+def test_what_ffmpeg_cannot_open_is_explained(tmp_path: Path) -> None:
+    """A playlist whose clip is not there, for one."""
+    playlist = tmp_path / "a.ffconcat"
+    playlist.write_text("ffconcat version 1.0\nfile none.mp4\n")
+    with pytest.raises(ClipError, match=r"a\.ffconcat' cannot be read: no such file or directory"):
+        open_clip(playlist)
+
+
 def test_hardware_that_is_not_there_is_done_without(tmp_path: Path) -> None:
     assert len(frames_of(open_clip(make_clip(tmp_path / "a.mp4"), hardware=True))) == 12

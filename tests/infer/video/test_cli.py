@@ -68,6 +68,18 @@ def test_a_clip_is_painted(run: Run, small_style: Path, clip: Path, tmp_path: Pa
     assert count(target) == 5
 
 
+def test_names_with_colons(
+    run: Run, small_style: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which FFmpeg would take for protocols."""
+    monkeypatch.chdir(tmp_path)
+    Path("12:30 talk.mp4").write_bytes(clip.read_bytes())
+    assert run("video", small_style, "12:30 talk.mp4", "-o", "x:y.mp4")[0] == 0
+    assert run("live", small_style, "--input", "x:y.mp4", "-o", "100%:z.mkv")[0] == 0
+    assert count(tmp_path / "x:y.mp4") == 12
+    assert 0 < count(tmp_path / "100%:z.mkv") <= 12
+
+
 def test_no_style_at_all_is_the_clip(run: Run, small_style: Path, clip: Path, tmp_path: Path) -> None:
     options = ("--strength", 0, "--crf", 1)
     assert run("video", small_style, clip, "-o", tmp_path / "b.mp4", *options)[0] == 0
