@@ -59,8 +59,11 @@ def live(
     """
     from allaprima.images.video.open_clip import import_av
     from allaprima.models.bundled_styles import find_style
+    from allaprima.output_path_checks import check_outputs
 
     import_av()
+    from allaprima.infer.video.writing.part_file import part_path
+
     from .adaptive_size import AdaptiveSize, largest_size
     from .outputs.open_output import parse_target
     from .ready_styles import ready_styles, style_names
@@ -77,6 +80,8 @@ def live(
     targets = [parse_target(text) for text in output]
     if [target.kind for target in targets].count("window") > 1:
         raise ValueError("--output window is given twice; there is one window")
+    files = [Path(target.text) for target in targets if target.kind == "file"]
+    check_outputs([path for file in files for path in (file, part_path(file))], overwrite=True)
     place = parse_place(input)
     capture = Capture(place, loop=loop)
     controls = Controls(names, strength)

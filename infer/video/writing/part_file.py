@@ -9,8 +9,13 @@ from allaprima.images.video import ClipError, open_clip
 from allaprima.output_path_checks import are_one
 
 
+def part_path(target: Path) -> Path:
+    """Return where a clip lies while it is written: `clip.part.mp4` beside `clip.mp4`."""
+    return target.with_name(f"{target.stem}.part{target.suffix}")
+
+
 class PartFile:
-    """Where a clip lies while it is written: `clip.part.mp4` beside `clip.mp4`.
+    """A clip's file under the name of its part.
 
     A part that an earlier run left is replaced.
 
@@ -27,7 +32,7 @@ class PartFile:
 
     def __init__(self, target: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
         self.target = target
-        self.path = target.with_name(f"{target.stem}.part{target.suffix}")
+        self.path = part_path(target)
         if target.is_dir():
             raise IsADirectoryError(f"output '{target}' is a folder; expected the name of a file")
         for source in inputs:

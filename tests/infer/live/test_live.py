@@ -210,7 +210,12 @@ def test_a_file_becomes_a_file(run: Run, small_style: Path, short_clip: Path, tm
         (["STYLE", "--input", "none.mp4", "-o", "b.mp4"], "input 'none.mp4' does not exist"),
         (["STYLE", "--input", "camera:97", "-o", "b.mp4"], "camera:97 does not exist"),
         (["STYLE", "--input", "CLIP", "-o", "b.avi"], "'b.avi' is of an unknown kind"),
-        (["STYLE", "--input", "CLIP", "-o", "none/b.mp4"], "folder 'none' does not exist"),
+        (["STYLE", "--input", "CLIP", "-o", "none/b.mp4"], "there is no folder 'none'"),
+        (["STYLE", "--input", "CLIP", "-o", "b.mp4", "-o", "./b.mp4"], "'b.mp4' cannot be written to: it is"),
+        (
+            ["STYLE", "--input", "CLIP", "-o", "b.mp4", "-o", "b.part.mp4", "--overwrite"],
+            "'b.part.mp4' cannot be written to: it is written to already; give another name",
+        ),
         (["STYLE", "--input", "CLIP", "-o", "mjpeg://x"], "is no address to listen at"),
         (["STYLE", "--input", "CLIP", "-o", "window", "-o", "window"], "--output window is given twice"),
         (["STATIC", "--input", "CLIP", "-o", "b.mp4"], "takes pictures of 32x24 pixels only"),
