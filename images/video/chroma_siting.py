@@ -5,6 +5,14 @@ from fractions import Fraction
 from av import VideoFrame
 from av.filter import Graph
 
+# Decoders whose frames do not say where halved colour lies; these codecs have it on the left.
+_LEFT_UNSAID = {"vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d"}
+
+
+def is_left_sited(decoder: str) -> bool:
+    """Return whether a decoder's frames have halved colour on the left and do not say so."""
+    return decoder in _LEFT_UNSAID
+
 
 class LeftSiting:
     """Says of frames that their colour lies on the left pixel.

@@ -9,6 +9,7 @@ from typing import Any
 from av import Packet, VideoFrame
 from av.error import FFmpegError
 
+from .chroma_siting import is_left_sited
 from .container import describe, first_frame, open_container, open_with_hardware, pictures_of
 from .decoder import Decoder, Shown
 from .frame_to_rgb import RgbReader
@@ -23,8 +24,6 @@ _PACKETS_AT_ONCE = 64
 # How far, in seconds, sound may lag behind the pictures in a file.
 _INTERLEAVED_WITHIN = 5
 _MICROSECOND = Fraction(1, 1_000_000)
-# Decoders whose frames do not say where halved colour lies; these codecs have it on the left.
-_LEFT_UNSAID = {"vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d"}
 
 
 class VideoFile:
@@ -84,7 +83,7 @@ class VideoFile:
             yield Packets(waiting)
 
     def _reader(self, height: int, width: int) -> RgbReader:
-        return RgbReader(height, width, self._turn, left_sited=self.info.codec in _LEFT_UNSAID)
+        return RgbReader(height, width, self._turn, left_sited=is_left_sited(self.info.codec))
 
     def _inside(self, streams: set[int]) -> "Iterator[Shown | Packet[Any]]":
         """Yield what is inside the section; packets count their time from its start."""

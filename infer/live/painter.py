@@ -55,7 +55,7 @@ class Painter:
         self._size, self._metrics, self._show = size, metrics, show
         self._steady = _SteadyScenes(steady) if steady else None
         self._reader: RgbReader | None = None
-        self._whole = RgbReader(*capture.size, capture.turn)
+        self._whole = capture.reader(*capture.size)
         height, width = capture.turn.size(*capture.size)
         self._stored = (width, height)
         self._style = controls.chosen
@@ -120,7 +120,7 @@ class Painter:
             )
             self._stored = stored
         if self._reader is None:
-            self._reader = RgbReader(*self._size.size, self._capture.turn)
+            self._reader = self._capture.reader(*self._size.size)
         return self._reader(captured.frame)
 
     def _adapt(self, seconds: float) -> None:

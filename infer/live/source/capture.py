@@ -7,6 +7,7 @@ from fractions import Fraction
 from av.error import FFmpegError
 
 from allaprima.images.video import ClipError
+from allaprima.images.video.frame_to_rgb import RgbReader
 from allaprima.images.video.rotation import Turn
 from allaprima.infer.live.shared_state.backoff import Backoff
 from allaprima.infer.live.shared_state.latest_value import LatestValue
@@ -36,6 +37,7 @@ class Capture:
         self.size: tuple[int, int] = self._reception.size
         self.rate: Fraction = self._reception.rate
         self.turn: Turn = self._reception.turn
+        self._left_sited = self._reception.left_sited
         self.newest: LatestValue[Captured] = LatestValue()
         self.lost = ""
         """Why there is no picture at the moment, or nothing."""
@@ -48,6 +50,10 @@ class Capture:
     def damaged(self) -> int:
         """How many frames could not be decoded."""
         return self._damaged + (self._reception.damaged if self._reception else 0)
+
+    def reader(self, height: int, width: int) -> RgbReader:
+        """Return what makes upright RGB of that size of the frames."""
+        return RgbReader(height, width, self.turn, left_sited=self._left_sited)
 
     def start(self) -> None:
         """Begin to receive."""

@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from allaprima.images.video import ClipError
+from allaprima.images.video.chroma_siting import is_left_sited
 from allaprima.images.video.rotation import Turn
 
 from .input_address import Place
@@ -64,6 +65,7 @@ class Reception:
         first = self._first()
         self._waiting = [first]
         self.turn = Turn.of(first.frame)
+        self.left_sited = is_left_sited(context.name)
         self.size = self.turn.size(first.frame.height, first.frame.width)
         self.rate = self._video.average_rate or self._video.guessed_rate or _USUAL_RATE
 

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from allaprima.images.video import ClipError
+from allaprima.images.video import ClipError, Frame, Wanted, open_clip
 from allaprima.images.video.frame_to_rgb import RgbReader
 from allaprima.infer.live.source.capture import Capture
 from allaprima.infer.live.source.input_address import parse_place
@@ -35,6 +35,20 @@ def test_a_file_plays_at_its_own_pace(short_clip: Path) -> None:
     assert times[-1] - times[0] >= 24 / 25 - 0.1
     assert capture.newest.closed
     assert not capture.lost
+
+
+@pytest.mark.parametrize("codec", ["libvpx-vp9", "libsvtav1"])
+def test_colours_lie_where_they_do_in_files(tmp_path: Path, codec: str) -> None:
+    """Half a pixel further they would be tinted where they rise from left to right."""
+    options = {"crf": "2", "preset": "12"} if codec == "libsvtav1" else {"lossless": "1", "cpu-used": "8"}
+    path = make_clip(tmp_path / "a.mkv", Making([picture(0)], codec=codec, options=options))
+    first = next(item for item in open_clip(path).items(Wanted(48, 64)) if isinstance(item, Frame))
+    capture = Capture(parse_place(str(path)))
+    capture.start()
+    captured = capture.newest.take(60)
+    assert captured is not None
+    assert (capture.reader(48, 64)(captured.frame) == first.picture).all()
+    capture.stop()
 
 
 def test_only_the_newest_frame_waits(short_clip: Path) -> None:
