@@ -104,7 +104,6 @@ def describe(path: Path, container: InputContainer, video: VideoStream, first: V
     """Return what a clip says of itself, upright."""
     turn = Turn.of(first)
     height, width = turn.size(first.height, first.width)
-    aspect = video.codec_context.sample_aspect_ratio or Fraction(1)
     seconds = None if container.duration is None else container.duration / av.time_base
     assert video.time_base is not None
     return ClipInfo(
@@ -115,9 +114,15 @@ def describe(path: Path, container: InputContainer, video: VideoStream, first: V
         time_base=video.time_base,
         seconds=seconds,
         frames=video.frames or None,
-        pixel_aspect=1 / aspect if turn.transposed else aspect,
+        pixel_aspect=pixel_aspect(video, turn),
         codec=video.codec_context.name,
     )
+
+
+def pixel_aspect(video: VideoStream, turn: Turn) -> Fraction:
+    """Return the width of an upright picture's pixels by their height."""
+    aspect = video.codec_context.sample_aspect_ratio or Fraction(1)
+    return 1 / aspect if turn.transposed else aspect
 
 
 def unreadable(path: Path, reason: Exception | str) -> ClipError:

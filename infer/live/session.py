@@ -58,7 +58,12 @@ class Session:
             ModuleNotFoundError: If a library is not installed.
         """
         shows = Shows(
-            self._capture.size, self._capture.rate, self._controls, self.status, self.metrics.note_displayed
+            self._capture.size,
+            self._capture.rate,
+            self._capture.pixel_aspect,
+            self._controls,
+            self.status,
+            self.metrics.note_displayed,
         )
         with ExitStack() as opened:
             for target in targets:

@@ -33,6 +33,7 @@ class Shows:
     Attributes:
         size: Height and width.
         rate: Pictures per second, roughly.
+        pixel_aspect: Width of a pixel by its height, which files keep.
         controls: What keys and pages change.
         status: Returns the figures of the moment.
         displayed: Called for each picture that has left an output.
@@ -40,6 +41,7 @@ class Shows:
 
     size: tuple[int, int]
     rate: Fraction
+    pixel_aspect: Fraction
     controls: Controls
     status: Callable[[], Mapping[str, Any]]
     displayed: Displayed
@@ -102,4 +104,4 @@ def open_output(target: Target, shows: Shows, *, overwrite: bool, inputs: Sequen
             from .video_file import VideoFileOutput
 
             part = PartFile(Path(target.text), overwrite=overwrite, inputs=inputs)
-            return VideoFileOutput(part, shows.size, shows.rate, shows.displayed)
+            return VideoFileOutput(part, shows.size, shows.rate, shows.displayed, shows.pixel_aspect)

@@ -22,14 +22,23 @@ class VideoFileOutput:
         size: Height and width.
         rate: Frames per second, roughly.
         displayed: Called for each picture that the encoder has.
+        pixel_aspect: Width of a pixel by its height.
 
     Raises:
         ValueError: If its suffix names no container.
     """
 
-    def __init__(self, part: PartFile, size: tuple[int, int], rate: Fraction, displayed: Displayed) -> None:
+    def __init__(
+        self,
+        part: PartFile,
+        size: tuple[int, int],
+        rate: Fraction,
+        displayed: Displayed,
+        pixel_aspect: Fraction = Fraction(1),
+    ) -> None:
         self._displayed = displayed
-        self._writer = FilmWriter(part, Encoding(), Format(*size, rate, _MILLISECOND), Beside())
+        format = Format(*size, rate, _MILLISECOND, pixel_aspect)
+        self._writer = FilmWriter(part, Encoding(), format, Beside())
         self._lasting = max(1, round(1 / rate / _MILLISECOND))
         self._began: float | None = None
         self._last = -1

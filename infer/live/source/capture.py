@@ -37,6 +37,7 @@ class Capture:
         self.size: tuple[int, int] = self._reception.size
         self.rate: Fraction = self._reception.rate
         self.turn: Turn = self._reception.turn
+        self.pixel_aspect: Fraction = self._reception.pixel_aspect
         self._left_sited = self._reception.left_sited
         self.newest: LatestValue[Captured] = LatestValue()
         self.lost = ""

@@ -17,6 +17,7 @@ from av.error import FFmpegError
 
 from allaprima.images.video import ClipError
 from allaprima.images.video.chroma_siting import is_left_sited
+from allaprima.images.video.container import pixel_aspect
 from allaprima.images.video.rotation import Turn
 
 from .input_address import Place
@@ -66,6 +67,7 @@ class Reception:
         self._waiting = [first]
         self.turn = Turn.of(first.frame)
         self.left_sited = is_left_sited(context.name)
+        self.pixel_aspect = pixel_aspect(self._video, self.turn)
         self.size = self.turn.size(first.frame.height, first.frame.width)
         self.rate = self._video.average_rate or self._video.guessed_rate or _USUAL_RATE
 

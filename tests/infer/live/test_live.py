@@ -7,9 +7,11 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ from allaprima.infer.live.shared_state.painted_frame import PaintedFrame
 from allaprima.infer.live.source.capture import Capture
 from allaprima.infer.live.source.input_address import parse_place
 from tests.conftest import Run
-from tests.images.video.conftest import picture, read_frames
+from tests.images.video.conftest import Making, make_clip, picture, read_frames
 from tests.infer.live.conftest import MjpegSource, as_jpeg, start_live, until
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens:UserWarning")
@@ -198,6 +200,16 @@ def test_a_file_becomes_a_file(run: Run, small_style: Path, short_clip: Path, tm
     code, _, err = run("live", small_style, "--input", short_clip, "-o", target)
     assert code == 2
     assert "is there already; --overwrite replaces it" in err
+
+
+@pytest.mark.parametrize(("rotation", "expected"), [(0, Fraction(16, 11)), (90, Fraction(11, 16))])
+def test_pixels_that_are_no_squares_stay_so(
+    run: Run, small_style: Path, tmp_path: Path, rotation: int, expected: Fraction
+) -> None:
+    clip = make_clip(tmp_path / "a.mp4", Making(aspect=Fraction(16, 11), rotation=rotation))
+    assert run("live", small_style, "--input", clip, "-o", tmp_path / "b.mp4")[0] == 0
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        assert container.streams.video[0].sample_aspect_ratio == expected
 
 
 @pytest.mark.parametrize(
