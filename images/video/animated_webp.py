@@ -11,6 +11,8 @@ from .protocol import Beside, ClipError, ClipInfo, Frame, Item, Losses, Wanted
 from .time_range import Section, Window
 
 _MILLISECOND = Fraction(1, 1000)
+_UNSAID = 100
+"""Milliseconds for which browsers show a frame that lasts 0."""
 
 
 def is_animated_webp(path: Path) -> bool:
@@ -34,18 +36,18 @@ class AnimatedWebp:
     def __init__(self, path: Path, section: Section) -> None:
         try:
             self._image = Image.open(path, formats=["WEBP"])
-            times = list(_times(self._image))
+            self._durations = list(_durations(self._image))
         except (OSError, ValueError, EOFError) as error:
             raise ClipError(f"clip '{path}' cannot be read: it is animated WebP that is damaged") from error
-        total = sum(times)
+        total = sum(self._durations)
         self.info = ClipInfo(
             path=path,
             width=self._image.width,
             height=self._image.height,
-            rate=Fraction(1000 * len(times), max(total, 1)),
+            rate=Fraction(1000 * len(self._durations), total),
             time_base=_MILLISECOND,
             seconds=total / 1000,
-            frames=len(times),
+            frames=len(self._durations),
             pixel_aspect=Fraction(1),
             codec="webp",
         )
@@ -59,10 +61,9 @@ class AnimatedWebp:
     def items(self, wanted: Wanted) -> Iterator[Item]:
         """Yield the frames, as `Clip` describes."""
         pts = 0
-        for index in range(self.info.frames or 0):
+        for index, duration in enumerate(self._durations):
             self._image.seek(index)
             self._image.load()
-            duration = int(self._image.info["duration"])
             if self._window.holds(pts * _MILLISECOND):
                 whole = _on_white(self._image)
                 picture = np.asarray(whole.resize((wanted.width, wanted.height), Image.Resampling.BICUBIC))
@@ -71,12 +72,12 @@ class AnimatedWebp:
             pts += duration
 
 
-def _times(image: Image.Image) -> Iterator[int]:
+def _durations(image: Image.Image) -> Iterator[int]:
     """Yield how long each frame is shown, in milliseconds; reading that decodes it."""
     for index in range(getattr(image, "n_frames", 1)):
         image.seek(index)
         image.load()
-        yield max(1, int(image.info["duration"]))
+        yield int(image.info["duration"]) or _UNSAID
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -235,6 +235,15 @@ def test_animated_webp(tmp_path: Path, section: Section) -> None:
     assert (clip_frames[0].picture == picture(0 if section.end is None else 1)).all()
 
 
+def test_frames_that_last_0_are_shown_as_browsers_do(tmp_path: Path) -> None:
+    frames = [Image.fromarray(picture(index)) for index in range(3)]
+    path = tmp_path / "a.webp"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[0, 40, 0], lossless=True)
+    clip = open_clip(path)
+    assert (clip.info.seconds, clip.info.rate) == (0.24, Fraction(3000, 240))
+    assert [(frame.pts, frame.duration) for frame in frames_of(clip)] == [(0, 100), (100, 40), (140, 100)]
+
+
 def test_files_that_are_no_clips_are_explained(tmp_path: Path) -> None:
     sound = tmp_path / "sound.mp4"
     with (
