@@ -24,11 +24,11 @@ def open_clip(path: Path, *, section: Section | None = None, hardware: bool = Fa
     if not path.exists():
         raise FileNotFoundError(f"clip '{path}' does not exist")
     import_av()
-    from .animated_webp import AnimatedWebp, is_animated_webp
+    from .animated_picture import AnimatedPicture, format_of
     from .video_file import VideoFile
 
-    if is_animated_webp(path):
-        return AnimatedWebp(path, section or Section())
+    if format := format_of(path):
+        return AnimatedPicture(path, format, section or Section())
     return VideoFile(path, section or Section(), hardware=hardware)
 
 

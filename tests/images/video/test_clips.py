@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from allaprima.images.video import (
     Clip,
@@ -235,6 +236,26 @@ def test_animated_webp(tmp_path: Path, section: Section) -> None:
     assert (clip_frames[0].picture == picture(0 if section.end is None else 1)).all()
 
 
+@pytest.mark.parametrize(("suffix", "options"), [(".webp", {"lossless": True}), (".avif", {"quality": 95})])
+def test_transparent_pixels_of_animations_are_put_on_white(
+    tmp_path: Path, suffix: str, options: dict[str, Any]
+) -> None:
+    if suffix == ".avif" and not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    hidden = np.zeros((48, 64, 4), np.uint8)
+    hidden[:, 32:] = (0, 0, 255, 255)
+    frames = [Image.fromarray(np.roll(hidden, 8 * index, 1)) for index in range(3)]
+    path = tmp_path / f"a{suffix}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[40, 80, 120], **options)
+    clip = open_clip(path)
+    assert clip.beside.streams == ()
+    shown = frames_of(clip)
+    assert [(frame.pts, frame.duration) for frame in shown] == [(0, 40), (40, 80), (120, 120)]
+    assert (shown[0].picture[8:40, 4:28] > 250).all()
+    assert abs(shown[0].picture[8:40, 36:60].astype(int) - (0, 0, 255)).max() < 8
+    assert (shown[2].picture[8:40, 20:44] > 250).all()
+
+
 def test_frames_that_last_0_are_shown_as_browsers_do(tmp_path: Path) -> None:
     frames = [Image.fromarray(picture(index)) for index in range(3)]
     path = tmp_path / "a.webp"
@@ -263,7 +284,7 @@ def test_files_that_are_no_clips_are_explained(tmp_path: Path) -> None:
         "sound.mp4": "has no video stream; it holds audio",
         "text.mp4": "cannot be read: it is no video, or its beginning or end is missing",
         "empty.mp4": "cannot be read: it is no video",
-        "broken.webp": "animated WebP that is damaged",
+        "broken.webp": "cannot be read: it is a damaged animation",
         ".": "is a folder; expected a video file",
     }.items():
         with pytest.raises(ClipError, match=message):

@@ -1,7 +1,8 @@
-"""Animated WebP, which FFmpeg does not read."""
+"""Animations of which FFmpeg reads nothing, WebP, or no transparency, AVIF."""
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,30 +16,41 @@ _UNSAID = 100
 """Milliseconds for which browsers show a frame that lasts 0."""
 
 
-def is_animated_webp(path: Path) -> bool:
-    """Return whether a file is WebP of several frames; one that cannot be read is none."""
+def format_of(path: Path) -> str | None:
+    """Return Pillow's name of the format if a file is an animation that is read here."""
     with path.open("rb") as file:
         start = file.read(21)
-    return start[:4] == b"RIFF" and start[8:16] == b"WEBPVP8X" and bool(start[20] & 2)
+    if start[:4] == b"RIFF" and start[8:16] == b"WEBPVP8X" and start[20] & 2:
+        return "WEBP"
+    return "AVIF" if start[4:12] == b"ftypavis" and _is_transparent(path) else None
 
 
-class AnimatedWebp:
-    """An animated WebP file; transparent pixels are put on white.
+def _is_transparent(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=["AVIF"]) as image:
+            return image.mode == "RGBA"
+    except OSError:  # FFmpeg says what is wrong
+        return False
+
+
+class AnimatedPicture:
+    """An animation; transparent pixels are put on white.
 
     Args:
         path: The file.
+        format: Pillow's name of what it is.
         section: Which part of it to read.
 
     Raises:
         ClipError: If it is damaged.
     """
 
-    def __init__(self, path: Path, section: Section) -> None:
+    def __init__(self, path: Path, format: str, section: Section) -> None:
         try:
-            self._image = Image.open(path, formats=["WEBP"])
-            self._durations = list(_durations(self._image))
+            self._image = Image.open(path, formats=[format])
+            self._durations = _durations(self._image)
         except (OSError, ValueError, EOFError) as error:
-            raise ClipError(f"clip '{path}' cannot be read: it is animated WebP that is damaged") from error
+            raise ClipError(f"clip '{path}' cannot be read: it is a damaged animation") from error
         total = sum(self._durations)
         self.info = ClipInfo(
             path=path,
@@ -49,7 +61,7 @@ class AnimatedWebp:
             seconds=total / 1000,
             frames=len(self._durations),
             pixel_aspect=Fraction(1),
-            codec="webp",
+            codec=format.lower(),
         )
         self.beside, self.losses = Beside(), Losses()
         self._window = Window(section, Fraction(0))
@@ -72,12 +84,15 @@ class AnimatedWebp:
             pts += duration
 
 
-def _durations(image: Image.Image) -> Iterator[int]:
-    """Yield how long each frame is shown, in milliseconds; reading that decodes it."""
+def _durations(image: Image.Image) -> list[int]:
+    """Return how long each frame is shown, in milliseconds; reading that decodes it."""
+    times = []
     for index in range(getattr(image, "n_frames", 1)):
         image.seek(index)
         image.load()
-        yield int(image.info["duration"]) or _UNSAID
+        times.append(int(image.info["timestamp"]))
+    end = times[-1] + int(image.info["duration"])
+    return [after - before or _UNSAID for before, after in pairwise([*times, end])]
 
 
 def _on_white(image: Image.Image) -> Image.Image:
