@@ -8,6 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from allaprima.images.video import ClipError
+from allaprima.images.video.animated_picture import format_of
 from allaprima.images.video.container import ffmpeg_name
 
 _STREAMS = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https")
@@ -44,7 +45,7 @@ def parse_place(text: str) -> Place:
     """Return what `camera:0`, a URL or the name of a file stands for.
 
     Raises:
-        ValueError: If it is none of them.
+        ValueError: If it is none of them, or animated WebP.
         FileNotFoundError: If there is no such file or camera.
     """
     scheme, colon, rest = text.partition(":")
@@ -57,6 +58,10 @@ def parse_place(text: str) -> Place:
         raise ClipError(f"input '{text}' is a folder; expected a video file, camera:0 or a URL")
     if not path.exists():
         raise FileNotFoundError(f"input '{text}' does not exist; expected a video file, camera:0 or a URL")
+    if path.is_file() and format_of(path) == "WEBP":
+        raise ClipError(
+            f"input '{text}' is animated WebP, which `allaprima video` paints and live does not read"
+        )
     return Place("file", text, ffmpeg_name(path), options={"protocol_whitelist": "file,crypto,data"})
 
 

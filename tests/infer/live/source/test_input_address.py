@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from allaprima.infer.live.source.input_address import parse_place, without_password
 
@@ -15,6 +16,16 @@ def test_files_and_streams(tmp_path: Path) -> None:
     assert (place.kind, place.address) == ("stream", "rtsp://me:secret@10.0.0.5/live")
     assert place.title == "rtsp://me:...@10.0.0.5/live"
     assert place.options["rtsp_transport"] == "tcp"
+
+
+def test_animated_webp_is_for_another_command(tmp_path: Path) -> None:
+    file = tmp_path / "a.webp"
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames[0].save(file, save_all=True, append_images=frames[1:])
+    with pytest.raises(
+        ValueError, match="is animated WebP, which `allaprima video` paints and live does not"
+    ):
+        parse_place(str(file))
 
 
 def test_streams_do_not_open_files_of_this_machine(tmp_path: Path) -> None:
