@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from allaprima import __main__
+from allaprima.freed_memory import give_back_freed_memory
 from allaprima.models.loss.loss_weights import random_loss_weights
 from allaprima.models.network_presets import NETWORKS, NetworkName
 from allaprima.models.transformer import TransformerNetwork
@@ -44,6 +46,10 @@ def largest_file(size: int) -> Iterator[None]:
 @contextmanager
 def more_memory(size: int) -> Iterator[None]:
     """Let this process have no more memory than it has and `size` bytes, as under `ulimit -v`."""
+    if torch.cuda.is_available():
+        pytest.skip("a GPU has memory of its own")
+    import_module("allaprima.train.benchmark")  # libraries take memory, too
+    give_back_freed_memory()  # which would be there besides
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + size, before[1]))
     try:

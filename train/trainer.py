@@ -97,7 +97,7 @@ def build_trainer(config: RunConfig, folder: RunFolder, callbacks: Iterable[Call
                 enable_model_summary=False,
                 default_root_dir=folder.root,
             )
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, TypeError, ValueError) as error:
         chosen = f"accelerator {config.accelerator}, devices {config.devices}, strategy {config.strategy}"
         raise ConfigError(f"this machine cannot train with {chosen}: {error}") from error
 
@@ -142,4 +142,4 @@ def fit(
 def _slower(folder: RunFolder, module: ScheduledModule) -> str:
     """Return what to add to the way out of a run that has diverged: a quarter of its learning rate."""
     rate = f"--lr {module.peak_lr / 4:.2g}"
-    return f" {rate}" if newest_whole(folder.checkpoints) else f": start anew with {rate}"
+    return f" {rate}" if newest_whole(folder.checkpoints) else f": start anew with {rate}, in another folder"

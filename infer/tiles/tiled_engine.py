@@ -1,10 +1,9 @@
 """An engine for pictures of any size: what does not fit in memory is painted in tiles."""
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from threading import Lock
+from threading import local
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,8 +50,7 @@ class BoundedEngine:
         self.tiles: Tiles = tiles
         self.engine, self._make_painter, self._budget = engine, make_painter, budget
         self._colours: dict[str, Any] = {"color": color, "background": background}
-        self._turn = Lock()
-        """Of the painter, which holds the statistics of one picture, though threads may share an engine."""
+        self._of_this_thread = local()
 
     def fits(self, height: int, width: int, count: int = 1) -> bool:
         """Return whether pictures of a size are painted in one piece."""
@@ -102,12 +100,15 @@ class BoundedEngine:
         from .paint_file import paint_file
 
         options: dict[str, Any] = {"quality": quality, "max_pixels": max_pixels, **self._colours}
-        with self._turn:
-            yield from paint_file(self._painter, source, target, facts=facts, **options)
+        yield from paint_file(self._painter, source, target, facts=facts, **options)
 
-    @cached_property
+    @property
     def _painter(self) -> "TilePainter":
-        return self._make_painter()
+        """This thread's own, which holds the statistics of one picture; threads may share an engine."""
+        painter: TilePainter | None = getattr(self._of_this_thread, "painter", None)
+        if painter is None:
+            painter = self._of_this_thread.painter = self._make_painter()
+        return painter
 
     def _all_fit(self, batch: NDArray[Any]) -> bool:
         count, height, width = checked_size(batch)
@@ -128,7 +129,6 @@ class BoundedEngine:
             pixels = picture if bytes_ else picture.transpose(1, 2, 0) * np.float32(255)
             writeable = pixels if pixels.flags.writeable else pixels.copy()
             maps = MemoryMap(torch.from_numpy(writeable)), MemoryMap(torch.from_numpy(result))
-            with self._turn:
-                for _ in self._painter.paint(*maps, name="picture"):
-                    pass
+            for _ in self._painter.paint(*maps, name="picture"):
+                pass
         return painted if bytes_ else np.ascontiguousarray(painted.transpose(0, 3, 1, 2))

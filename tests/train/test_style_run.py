@@ -646,7 +646,10 @@ def test_cuda_run_in_mixed_precision(settings: dict[str, Any], tmp_path: Path) -
 
 
 def test_divergence_at_once_leaves_nothing_to_go_on_with(settings: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(DivergenceError, match=r"which has no checkpoint yet: start anew with --lr 2\.5e"):
+    with pytest.raises(
+        DivergenceError,
+        match=r"no checkpoint yet: start anew with --lr 2\.5e\+29, in another",
+    ):
         start(settings, tmp_path / "run", max_steps=9, checkpoint_every=100, log_every=1, lr=1e30)
 
 
@@ -654,3 +657,15 @@ def test_divergence_at_once_leaves_nothing_to_go_on_with(settings: dict[str, Any
 def test_float16_is_refused_on_a_cpu(settings: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="precision 16-mixed is for GPUs"):
         start(settings, tmp_path / "run", precision="16-mixed")
+
+
+def test_more_sizes_of_a_style_than_it_has_are_refused(settings: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"style_scales is 4, .* has room for [12]; give"):
+        start(settings, tmp_path / "run", style_scales=4)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="that is all GPUs where there are some")
+def test_devices_that_are_none_are_refused(settings: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="this machine cannot train with accelerator cpu, devices -1"):
+        start(settings, tmp_path / "run", devices=-1, accelerator="cpu")

@@ -125,14 +125,10 @@ def style_targets(
         layers: Names of the style layers.
         style_loss: The style loss.
         scales: Sizes of the style picture, each half of the one before, of which the mean is kept.
-
-    Raises:
-        ValueError: If the picture is too small for so many.
     """
     layers, style_loss = tuple(layers), style_loss or MEAN_GRAM
     kept: dict[str, list[Tensor]] = {layer: [] for layer in layers}
     image, seen = seen_of(style_image)
-    _check_scales(image, scales)
     seen_at_scales = repeat(None) if seen is None else _halved(seen, scales)
     for image_at_scale, seen_at_scale in zip(_halved(image, scales), seen_at_scales, strict=False):
         for layer, features in loss_network(image_at_scale, layers).items():
@@ -141,18 +137,13 @@ def style_targets(
 
 
 def _halved(image: Tensor, scales: int) -> Iterator[Tensor]:
-    """Yield an image, half of it, a quarter, and so on."""
+    """Yield an image, half of it, a quarter, and so on, as long as a side has 32 pixels."""
     yield image
-    for _ in range(scales - 1):
+    for _ in range(min(scales, scales_in(*image.shape[-2:])) - 1):
         image = F.interpolate(image, scale_factor=0.5, mode="bilinear", antialias=True).clamp(0, 1)
         yield image
 
 
-def _check_scales(image: Tensor, scales: int) -> None:
-    """Raise ValueError if the smallest of several sizes of an image has a side of less than 32 pixels."""
-    height, width = image.shape[-2:]
-    if scales > 1 and min(height, width) >> scales - 1 < 32:
-        raise ValueError(
-            f"style_scales {scales}: the style picture has {width}x{height} pixels in training, too few to "
-            f"halve {scales - 1} times; give a smaller number, or a larger picture and --style-size"
-        )
+def scales_in(height: int, width: int) -> int:
+    """Return how many sizes of a picture, each half of the last, have sides of 32 pixels; 1 at least."""
+    return max(1, (min(height, width) // 32).bit_length())

@@ -19,7 +19,7 @@ from allaprima.train.settings.config import LossSettings
 from allaprima.train.settings.loss_presets import PRESETS
 
 from .calibration import calibrate
-from .perceptual_loss import PerceptualLoss, style_targets
+from .perceptual_loss import PerceptualLoss, scales_in, style_targets
 from .preset_formulas import departures, formula_of
 
 _log = logging.getLogger(__name__)
@@ -52,13 +52,15 @@ def prepare_objectives(
         weights: Weights found earlier.
 
     Raises:
-        ValueError: If a layer is unknown, weights are not those of the network, or photographs
-            cannot be read.
+        ValueError: If a layer is unknown, weights are not those of the network, a style picture is too small
+            for so many scales, or photographs cannot be read.
         FileNotFoundError: If a file does not exist.
         ConnectionError: If no weights are at hand, and the network is not chosen by itself.
     """
     settings, network_weights = read_loss_weights(settings)
     loss_network = build_loss_network(settings, network_weights).to(device)
+    if weights is None:  # nothing has been learned yet
+        _check_scales(settings.style_scales, styles)
     batches = photographs()
     weights = weights or explicit_weights(settings)
     if weights is None:
@@ -172,6 +174,16 @@ def explicit_weights(settings: LossSettings) -> LossWeights | None:
         style=dict.fromkeys(settings.style_layers, settings.style_weight),
         tv=settings.tv_weight or 0.0,
     )
+
+
+def _check_scales(scales: int, styles: Iterable[Pixels]) -> None:
+    for style in styles:
+        height, width = style.shape[:2]
+        if scales > (most := scales_in(height, width)):
+            raise ValueError(
+                f"style_scales is {scales}, and the style picture, of {width}x{height} pixels in training, "
+                f"has room for {most}; give {most}, or a larger picture and --style-size"
+            )
 
 
 def _explain_fallback(settings: LossSettings) -> None:

@@ -207,7 +207,7 @@ class RunSettings(BaseModel):
     """Steps between logged values."""
     accelerator: Resumable[Literal["auto", "cpu", "cuda", "mps"]] = "auto"
     """Kind of device."""
-    devices: Resumable[Annotated[int, Field(ge=1)] | Literal["auto"]] = 1
+    devices: Resumable[int | Literal["auto"]] = 1
     """Devices on each machine."""
     nodes: Resumable[int] = Field(default=1, ge=1)
     """Machines."""
@@ -276,7 +276,7 @@ class RunConfig(
     @model_validator(mode="after")
     def _echo_fits_the_data(self) -> Self:
         if self.stream and self.echo is not None and self.echo > 1:
-            raise ValueError("echo: the crops of a stream come once; leave out echo, or stream")
+            raise ValueError(f"echo is {self.echo}: crops of a stream come once; give echo 1, or no stream")
         return self
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from allaprima.images.large_picture_files import PictureFacts
-from allaprima.infer.jobs.pipeline.outcome import Outcome, not_in_file, outcome_of, until_written
+from allaprima.infer.jobs.pipeline.outcome import (
+    NothingPaintedError,
+    Outcome,
+    not_in_file,
+    outcome_of,
+    until_written,
+)
 from allaprima.infer.jobs.pipeline.run_pipeline import Work, run_pipeline
 from allaprima.infer.jobs.pipeline.stylize_files import FileWork
 from allaprima.infer.jobs.pipeline.stylize_stream import FAILURES, PictureStylizer
@@ -50,14 +56,10 @@ def stylize_collected(
         return
     try:
         yield from until_written(_painted(stylizer, jobs, output, target, work))
-    except _NothingPaintedError:
+    except NothingPaintedError:
         return
     except FAILURES as error:
         yield Outcome(Job(target, target), "failed", f"'{target}' is not written: {error}", error)
-
-
-class _NothingPaintedError(Exception):
-    """There is nothing to write; each picture has said why."""
 
 
 def _painted(
@@ -73,7 +75,7 @@ def _painted(
                 painted += 1
             yield outcome_of(done.item, done)
         if not painted:
-            raise _NothingPaintedError
+            raise NothingPaintedError
 
 
 def _skipped(jobs: Sequence[Job], output: Location, target: Location) -> Iterator[Outcome]:

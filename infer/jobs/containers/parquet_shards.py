@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from allaprima.bounded_parquet import open_parquet_file, parquet_rows
 from allaprima.images.picture_files import Picture, PictureError, encode_picture, read_picture
-from allaprima.infer.jobs.pipeline.outcome import Outcome, outcome_of
+from allaprima.infer.jobs.pipeline.outcome import NothingPaintedError, Outcome, outcome_of
 from allaprima.infer.jobs.pipeline.run_pipeline import Work, run_pipeline
 from allaprima.infer.jobs.pipeline.stylize_stream import PictureStylizer
 from allaprima.infer.jobs.planning.job import Job
@@ -43,7 +43,8 @@ def stylize_parquet(
     """Paint the pictures of a parquet file, and yield what became of each row.
 
     The result has every column and row of the file, what the Hugging Face library says of its features,
-    and the column `stylized`, empty where a picture failed. It is there whole or not at all.
+    and the column `stylized`, empty where a picture failed. It is there whole or not at all, and not if all
+    of them fail.
 
     Args:
         stylizer: What stylises.
@@ -55,6 +56,7 @@ def stylize_parquet(
     Raises:
         OSError: If a file cannot be read or written, or the disk is full.
         ValueError: If the file is damaged, or has no column of pictures.
+        NothingPaintedError: If all pictures failed.
     """
     name = Path(f"picture{suffix or '.jpg'}")
 
@@ -76,6 +78,7 @@ def stylize_parquet(
 
             statistics: Any = _orderly_columns(file)
             with parquet.ParquetWriter(temporary, schema, write_statistics=statistics) as out:
+                statuses: set[str] = set()
                 work = Work[_Row, bytes](read, write, lambda row, _: b"", lambda row: int(row.table.nbytes))
                 for done in run_pipeline(_rows(file), work, stylizer):
                     painted = None if isinstance(done.result, Exception) else done.result
@@ -84,7 +87,11 @@ def stylize_parquet(
                         out.write_table(pa.concat_tables(ready))
                         ready.clear()
                     row = f"row-{done.item.number}"
-                    yield outcome_of(Job(job.source / row, job.target / row), done)
+                    outcome = outcome_of(Job(job.source / row, job.target / row), done)
+                    statuses.add(outcome.status)
+                    yield outcome
+                if statuses == {"failed"}:
+                    raise NothingPaintedError
                 if ready:
                     out.write_table(pa.concat_tables(ready))
     except pa.ArrowException as error:

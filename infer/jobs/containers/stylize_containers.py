@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from allaprima.images.picture_files import DEFAULT_MAX_PIXELS, DEFAULT_QUALITY
-from allaprima.infer.jobs.pipeline.outcome import Outcome, until_written
+from allaprima.infer.jobs.pipeline.outcome import NothingPaintedError, Outcome, until_written
 from allaprima.infer.jobs.pipeline.stylize_stream import FAILURES, PictureStylizer
 from allaprima.infer.jobs.planning.job import Job
 from allaprima.infer.jobs.storage.local_copies import already_there
@@ -45,6 +45,8 @@ def stylize_containers(
                 stylize_shard = stylize_parquet
             done = stylize_shard(stylizer, job, suffix=suffix, quality=quality, max_pixels=limit)
             yield from until_written(done)
+        except NothingPaintedError:
+            continue
         except FAILURES as error:
             message = str(error) if str(job.source) in str(error) else f"'{job.source}': {error}"
             yield Outcome(job, "failed", message, error)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from allaprima.bounded_tar import BoundedTarFile
 from allaprima.images.picture_files import Picture, encode_picture, read_picture
-from allaprima.infer.jobs.pipeline.outcome import Outcome, outcome_of
+from allaprima.infer.jobs.pipeline.outcome import NothingPaintedError, Outcome, outcome_of
 from allaprima.infer.jobs.pipeline.run_pipeline import Work, run_pipeline
 from allaprima.infer.jobs.pipeline.stylize_stream import PictureStylizer
 from allaprima.infer.jobs.planning.job import Job
@@ -38,7 +38,7 @@ def stylize_tar(
     """Paint the pictures of a tar file into another one, and yield what became of each.
 
     All else in it is copied, in its place; a picture that fails is left out, and hard links to it are. The
-    result is there whole or not at all.
+    result is there whole or not at all, and not if all of them fail.
 
     Args:
         stylizer: What stylises.
@@ -50,6 +50,7 @@ def stylize_tar(
     Raises:
         OSError: If a file cannot be read or written, or the disk is full.
         ValueError: If the file is no tar file, or cut short.
+        NothingPaintedError: If all pictures failed.
     """
 
     def read(item: _Item) -> Picture:
@@ -68,11 +69,16 @@ def stylize_tar(
         ):
             result = TarResult(out, suffix)
             work = Work[_Item, bytes](read, write, lambda item, _: b"", _bytes_of)
+            statuses: set[str] = set()
             for done in run_pipeline(_items(source, rest), work, stylizer):
                 yield from _copied(done.item.before, result, job)
                 info, data = done.item.picture[0], done.result
                 name = info.name if isinstance(data, Exception) else result.add_picture(info, data)
-                yield outcome_of(Job(job.source / info.name, job.target / name), done)
+                outcome = outcome_of(Job(job.source / info.name, job.target / name), done)
+                statuses.add(outcome.status)
+                yield outcome
+            if statuses == {"failed"}:
+                raise NothingPaintedError
             yield from _copied(rest, result, job)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ValueError(

@@ -54,6 +54,10 @@ def not_in_file(job: Job, file: Location) -> Outcome:
     return Outcome(job, "failed", f"'{job.source}': '{file}' is there without it; --overwrite makes it anew")
 
 
+class NothingPaintedError(Exception):
+    """There is nothing to write; each picture has said why."""
+
+
 def until_written(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
     """Yield what became of the pictures of one file, which is written whole or not at all.
 

@@ -2,14 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from allaprima.infer.jobs.planning.job import Job
 from allaprima.infer.jobs.planning.plan import Plan
-from allaprima.infer.jobs.storage.url import Url, location
+from allaprima.infer.jobs.storage.url import Location, Url, location
 
 
 @dataclass
@@ -20,12 +20,17 @@ class EarlierRuns:
         settings: What the results of the last run depend on; None if there was no run.
         other_sources: Results of the plan that were painted of a picture of another name than the job's: of
             which picture. Folders do not count: pictures may have moved since, or be reached by another path.
-        left_out: Files of many pictures, and which pictures of theirs failed when they were written.
+        left_out: Which pictures failed when a file of many was written, by its absolute name: those who paint
+            on other machines know no other.
     """
 
     settings: dict[str, Any] | None = None
     other_sources: dict[Job, str] = field(default_factory=dict)
-    left_out: dict[Job, list[str]] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+
+    def left_out_of(self, target: Location) -> Sequence[str]:
+        """Return the pictures that a result was written without."""
+        return self.left_out.get(_absolute(str(target)), ())
 
 
 def read_earlier_runs(path: Path, plan: Plan) -> EarlierRuns:
@@ -34,8 +39,8 @@ def read_earlier_runs(path: Path, plan: Plan) -> EarlierRuns:
     if not path.is_file():
         return runs
     jobs = {_absolute(str(job.target)): job for job in plan.jobs}
-    containers = {_absolute(str(job.target)): job for job in plan.containers}
-    failures: dict[Job, list[str]] = {}
+    containers = {_absolute(str(job.target)) for job in plan.containers}
+    failures: dict[str, list[str]] = {}
     for line in read_manifest(path):
         if "job" in line:
             runs.settings = line["job"]
@@ -70,11 +75,11 @@ def _note_source(runs: EarlierRuns, job: Job, source: str) -> None:
         runs.other_sources[job] = source
 
 
-def _container_of(output: str, containers: dict[str, Job]) -> Job | None:
+def _container_of(output: str, containers: Set[str]) -> str | None:
     """Return the file of many pictures that a result lies in."""
     while containers and (above := os.path.dirname(output)) != output:  # noqa: PTH120 (a URL, too)
         if above in containers:
-            return containers[above]
+            return above
         output = above
     return None
 

@@ -67,7 +67,7 @@ class Manifest:
                 self._add(outcome)
             yield outcome
             if outcome.status == "skipped":
-                for source in self._before.left_out.get(outcome.job, ()):
+                for source in self._before.left_out_of(outcome.job.target):
                     yield not_in_file(Job(location(source), outcome.job.target), outcome.job.target)
 
     def _add(self, outcome: Outcome) -> None:

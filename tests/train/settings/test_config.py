@@ -133,8 +133,7 @@ def test_explicit_weights_come_together() -> None:
         ({"strength": "inf"}, "strength is 'inf'"),
         ({"lr": "nan"}, "lr is 'nan'"),
         ({"seed": 2**32}, "seed is 4294967296"),
-        ({"devices": -1}, "devices"),
-        ({"stream": True, "echo": 2}, "the crops of a stream come once"),
+        ({"stream": True, "echo": 2}, "crops of a stream come once"),
     ],
 )
 def test_settings_nothing_good_can_come_of(changes: dict[str, object], message: str) -> None:

@@ -90,6 +90,19 @@ def test_pictures_a_result_lacks_are_failures_until_it_is_made_anew(
     assert "1 skipped" in said
 
 
+@pytest.mark.parametrize("kind", ["tar", "parquet"])
+def test_a_shard_of_failures_alone_has_no_result(kind: str, style: Path, tmp_path: Path, run: Run) -> None:
+    source = tmp_path / f"a.{kind}"
+    if kind == "tar":
+        make_tar(source, {"a.png": b"no picture", "a.txt": b"a caption"})
+    else:
+        parquet.write_table(pa.table({"image": [b"no picture"]}), source)
+    for _ in range(2):
+        code, said, _ = run("stylize", style, source, "-o", tmp_path / "out", "--engine", "eager")
+        assert (code, said) == (1, "0 pictures stylised, 1 failed\n")
+        assert not (tmp_path / "out" / source.name).exists()
+
+
 def test_no_member_of_a_shard_replaces_another(style: Path, tmp_path: Path, run: Run) -> None:
     contents = {"./a.gif": encoded(1, "gif"), "a.png": encoded(2), "a.png.png": encoded(3), "a.txt": b"x"}
     source = make_tar(tmp_path / "a.tar", contents)

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from allaprima.infer.jobs.pipeline.outcome import Outcome
+from allaprima.infer.jobs.planning.job import Job
+from allaprima.infer.jobs.planning.plan import make_plan
 from allaprima.infer.jobs.reports.earlier_runs import read_manifest
+from allaprima.infer.jobs.reports.manifest import Manifest
 from allaprima.models.style_file import StyleHeader, save_style
 from tests.conftest import Run, paint, small_network
 from tests.infer.jobs.conftest import make_pictures
@@ -88,6 +92,24 @@ def test_a_result_of_another_picture_is_not_passed_over(
     folder.rename(tmp_path / "moved")
     code, said, _ = run("stylize", style, tmp_path / "moved", "-o", out, "--engine", "eager")
     assert (code, "2 skipped" in said) == (0, True)
+
+
+def test_what_a_result_lacks_is_known_by_every_name_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As machines of a cluster, which know absolute names alone, tell it."""
+    monkeypatch.chdir(tmp_path)
+    plan = make_plan([Path("a.tar")], Path("out"), suffix=None, part=None, into_folder=True)
+    (planned,), (absolute,) = plan.containers, plan.absolute().containers
+    bad = Outcome(Job(planned.source / "bad.png", planned.target / "bad.png"), "failed")
+    good = Outcome(Job(planned.source / "good.png", planned.target / "good.png"), "stylized")
+    with Manifest(Path("record"), {}, plan, anew=False) as record:
+        assert len([*record.recorded([bad, good])]) == 2
+    for job in (planned, absolute):
+        with Manifest(Path("record"), {}, plan, anew=False) as record:
+            skipped, lacking = record.recorded([Outcome(job, "skipped")])
+        assert (skipped.status, lacking.status) == ("skipped", "failed")
+        assert lacking.message.startswith(f"'{bad.job.source}': '{job.target}' is there without it")
 
 
 def test_odd_names_are_painted_told_and_recorded(style: Path, tmp_path: Path, run: Run) -> None:
