@@ -3,12 +3,15 @@
 import logging
 from collections.abc import Iterator
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
+import av
 from av import AudioStream, Packet
 from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
+from av.error import FFmpegError
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
@@ -18,19 +21,10 @@ from .sound import EncodedSound, SoundFormat, is_unnamed, named_layout
 
 _log = logging.getLogger(__name__)
 
-_PCM = {f"pcm_{kind}" for kind in ("s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f64le")}
-_MPEG = {"aac", "ac3", "eac3", "mp2", "mp3"}
-# What sound each holds, by FFmpeg's names of codecs; its muxers list more than they write, or nothing.
-_SOUND = {
-    ".mp4": {*_MPEG, "alac", "dts", "flac", "opus", "vorbis", *_PCM},
-    ".m4v": {"aac", "ac3", "alac"},
-    ".mov": {*_MPEG, "alac", "pcm_alaw", "pcm_mulaw", "pcm_s8", "pcm_u8", *_PCM},
-    ".mkv": {*_MPEG, "alac", "dts", "flac", "opus", "pcm_u8", "truehd", "tta", "vorbis", "wavpack", *_PCM},
-    ".webm": {"opus", "vorbis"},
-    ".ts": {*_MPEG, "dts", "opus"},
-}
-_ENCODERS = {".webm": "libopus"}
-"""Of sound that a container does not hold; elsewhere AAC."""
+# FFmpeg's muxer of transport streams does not say what it holds. By FFmpeg's names of codecs.
+_TRANSPORT_STREAM = {"aac", "ac3", "dts", "eac3", "mp2", "mp3", "opus"}
+_ENCODERS = {**dict.fromkeys((".mp4", ".m4v", ".mov", ".mkv", ".ts"), "aac"), ".webm": "libopus"}
+"""Of sound that a container does not hold."""
 _TEXT = {".mp4": "mov_text", ".m4v": "mov_text", ".mov": "mov_text", ".webm": "webvtt", ".mkv": "srt"}
 _TEXT_CODECS = {"ass", "ssa", "mov_text", "srt", "subrip", "text", "webvtt"}
 # Left by the program that wrote the clip, and wrong for the new one.
@@ -105,17 +99,29 @@ class Carried:
         return None
 
     def _holds(self, stream: "Stream") -> bool:
-        if isinstance(stream, AudioStream) and stream.codec_context:
-            return stream.codec_context.codec.canonical_name in _SOUND.get(self._suffix, ())
-        return (
-            isinstance(stream, SubtitleStream)
-            and stream.codec_context.name in self._container.supported_codecs
-        )
+        if not isinstance(stream, AudioStream | SubtitleStream) or not stream.codec_context:
+            return False
+        if self._suffix == ".ts":
+            listed = stream.codec_context.codec.canonical_name in _TRANSPORT_STREAM
+        else:
+            listed = stream.codec_context.name in self._container.supported_codecs
+        return listed and (isinstance(stream, SubtitleStream) or self._takes(stream))
+
+    def _takes(self, stream: AudioStream) -> bool:
+        """Return whether the container writes a header with a stream; some list what they then refuse."""
+        try:
+            with av.open(BytesIO(), "w", format=self._container.format.name) as trial:
+                _Copy(trial.add_stream_from_template(stream), None)
+                trial.start_encoding()
+        except FFmpegError:
+            return False
+        return True
 
     def _encoded(self, stream: "Stream") -> "EncodedSound | _Text | None":
         """Return what makes of a stream something that the container holds, or None if there is nothing."""
-        if isinstance(stream, AudioStream) and stream.codec_context and self._suffix in _SOUND:
-            format = SoundFormat.nearest(_ENCODERS.get(self._suffix, "aac"), stream)
+        encoder = _ENCODERS.get(self._suffix)
+        if isinstance(stream, AudioStream) and stream.codec_context and encoder:
+            format = SoundFormat.nearest(encoder, stream)
             return EncodedSound(self._container, format, stream) if format else None
         text = _TEXT.get(self._suffix)
         if isinstance(stream, SubtitleStream) and stream.codec_context.name in _TEXT_CODECS and text:
