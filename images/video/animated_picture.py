@@ -1,6 +1,7 @@
 """Animations of which FFmpeg reads nothing, WebP, or no transparency, AVIF."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,9 @@ from .time_range import Section, Window
 _MILLISECOND = Fraction(1, 1000)
 _UNSAID = 100
 """Milliseconds for which browsers show a frame that lasts 0."""
+_TOO_LARGE = Image.DecompressionBombError
+_DAMAGED = (OSError, ValueError, EOFError, RuntimeError, KeyError)
+"""What Pillow raises; RuntimeError is AVIF's."""
 
 
 def format_of(path: Path) -> str | None:
@@ -29,7 +33,7 @@ def _is_transparent(path: Path) -> bool:
     try:
         with Image.open(path, formats=["AVIF"]) as image:
             return image.mode == "RGBA"
-    except OSError:  # FFmpeg says what is wrong
+    except (*_DAMAGED, _TOO_LARGE):  # FFmpeg says what is wrong
         return False
 
 
@@ -42,14 +46,19 @@ class AnimatedPicture:
         section: Which part of it to read.
 
     Raises:
-        ClipError: If it is damaged.
+        ClipError: If it is damaged, or larger than Pillow reads.
     """
 
     def __init__(self, path: Path, format: str, section: Section) -> None:
         try:
-            self._image = Image.open(path, formats=[format])
-            self._durations = _durations(self._image)
-        except (OSError, ValueError, EOFError) as error:
+            with ExitStack() as opened:
+                self._image = Image.open(path, formats=[format])
+                opened.callback(self._image.close)
+                self._durations = _durations(self._image)
+                opened.pop_all()
+        except _TOO_LARGE as error:
+            raise ClipError(f"clip '{path}' cannot be read: its pictures have too many pixels") from error
+        except _DAMAGED as error:
             raise ClipError(f"clip '{path}' cannot be read: it is a damaged animation") from error
         total = sum(self._durations)
         self.info = ClipInfo(

@@ -23,6 +23,7 @@ from allaprima.images.video import (
 from tests.images.video.conftest import LASTING, RATE, TICK, Making, make_clip, picture, read_packets
 
 UNEVEN = [512, 1024, 700, 512, 2000, 512, 512, 900, 512, 512, 512, 1536]
+TRANSPARENT: list[tuple[str, dict[str, Any]]] = [(".webp", {"lossless": True}), (".avif", {"quality": 95})]
 
 
 def read(clip: Clip, *, whole: bool = False, streams: Sequence[int] = ()) -> list[Frame | Repeat | Packets]:
@@ -44,6 +45,17 @@ def damage(path: Path, packet: int) -> None:
     content = bytearray(path.read_bytes())
     content[start:end] = bytes(end - start)
     path.write_bytes(content)
+
+
+def animation(path: Path, options: dict[str, Any]) -> Path:
+    """Make an animation of three frames, whose visible half moves to the right."""
+    if path.suffix == ".avif" and not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    hidden = np.zeros((48, 64, 4), np.uint8)
+    hidden[:, 32:] = (0, 0, 255, 255)
+    frames = [Image.fromarray(np.roll(hidden, 8 * index, 1)) for index in range(3)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[40, 80, 120], **options)
+    return path
 
 
 def test_every_frame_comes_at_its_time(tmp_path: Path) -> None:
@@ -236,18 +248,11 @@ def test_animated_webp(tmp_path: Path, section: Section) -> None:
     assert (clip_frames[0].picture == picture(0 if section.end is None else 1)).all()
 
 
-@pytest.mark.parametrize(("suffix", "options"), [(".webp", {"lossless": True}), (".avif", {"quality": 95})])
+@pytest.mark.parametrize(("suffix", "options"), TRANSPARENT)
 def test_transparent_pixels_of_animations_are_put_on_white(
     tmp_path: Path, suffix: str, options: dict[str, Any]
 ) -> None:
-    if suffix == ".avif" and not features.check("avif"):
-        pytest.skip("this Pillow reads no AVIF")
-    hidden = np.zeros((48, 64, 4), np.uint8)
-    hidden[:, 32:] = (0, 0, 255, 255)
-    frames = [Image.fromarray(np.roll(hidden, 8 * index, 1)) for index in range(3)]
-    path = tmp_path / f"a{suffix}"
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[40, 80, 120], **options)
-    clip = open_clip(path)
+    clip = open_clip(animation(tmp_path / f"a{suffix}", options))
     assert clip.beside.streams == ()
     shown = frames_of(clip)
     assert [(frame.pts, frame.duration) for frame in shown] == [(0, 40), (40, 80), (120, 120)]
@@ -291,6 +296,27 @@ def test_files_that_are_no_clips_are_explained(tmp_path: Path) -> None:
             open_clip(tmp_path / name)
     with pytest.raises(FileNotFoundError, match=r"none\.mp4' does not exist"):
         open_clip(tmp_path / "none.mp4")
+
+
+@pytest.mark.parametrize(("suffix", "options"), TRANSPARENT)
+def test_damaged_animations_are_explained(tmp_path: Path, suffix: str, options: dict[str, Any]) -> None:
+    path = animation(tmp_path / f"a{suffix}", options)
+    content = path.read_bytes()
+    good = content.index(b"mdat") + 4 if suffix == ".avif" else len(content) // 2
+    path.write_bytes(content[:good] + np.random.default_rng(0).bytes(len(content) - good))
+    with pytest.raises(ClipError, match=rf"a\{suffix}' cannot be read: it is a damaged animation"):
+        open_clip(path)
+
+
+def test_animations_with_too_many_pixels_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AVIF, whose transparency is not known then, is read by FFmpeg, which knows no such limit."""
+    paths = [animation(tmp_path / f"a{suffix}", options) for suffix, options in TRANSPARENT]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ClipError, match=r"a\.webp' cannot be read: its pictures have too many pixels"):
+        open_clip(paths[0])
+    assert open_clip(paths[1]).info.codec != "avif"
 
 
 def test_what_ffmpeg_cannot_open_is_explained(tmp_path: Path) -> None:
