@@ -19,6 +19,7 @@ from .part_file import PartFile
 
 if TYPE_CHECKING:
     from av import Packet
+    from av.stream import Stream
 
 # A fragment with each key frame, which a killed program leaves playable, and at the end one index, as usual.
 # With fragments by time FFmpeg (8.1) ends the clip with the last frame that was encoded; the one that is
@@ -61,8 +62,7 @@ class FilmWriter:
         self._pictures = self._encoder(encoding, format)
         self._container.streams.video[0].metadata.update(kept_metadata(beside.pictures))
         self._carried = Carried(self._container, part.target, beside)
-        with self._explained():
-            self._container.start_encoding()  # now, not when the first frame is painted
+        self._begin()
         self._last: Pixels | None = None
         self.count = 0
         """How many frames have been given to the encoder."""
@@ -120,6 +120,20 @@ class FilmWriter:
         self._part.remove()
         return ""
 
+    def _begin(self) -> None:
+        """Write the header: now, not when the first frame is painted."""
+        with self._explained():
+            try:
+                self._container.start_encoding()
+            except FFmpegError as error:
+                if isinstance(error, OSError):  # the disk's
+                    raise
+                held = ", ".join(_named(stream) for stream in self._container.streams)
+                raise OSError(
+                    f"cannot write '{self._part.path}': {self._part.target.suffix.lower()} does not take "
+                    f"{held}: {_reason(error)}; choose another container"
+                ) from error
+
     def _encoder(self, encoding: Encoding, format: Format) -> PictureEncoder:
         codec = resolve(encoding, self._part.target)
         if codec.encoder == "gif":
@@ -144,6 +158,12 @@ class FilmWriter:
         try:
             yield
         except FFmpegError as error:
-            raise OSError(
-                f"cannot write '{self._part.path}': {(error.strerror or str(error)).lower()}"
-            ) from error
+            raise OSError(f"cannot write '{self._part.path}': {_reason(error)}") from error
+
+
+def _reason(error: FFmpegError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _named(stream: "Stream") -> str:
+    return f"{stream.type} {stream.codec_context.name}" if stream.codec_context else stream.type

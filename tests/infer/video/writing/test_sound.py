@@ -10,6 +10,7 @@ import pytest
 
 from allaprima.infer.video.writing.copied_streams import Carried
 from allaprima.infer.video.writing.sound import SoundFormat
+from tests.conftest import largest_file
 from tests.images.video.conftest import Making, make_clip, read_packets
 from tests.infer.video.writing.test_writing import written
 
@@ -151,9 +152,17 @@ def test_what_a_container_refuses_is_told_before_the_first_frame_is_painted(
 ) -> None:
     monkeypatch.setattr(Carried, "_takes", lambda self, stream: True)
     clip = make_clip(tmp_path / "a.mkv", Making(sound="flac"))
-    with pytest.raises(OSError, match=r"cannot write '.*b\.part\.mov': invalid argument"):
+    with pytest.raises(OSError, match=r"cannot write '.*b\.part\.mov'") as refused:
         written(clip, tmp_path / "b.mov", engine=Unused())
+    said = ".mov does not take video libx264, audio flac: invalid argument; choose another container"
+    assert str(refused.value).endswith(said)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
+
+
+def test_a_full_disk_is_not_the_container_s_fault(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mkv")
+    with largest_file(3), pytest.raises(OSError, match=r"cannot write '.*b\.part\.mov': file too large$"):
+        written(clip, tmp_path / "b.mov", engine=Unused())
 
 
 class Unused:
