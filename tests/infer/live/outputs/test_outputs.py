@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 
 from allaprima.images.video import open_clip
-from allaprima.infer.live.outputs.open_output import parse_target
+from allaprima.infer.live.outputs.open_output import Shows, open_output, parse_target
 from allaprima.infer.live.outputs.output_thread import OutputThread
 from allaprima.infer.live.outputs.rtmp import RtmpOutput
 from allaprima.infer.live.outputs.rtmp_sender import undelayed_encoder
 from allaprima.infer.live.outputs.video_file import VideoFileOutput
+from allaprima.infer.live.shared_state.controls import Controls
 from allaprima.infer.live.shared_state.painted_frame import PaintedFrame
 from allaprima.infer.video.writing.encoders import Format
 from allaprima.infer.video.writing.part_file import PartFile
@@ -48,6 +49,13 @@ def test_a_file_has_the_pictures_at_the_times_at_which_they_came(tmp_path: Path)
 
 def test_a_file_that_got_no_picture_is_not_left(tmp_path: Path) -> None:
     VideoFileOutput(PartFile(tmp_path / "a.mp4", overwrite=False), (48, 64), RATE, lambda shown: None).close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_begun_is_not_left(tmp_path: Path) -> None:
+    shows = Shows((48, 64), RATE, Fraction(1), Controls(["a"], 1), dict, lambda shown: None)
+    with largest_file(3), pytest.raises(OSError, match=r"cannot write '.*a\.part\.mp4': file too large"):
+        open_output(parse_target(str(tmp_path / "a.mp4")), shows, overwrite=False, inputs=[])
     assert list(tmp_path.iterdir()) == []
 
 
