@@ -34,7 +34,7 @@ class VideoFileOutput:
         size: tuple[int, int],
         rate: Fraction,
         displayed: Displayed,
-        pixel_aspect: Fraction = Fraction(1),
+        pixel_aspect: Fraction,
     ) -> None:
         self._displayed = displayed
         format = Format(*size, rate, _MILLISECOND, pixel_aspect)

@@ -31,11 +31,13 @@ from tests.images.video.conftest import picture, read_frames
 from tests.infer.live.conftest import until
 
 RATE = Fraction(25)
+SQUARE = Fraction(1)
 
 
 def test_a_file_has_the_pictures_at_the_times_at_which_they_came(tmp_path: Path) -> None:
     displayed: list[PaintedFrame] = []
-    file = VideoFileOutput(PartFile(tmp_path / "a.mp4", overwrite=False), (48, 64), RATE, displayed.append)
+    part = PartFile(tmp_path / "a.mp4", overwrite=False)
+    file = VideoFileOutput(part, (48, 64), RATE, displayed.append, SQUARE)
     for index, at in enumerate((10.0, 10.04, 10.5, 10.5, 11.25)):
         file.show(PaintedFrame(picture(index), at))
     assert not (tmp_path / "a.mp4").exists()
@@ -48,12 +50,13 @@ def test_a_file_has_the_pictures_at_the_times_at_which_they_came(tmp_path: Path)
 
 
 def test_a_file_that_got_no_picture_is_not_left(tmp_path: Path) -> None:
-    VideoFileOutput(PartFile(tmp_path / "a.mp4", overwrite=False), (48, 64), RATE, lambda shown: None).close()
+    part = PartFile(tmp_path / "a.mp4", overwrite=False)
+    VideoFileOutput(part, (48, 64), RATE, lambda shown: None, SQUARE).close()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_cannot_be_begun_is_not_left(tmp_path: Path) -> None:
-    shows = Shows((48, 64), RATE, Fraction(1), Controls(["a"], 1), dict, lambda shown: None)
+    shows = Shows((48, 64), RATE, SQUARE, Controls(["a"], 1), dict, lambda shown: None)
     with largest_file(3), pytest.raises(OSError, match=r"cannot write '.*a\.part\.mp4': file too large"):
         open_output(parse_target(str(tmp_path / "a.mp4")), shows, overwrite=False, inputs=[])
     assert list(tmp_path.iterdir()) == []
@@ -64,7 +67,7 @@ def test_what_was_written_before_the_disk_was_full_plays(
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (8, 240, 320, 3), np.uint8)
     part = PartFile(tmp_path / "a.mp4", overwrite=False)
-    thread = OutputThread(VideoFileOutput(part, (240, 320), RATE, lambda shown: None))
+    thread = OutputThread(VideoFileOutput(part, (240, 320), RATE, lambda shown: None, SQUARE))
     with largest_file(400_000):
         for count in range(1000):
             thread.show(PaintedFrame(noise[count % 8], count / 25))
