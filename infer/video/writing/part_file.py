@@ -58,8 +58,12 @@ class PartFile:
             self.path.unlink()
 
     def kept(self) -> str:
-        """Say what is there while it is written, or after that failed."""
-        return f"'{self.path}' plays as far as it was written" if self.plays() else "nothing was written"
+        """Say what is there while another thread writes it, without reading it: a signal may ask."""
+        try:
+            written = self.path.stat().st_size
+        except OSError:
+            written = 0
+        return f"'{self.path}' may play as far as it was written" if written else "nothing was written"
 
     def plays(self) -> bool:
         """Return whether a frame of what is there can be decoded."""

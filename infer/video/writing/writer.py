@@ -116,7 +116,7 @@ class FilmWriter:
         with suppress(OSError, FFmpegError):
             self._container.close()
         if self.count and self._part.plays():  # without what the encoder still had
-            return self._part.kept()
+            return f"'{self._part.path}' plays as far as it was written"
         self._part.remove()
         return ""
 

@@ -46,6 +46,16 @@ def written(source: Path, target: Path, settings: Settings | None = None, engine
     return target
 
 
+def test_what_is_there_while_it_is_written_is_told_without_reading_it(tmp_path: Path) -> None:
+    """In a signal's handler, where nothing is to take long, or to go wrong."""
+    with PartFile(tmp_path / "b.mp4", overwrite=False) as part:
+        assert part.kept() == "nothing was written"
+        part.path.write_bytes(b"header")
+        assert part.kept() == f"'{part.path}' may play as far as it was written"
+        part.remove()
+        assert part.kept() == "nothing was written"
+
+
 def in_rgb(path: Path) -> list[Any]:
     """Return frames as a player shows them: by their tags."""
     with av.open(str(path)) as container:
