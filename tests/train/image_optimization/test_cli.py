@@ -150,7 +150,7 @@ def test_mistakes_get_their_message(run: Run, photograph: Path, tmp_path: Path) 
         (("--optimizer", "adam", "--restart-every", "9"), "restart_every is 9; it is for optimizer lbfgs"),
         (("--start", tmp_path / "no.png"), "no.png' cannot be read: it does not exist"),
         (("--style", tmp_path / "no.jpg"), "no.jpg' cannot be read: it does not exist"),
-        (("--content-weight", "inf", "--style-weight", "1"), "not finite at evaluation 1"),
+        (("--content-weight", "1e300", "--style-weight", "1"), "not finite at evaluation 1"),
     ]
     for arguments, message in cases:
         code, _, errors = run(photograph, "-o", output, *arguments)
