@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from allaprima.atomic import write_whole
@@ -75,13 +75,13 @@ def kept_copy(folder: Path, sha256: str) -> tuple[Path, StylePicture] | None:
 
 
 def styles_to_go_on_with(
-    folder: Path, files: Sequence[Path], size: int | None, *, named: bool
+    folder: Path, files: Callable[[], Sequence[Path]], size: int | None, *, named: bool
 ) -> list[StylePicture]:
     """Return the style pictures of a run that is resumed: those that it began with.
 
     Args:
         folder: Where they are kept; runs of earlier versions kept none, and read the files again.
-        files: Where they were, or are now.
+        files: Returns where they were, or are now; asked only where that is needed.
         size: As for `read_style_picture`.
         named: Somebody has just said where they are.
 
@@ -91,9 +91,9 @@ def styles_to_go_on_with(
     """
     kept = kept_styles(folder)
     if not kept:
-        return [read_style_picture(file, size) for file in files]
+        return [read_style_picture(file, size) for file in files()]
     if named:
-        _require_same(kept, files)
+        _require_same(kept, files())
     for style in kept:
         if not named and style.path.is_file() and sha256_of(style.path) != style.sha256:
             _log.warning("'%s' changed since this run began, which goes on with what it was", style.path)

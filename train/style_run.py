@@ -59,9 +59,10 @@ def resume_style(root: Path, changes: Mapping[str, Any] | None = None) -> "Train
     """
     folder, config, checkpoint = open_run_folder(root, changes)
     content = required_content(config)
-    assert config.style is not None
+    style = config.style
+    assert style is not None
     named = "style" in (changes or {})
-    (style_picture,) = styles_to_go_on_with(folder.styles, [config.style], config.style_size, named=named)
+    (style_picture,) = styles_to_go_on_with(folder.styles, lambda: [style], config.style_size, named=named)
     with folder.in_use():
         from .style_training_steps import train_style_in_folder  # torch and Lightning
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from allaprima.checksum import sha256_of
+from allaprima.images.folders import SETTINGS
 from allaprima.images.pixels import Pixels
 from allaprima.images.tensors import to_image
 from allaprima.models.loss.loss_network import LossNetwork
@@ -93,7 +94,7 @@ def find_style_picture(style_file: Path, style: Style, picture: Path | None, siz
     needed = f"the style picture {header.style_name} is needed"
     for run in style_file.absolute().parents[:2]:  # that of many styles has a folder for their files
         with suppress(OSError, ConfigError):  # whatever else has that name
-            named = Path(str(read_yaml(run / "config.yaml").get("style")))
+            named = Path(str(read_yaml(run / SETTINGS).get("style")))
             if named.is_file() and sha256_of(named) == header.style_sha256:
                 return named
         if kept := kept_copy(run / KEPT_STYLES, header.style_sha256):

@@ -1,11 +1,12 @@
 """A run that trains a base, from its settings to the base's file, in a folder of its own or one begun in."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allaprima.images.folders import pictures_below
-from allaprima.train.kept_style_pictures import kept_styles, styles_to_go_on_with
+from allaprima.train.kept_style_pictures import styles_to_go_on_with
 from allaprima.train.run_folder import new_run, open_run
 from allaprima.train.settings.parsing import ConfigError, required_content
 from allaprima.train.style_picture import read_style_picture
@@ -60,7 +61,7 @@ def resume_base(root: Path, changes: Mapping[str, Any] | None = None) -> "Traine
     content = required_content(config)
     assert config.styles is not None
     named = "styles" in (changes or {})
-    files = _pictures_in(config.styles) if named or not kept_styles(folder.styles) else []
+    files = partial(_pictures_in, config.styles)
     styles = styles_to_go_on_with(folder.styles, files, config.style_size, named=named)
     with folder.in_use():
         from .base_training_steps import train_base_in_folder  # torch and Lightning

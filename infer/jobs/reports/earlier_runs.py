@@ -46,6 +46,8 @@ def read_earlier_runs(path: Path, plan: Plan) -> EarlierRuns:
             runs.settings = line["job"]
             failures.clear()
             continue
+        if line["outcome"] == "skipped":  # most lines of a job that is begun again and again
+            continue
         output = _absolute(line["output"])
         container = _container_of(output, containers)
         match line["outcome"]:

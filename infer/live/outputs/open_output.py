@@ -104,8 +104,4 @@ def open_output(target: Target, shows: Shows, *, overwrite: bool, inputs: Sequen
             from .video_file import VideoFileOutput
 
             part = PartFile(Path(target.text), overwrite=overwrite, inputs=inputs)
-            try:
-                return VideoFileOutput(part, shows.size, shows.rate, shows.displayed, shows.pixel_aspect)
-            except BaseException:
-                part.remove()
-                raise
+            return VideoFileOutput(part, shows.size, shows.rate, shows.displayed, shows.pixel_aspect)

@@ -1,7 +1,7 @@
 """A clip written: pictures and what is beside them, under another name until it is complete."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -54,18 +54,22 @@ class FilmWriter:
 
     def __init__(self, part: PartFile, encoding: Encoding, format: Format, beside: Beside) -> None:
         self._part = part
-        suffix = part.target.suffix.lower()
-        options = {**_CONTAINER_OPTIONS.get(suffix, {}), "flush_packets": "1"}
-        self._container = av.open(ffmpeg_name(part.path), "w", container_options=options)
-        self._container.metadata.update(kept_metadata(beside.metadata))
-        self._container.set_chapters(list(beside.chapters))
-        self._pictures = self._encoder(encoding, format)
-        self._container.streams.video[0].metadata.update(kept_metadata(beside.pictures))
-        self._carried = Carried(self._container, part.target, beside)
-        self._begin()
         self._last: Pixels | None = None
         self.count = 0
         """How many frames have been given to the encoder."""
+        suffix = part.target.suffix.lower()
+        options = {**_CONTAINER_OPTIONS.get(suffix, {}), "flush_packets": "1"}
+        with ExitStack() as failed:
+            failed.callback(part.remove)
+            self._container = av.open(ffmpeg_name(part.path), "w", container_options=options)
+            failed.callback(self.stop)
+            self._container.metadata.update(kept_metadata(beside.metadata))
+            self._container.set_chapters(list(beside.chapters))
+            self._pictures = self._encoder(encoding, format)
+            self._container.streams.video[0].metadata.update(kept_metadata(beside.pictures))
+            self._carried = Carried(self._container, part.target, beside)
+            self._begin()
+            failed.pop_all()
 
     @property
     def streams(self) -> list[int]:
